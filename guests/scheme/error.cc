@@ -1,0 +1,63 @@
+// Errors; the idea stands in error.h.
+#include "error.h"
+
+#include <vector>
+
+#include "print.h"
+
+namespace {
+struct {
+  std::string text;
+  Place place;
+  bool outermost;
+} current;
+std::vector<std::string> *files;
+}  // namespace
+
+uint32_t addFile(const char *name, uint32_t size) {
+  if (!files) files = new std::vector<std::string>;
+  files->emplace_back(name, size);
+  return files->size() - 1;
+}
+
+const std::string &fileName(uint32_t file) { return (*files)[file]; }
+
+Value fail(const std::string &text) {
+  current.text = text;
+  current.place = 0;
+  current.outermost = false;
+  return kFail;
+}
+
+Value failType(const char *who, const char *what, Value value) {
+  return fail(std::string(who) + ": " + what + ": " + written(value));
+}
+
+Value failArity(const char *who, uint32_t min, uint32_t max, uint32_t given) {
+  std::string wanted = std::to_string(min);
+  if (max == kAnyCount) wanted = "at least " + wanted;
+  else if (max != min) wanted += " to " + std::to_string(max);
+  bool one = max == 1;
+  return fail(std::string(who) + ": takes " + wanted + (one ? " argument" : " arguments") + ", got " +
+              std::to_string(given));
+}
+
+Value failStackOverflow() {
+  fail("stack overflow: the recursion is too deep");
+  current.outermost = true;
+  return kFail;
+}
+
+Value failAt(Place place) {
+  bool wanted = current.place == 0 || current.outermost;
+  if (wanted && place >> kLineBits) current.place = place;
+  return kFail;
+}
+
+void clearError() { fail(""); }
+
+std::string errorMessage() {
+  if (!current.place) return current.text;
+  uint32_t line = current.place & ((1 << kLineBits) - 1);
+  return fileName(current.place >> kLineBits) + ":" + std::to_string(line) + ": " + current.text;
+}

@@ -1,0 +1,153 @@
+/*
+ * A Scheme with a JIT, as a guest of `freeze`: the functions of freeze.h.
+ *
+ * A program that defines `main` is evaluated when it is loaded, and running it calls (main). Any
+ * other is evaluated when it runs, form by form, each time anew; what was compiled belongs to the
+ * lambda expressions and stays. All programs share one global environment.
+ */
+#include "freeze.h"
+
+#include <stdlib.h>
+
+#include <vector>
+
+#include "heap.h"
+#include "interpret.h"
+#include "jit.h"
+#include "library.h"
+#include "ports.h"
+#include "print.h"
+
+FREEZE_GUEST
+
+namespace {
+
+constexpr char prelude[] = {
+#embed "prelude.scm"
+};
+
+struct LoadedProgram {
+  std::vector<Value> forms;  // closures without parameters
+  Value main = kUnbound;
+};
+std::vector<LoadedProgram> programs;
+
+std::string lastError;
+
+Value closureOf(Template *form) {
+  Value closure = allocateObject(kClosure, 0, 1);
+  field(closure, 0) = (uint32_t)form;
+  return keep(closure);
+}
+
+bool runForms(const LoadedProgram &program) {
+  for (Value form : program.forms) {
+    if (callFromHost(form) == kFail) return false;
+  }
+  return true;
+}
+
+bool loadForms(LoadedProgram &loaded, bool &definesMain, uint32_t file, const char *text, uint32_t size) {
+  Program program;
+  if (!expandProgram(program, file, text, size)) return false;
+  for (Template *form : program.forms) loaded.forms.push_back(closureOf(form));
+  definesMain = program.definesMain;
+  return true;
+}
+
+void reportError() {
+  lastError = errorMessage();
+  flushOutput();
+  writeError(lastError + "\n");
+}
+
+// Before the first program: the standard procedures.
+void openLibrary() {
+  static bool opened = false;
+  if (opened) return;
+  opened = true;
+  definePrimitives();
+  defineNumbers();
+  defineLists();
+  defineStrings();
+  definePorts();
+  LoadedProgram library;
+  bool definesMain;
+  if (!loadForms(library, definesMain, addFile("library", 7), prelude, sizeof prelude) || !runForms(library)) abort();
+}
+
+}  // namespace
+
+void define(const Definition *definitions, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const Definition &d = definitions[i];
+    Symbol *name = intern(d.name);
+    name->standard = new Builtin{kBuiltin, d.function, d.name, d.min, d.max, d.op};
+    setGlobal(name, valueOf(name->standard));
+  }
+}
+
+void *freeze_alloc(uint32_t size) { return malloc(size); }
+
+void freeze_free(void *address, uint32_t size) {
+  memset(address, 0, size);  // a snapshot leaves zeros out
+  free(address);
+}
+
+int32_t freeze_load(const char *name, uint32_t nameSize, const char *text, uint32_t size) {
+  openLibrary();
+  clearError();
+  LoadedProgram loaded;
+  bool definesMain;
+  bool fine = loadForms(loaded, definesMain, addFile(name, nameSize), text, size);
+  if (fine && definesMain) {
+    fine = runForms(loaded);
+    flushOutput();
+    loaded.main = keep(intern("main")->value);
+  }
+  if (!fine) {
+    reportError();
+    return 0;
+  }
+  programs.push_back(std::move(loaded));
+  return (int32_t)programs.size();
+}
+
+int32_t freeze_run(int32_t handle) {
+  if (handle < 1 || handle > (int32_t)programs.size()) {
+    lastError = "no such program";
+    return 2;
+  }
+  clearError();
+  const LoadedProgram &program = programs[handle - 1];
+  bool fine = program.main != kUnbound ? callFromHost(program.main) != kFail : runForms(program);
+  if (!fine) reportError();
+  flushOutput();
+  return fine ? 0 : 1;
+}
+
+const char *freeze_error() { return lastError.empty() ? nullptr : lastError.c_str(); }
+
+const freeze_module *freeze_poll() { return nextModule(); }
+
+void freeze_linked(const freeze_module *module, int32_t status) { moduleLinked(module, status); }
+
+void freeze_before_snapshot() {
+  flushOutput();
+  cleanForSnapshot();
+}
+
+void freeze_after_restore() {
+  reopenPorts();
+  seedRandom(entropy());
+}
+
+// For comparison and tests: with the JIT off, neither is code generated nor generated code entered.
+FREEZE_EXPORT(scheme_set_jit) void scheme_set_jit(int32_t on) { jitEnabled = on; }
+
+// How many calls and loop iterations make a lambda expression worth compiling.
+FREEZE_EXPORT(scheme_set_threshold) void scheme_set_threshold(int32_t threshold) {
+  warmThreshold = threshold > 0 ? (uint32_t)threshold : 1;
+}
+
+FREEZE_EXPORT(scheme_collections) uint32_t scheme_collections() { return heapStatistics.collections; }

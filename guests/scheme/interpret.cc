@@ -1,0 +1,518 @@
+// The interpreter; see interpret.h for frames and bytecode.h for the code.
+#include "interpret.h"
+
+#include "bytecode.h"
+#include "heap.h"
+#include "library.h"
+
+uint32_t warmThreshold = 400;
+bool jitEnabled = true;
+std::vector<Template *> warmTemplates;
+
+namespace {
+
+// Stack bytes that generated code may spend in all, as the measure of the native stack that its
+// frames take: each takes at least 4 bytes here and some 100 to 200 bytes there, and engines give
+// 512 KiB and more.
+constexpr int32_t kNativeBudget = 10 << 10;
+// What an activation of the interpreter costs on the native stack, by the same measure.
+constexpr int32_t kInterpreterCost = 64;
+
+void warm(Template *t) {
+  if (t->jit == JitState::Cold && ++t->warmth >= warmThreshold) {
+    t->jit = JitState::Queued;
+    warmTemplates.push_back(t);
+  }
+}
+
+uint8_t kindOf(Value v) { return isFixnum(v) ? kSawFixnum : isFlonum(v) ? kSawFlonum : kSawOther; }
+
+using Fn0 = Value (*)(Value *, Value);
+using Fn1 = Value (*)(Value *, Value, Value);
+using Fn2 = Value (*)(Value *, Value, Value, Value);
+using Fn3 = Value (*)(Value *, Value, Value, Value, Value);
+using Fn4 = Value (*)(Value *, Value, Value, Value, Value, Value);
+using Fn5 = Value (*)(Value *, Value, Value, Value, Value, Value, Value);
+using Fn6 = Value (*)(Value *, Value, Value, Value, Value, Value, Value, Value);
+using Fn7 = Value (*)(Value *, Value, Value, Value, Value, Value, Value, Value, Value);
+using Fn8 = Value (*)(Value *, Value, Value, Value, Value, Value, Value, Value, Value, Value);
+
+// Enters generated code for a closure at `f`, its arguments above it.
+__attribute__((noinline)) Value enterGenerated(Value *f, uint32_t slot, uint32_t argc) {
+  Value c = f[0];
+  Value *a = f + 1;
+  switch (argc) {
+    case 0: return ((Fn0)slot)(f, c);
+    case 1: return ((Fn1)slot)(f, c, a[0]);
+    case 2: return ((Fn2)slot)(f, c, a[0], a[1]);
+    case 3: return ((Fn3)slot)(f, c, a[0], a[1], a[2]);
+    case 4: return ((Fn4)slot)(f, c, a[0], a[1], a[2], a[3]);
+    case 5: return ((Fn5)slot)(f, c, a[0], a[1], a[2], a[3], a[4]);
+    case 6: return ((Fn6)slot)(f, c, a[0], a[1], a[2], a[3], a[4], a[5]);
+    case 7: return ((Fn7)slot)(f, c, a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+    default: return ((Fn8)slot)(f, c, a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
+  }
+}
+
+Place placeAt(Template *t, uint32_t offset) {
+  Place place = 0;
+  for (auto &[from, p] : t->places) {
+    if (from > offset) break;
+    place = p;
+  }
+  return place;
+}
+
+// Turns `argc` arguments below `sp` into the frame's parameters; the new stack pointer, or null.
+Value *fitArguments(Template *t, Value *sp, uint32_t argc) {
+  if (argc == t->params && !t->rest) return sp;
+  if (!checkCall(sp[-(int)argc - 1], argc)) return nullptr;
+  Value list = kNil;
+  for (; argc > t->params; argc--) list = cons(*--sp, list);
+  *sp++ = list;
+  return sp;
+}
+
+// Puts the elements of the list on top of the stack in its place. Null if it is none.
+Value *spread(Value *sp, uint32_t &argc) {
+  Value list = *--sp;
+  argc--;
+  for (; isPair(list); list = cdr(list), argc++) {
+    if ((uint32_t)sp >= stackEnd()) {
+      failStackOverflow();
+      return nullptr;
+    }
+    *sp++ = car(list);
+  }
+  if (list == kNil) return sp;
+  failType("apply", "not a list", list);
+  return nullptr;
+}
+
+Value makeClosure(Template *t) {
+  uint32_t n = t->free.size();
+  Value closure = allocateObject(kClosure, n, 1 + n);
+  field(closure, 0) = (uint32_t)t;
+  return closure;
+}
+
+const uint32_t *fillClosure(Value closure, const uint32_t *captures, Value *fp) {
+  uint32_t n = lengthOf(closure);
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t from = captures[i];
+    field(closure, 1 + i) = from & 1 ? field(fp[-1], 1 + (from >> 1)) : fp[from >> 1];
+  }
+  return captures + n;
+}
+
+}  // namespace
+
+bool checkCall(Value procedure, uint32_t argc) {
+  if (isClosure(procedure)) {
+    Template *t = templateOf(procedure);
+    if (argc == t->params || (t->rest && argc > t->params)) return true;
+    failArity(t->name.c_str(), t->params, t->rest ? kAnyCount : t->params, argc);
+    return false;
+  }
+  if (isBuiltin(procedure)) {
+    Builtin *b = builtinOf(procedure);
+    if (argc >= b->min && (b->max == kAnyCount || argc <= b->max)) return true;
+    failArity(b->name, b->min, b->max, argc);
+    return false;
+  }
+  failType("call", "not a procedure", procedure);
+  return false;
+}
+
+Value callFromHost(Value procedure) {
+  vm.trueLimit = 0;
+  vm.limit = 0;
+  if (!vm.interpreterLimit) collect(stack);
+  stack[0] = procedure;
+  vm.trueLimit = (uint32_t)stack + kNativeBudget;
+  vm.limit = vm.trueLimit;
+  return interpret(stack + 1, 0);
+}
+
+Value interpret(Value *sp, uint32_t argc, bool firstInterpreted) {
+  const uint32_t *pc = nullptr;
+  Value *fp = nullptr;
+  Value result;
+  const uint32_t savedLimit = vm.trueLimit;
+  // What is left for generated code that is called from here.
+  const int32_t budget = jitEnabled ? (int32_t)(savedLimit - (uint32_t)sp) - kInterpreterCost : 0;
+  goto call;
+
+#define NEXT goto next
+#define A (word >> 8)
+#define SIGNED_A ((int32_t)word >> 8)
+#define CODE (templateOf(fp[-1])->code)
+#define FAIL goto unwind
+
+next:
+  for (;;) {
+    const uint32_t word = *pc++;
+    switch (word & 0xff) {
+      case opConst: *sp++ = *pc++; NEXT;
+      case opInteger: *sp++ = fixnum(SIGNED_A); NEXT;
+      case opLocal: *sp++ = fp[A]; NEXT;
+      case opLocal2:
+        sp[0] = fp[A];
+        sp[1] = fp[*pc++];
+        sp += 2;
+        NEXT;
+      case opLocalBox: *sp++ = field(fp[A], 0); NEXT;
+      case opFree: *sp++ = field(fp[-1], 1 + A); NEXT;
+      case opFreeBox: *sp++ = field(field(fp[-1], 1 + A), 0); NEXT;
+      case opCheck:
+        if (sp[-1] == kUnbound) {
+          failUnchecked((Var *)*pc);
+          FAIL;
+        }
+        pc++;
+        NEXT;
+      case opSetLocal:
+        fp[A] = sp[-1];
+        sp[-1] = kUnspecified;
+        NEXT;
+      case opSetLocalBox:
+        field(fp[A], 0) = sp[-1];
+        sp[-1] = kUnspecified;
+        NEXT;
+      case opSetFreeBox:
+        field(field(fp[-1], 1 + A), 0) = sp[-1];
+        sp[-1] = kUnspecified;
+        NEXT;
+      case opGlobal: {
+        auto symbol = (Symbol *)*pc++;
+        Value value = symbol->value;
+        if (value == kUnbound) {
+          failUnbound(symbol);
+          FAIL;
+        }
+        *sp++ = value;
+        NEXT;
+      }
+      case opSetGlobal:
+        if (setExistingGlobal((Symbol *)*pc++, sp[-1]) == kFail) FAIL;
+        sp[-1] = kUnspecified;
+        NEXT;
+      case opDefine:
+        setGlobal((Symbol *)*pc++, sp[-1]);
+        sp[-1] = kUnspecified;
+        NEXT;
+      case opPop: sp--; NEXT;
+      case opSlide: {
+        Value top = sp[-1];
+        sp -= A;
+        sp[-1] = top;
+        NEXT;
+      }
+      case opJump: pc = CODE + *pc; NEXT;
+      case opJumpIfFalse:
+        if (*--sp == kFalse) pc = CODE + *pc;
+        else pc++;
+        NEXT;
+      case opOr:
+        if (sp[-1] != kFalse) pc = CODE + *pc;
+        else pc++, sp--;
+        NEXT;
+      case opApply:
+        argc = A;
+        if (!(sp = spread(sp, argc))) FAIL;
+        goto call;
+      case opCall:
+        argc = A;
+        goto call;
+      case opCallGlobal:
+      case opTailCallGlobal: {
+        argc = A;
+        auto symbol = (Symbol *)*pc++;
+        if ((sp[-(int)argc - 1] = symbol->value) == kUnbound) {
+          failUnbound(symbol);
+          FAIL;
+        }
+        if ((word & 0xff) == opCallGlobal) goto call;
+        goto tailCall;
+      }
+      case opTailApply:
+        argc = A;
+        if (!(sp = spread(sp, argc))) FAIL;
+        goto tailCall;
+      case opTailCall:
+        argc = A;
+        goto tailCall;
+      case opReturn:
+        result = sp[-1];
+        sp = fp - 1;
+        pc = (const uint32_t *)fp[A];
+        fp = (Value *)fp[A + 1];
+        goto deliver;
+      case opClosure: {
+        Value closure = makeClosure((Template *)*pc++);
+        pc = fillClosure(closure, pc, fp);
+        *sp++ = closure;
+        NEXT;
+      }
+      case opEmptyClosure: {
+        Value closure = makeClosure((Template *)*pc++);
+        for (uint32_t i = 0; i < lengthOf(closure); i++) field(closure, 1 + i) = kUnspecified;
+        *sp++ = closure;
+        NEXT;
+      }
+      case opFillClosure: pc = fillClosure(fp[A], pc + 1, fp); NEXT;
+      case opBox: fp[A] = makeBox(fp[A]); NEXT;
+      case opContinue: {
+        uint32_t n = A;
+        Value *to = fp + pc[0];
+        Value *from = sp - n;
+        pc = CODE + pc[1];
+        for (uint32_t i = 0; i < n; i++) to[i] = from[i];
+        sp = to + n;
+        warm(templateOf(fp[-1]));
+        if (!vm.interpreterLimit) collect(sp);
+        NEXT;
+      }
+      case opBuiltin: {
+        uint32_t n = A;
+        result = ((Builtin *)*pc++)->function(sp - n, n);
+        if (result == kFail) FAIL;
+        sp -= n;
+        *sp++ = result;
+        NEXT;
+      }
+
+      // ---- Operations with a fast case of their own; the others follow as a group ----
+
+#define FEEDBACK const_cast<uint32_t *>(pc)[-1] |= kFeedbackBit
+#define FEEDBACK_BEFORE const_cast<uint32_t *>(pc)[-2] |= kFeedbackBit
+      case opAddInteger: {
+        Value a = sp[-1];
+        int32_t sum;
+        if (isFixnum(a) && !__builtin_add_overflow((int32_t)a, operand23(word) * 2, &sum)) {
+          sp[-1] = sum;
+          NEXT;
+        }
+        FEEDBACK;
+        if ((sp[-1] = primitive2(kAdd, a, fixnum(operand23(word)))) == kFail) FAIL;
+        NEXT;
+      }
+      case opLocalAddInteger: {
+        Value a = fp[*pc++];
+        int32_t sum;
+        if (isFixnum(a) && !__builtin_add_overflow((int32_t)a, operand23(word) * 2, &sum)) {
+          *sp++ = sum;
+          NEXT;
+        }
+        FEEDBACK_BEFORE;
+        if ((*sp++ = primitive2(kAdd, a, fixnum(operand23(word)))) == kFail) FAIL;
+        NEXT;
+      }
+#define ARITHMETIC(op, builtin)                                              \
+  case opPrim + int(op): {                                                        \
+    Value a = sp[-2], b = sp[-1];                                            \
+    int32_t number;                                                          \
+    sp--;                                                                    \
+    if (!((a | b) & 1) && !builtin((int32_t)a, (int32_t)b, &number)) {       \
+      sp[-1] = number;                                                       \
+      NEXT;                                                                  \
+    }                                                                        \
+    FEEDBACK;                                                                \
+    if ((sp[-1] = primitive2(op, a, b)) == kFail) FAIL;                      \
+    NEXT;                                                                    \
+  }
+        ARITHMETIC(kAdd, __builtin_add_overflow)
+        ARITHMETIC(kSub, __builtin_sub_overflow)
+#define MULTIPLY_OVERFLOW(a, b, to) __builtin_mul_overflow((a) >> 1, b, to)
+        ARITHMETIC(kMul, MULTIPLY_OVERFLOW)
+#define COMPARE(op, test)                                                    \
+  case opPrim + int(op): {                                                        \
+    Value a = sp[-2], b = sp[-1];                                            \
+    sp--;                                                                    \
+    if (!((a | b) & 1)) {                                                    \
+      sp[-1] = boolean((int32_t)a test(int32_t) b);                          \
+      NEXT;                                                                  \
+    }                                                                        \
+    FEEDBACK;                                                                \
+    if ((sp[-1] = primitive2(op, a, b)) == kFail) FAIL;                      \
+    NEXT;                                                                    \
+  }                                                                          \
+  case opUnless + int(op - kLess): {                                            \
+    Value a = sp[-2], b = sp[-1];                                            \
+    sp -= 2;                                                                 \
+    if (!((a | b) & 1)) {                                                    \
+      pc = (int32_t)a test(int32_t) b ? pc + 1 : CODE + *pc;                 \
+      NEXT;                                                                  \
+    }                                                                        \
+    FEEDBACK;                                                                \
+    if ((result = primitive2(op, a, b)) == kFail) FAIL;                      \
+    pc = result != kFalse ? pc + 1 : CODE + *pc;                             \
+    NEXT;                                                                    \
+  }                                                                          \
+  case opUnlessInteger + int(op - kLess): {                                     \
+    Value a = *--sp;                                                         \
+    Value b = fixnum(operand23(word));                                       \
+    if (isFixnum(a)) {                                                       \
+      pc = (int32_t)a test(int32_t) b ? pc + 1 : CODE + *pc;                 \
+      NEXT;                                                                  \
+    }                                                                        \
+    FEEDBACK;                                                                \
+    if ((result = primitive2(op, a, b)) == kFail) FAIL;                      \
+    pc = result != kFalse ? pc + 1 : CODE + *pc;                             \
+    NEXT;                                                                    \
+  }
+        COMPARE(kLess, <)
+        COMPARE(kGreater, >)
+        COMPARE(kLessEqual, <=)
+        COMPARE(kGreaterEqual, >=)
+        COMPARE(kNumEqual, ==)
+      case opUnlessNull: pc = *--sp == kNil ? pc + 1 : CODE + *pc; NEXT;
+      case opUnlessPair: pc = isPair(*--sp) ? pc + 1 : CODE + *pc; NEXT;
+      case opUnlessEq:
+        sp -= 2;
+        pc = sp[0] == sp[1] ? pc + 1 : CODE + *pc;
+        NEXT;
+      case opPrim + int(kCons):
+        sp--;
+        sp[-1] = cons(sp[-1], sp[0]);
+        NEXT;
+      case opPrim + int(kCar):
+        if (isPair(sp[-1])) {
+          sp[-1] = car(sp[-1]);
+          NEXT;
+        }
+        failType("car", "not a pair", sp[-1]);
+        FAIL;
+      case opPrim + int(kCdr):
+        if (isPair(sp[-1])) {
+          sp[-1] = cdr(sp[-1]);
+          NEXT;
+        }
+        failType("cdr", "not a pair", sp[-1]);
+        FAIL;
+      case opPrim + int(kEq):
+        sp--;
+        sp[-1] = boolean(sp[-1] == sp[0]);
+        NEXT;
+      case opPrim + int(kNot): sp[-1] = boolean(sp[-1] == kFalse); NEXT;
+      case opPrim + int(kNullP): sp[-1] = boolean(sp[-1] == kNil); NEXT;
+      case opPrim + int(kPairP): sp[-1] = boolean(isPair(sp[-1])); NEXT;
+      case opPrim + int(kVectorRef): {
+        Value v = sp[-2], i = sp[-1];
+        sp--;
+        if (isVector(v) && isFixnum(i) && (uint32_t)fixnumOf(i) < lengthOf(v)) {
+          sp[-1] = field(v, fixnumOf(i));
+          NEXT;
+        }
+        primitive2(kVectorRef, v, i);
+        FAIL;
+      }
+      case opPrim + int(kVectorSet): {
+        sp -= 2;
+        Value v = sp[-1], i = sp[0];
+        if (isVector(v) && isFixnum(i) && (uint32_t)fixnumOf(i) < lengthOf(v)) {
+          field(v, fixnumOf(i)) = sp[1];
+          sp[-1] = kUnspecified;
+          NEXT;
+        }
+        primitive3(kVectorSet, v, i, sp[1]);
+        FAIL;
+      }
+      default: {
+        auto op = (PrimOp)((word & 0xff) - opPrim);
+        if (op >= kCar) {
+          result = primitive1(op, sp[-1]);
+        } else {
+          sp--;
+          if ((sp[-1] | sp[0]) & 1) FEEDBACK;
+          result = primitive2(op, sp[-1], sp[0]);
+        }
+        if (result == kFail) FAIL;
+        sp[-1] = result;
+        NEXT;
+      }
+    }
+  }
+
+tailCall: {
+  // A builtin's or a library procedure's error belongs to this frame's line, so this frame stays.
+  Value callee = sp[-(int)argc - 1];
+  if (isClosure(callee) && !templateOf(callee)->library) {
+    if (!checkCall(callee, argc)) FAIL;
+    uint32_t n = templateOf(fp[-1])->frameParams();
+    pc = (const uint32_t *)fp[n];
+    auto callerFp = (Value *)fp[n + 1];
+    memmove(fp - 1, sp - argc - 1, (argc + 1) * 4);
+    sp = fp + argc;
+    fp = callerFp;
+  }
+}
+
+call: {
+  Value *f = sp - argc - 1;
+  Value callee = *f;
+  if (!isClosure(callee)) {
+    if (!checkCall(callee, argc)) FAIL;
+    if (callee == applyValue) {
+      memmove(f, f + 1, argc * 4);
+      sp--;
+      argc--;
+      if (!(sp = spread(sp, argc))) FAIL;
+      goto call;
+    }
+    result = builtinOf(callee)->function(sp - argc, argc);
+    if (result == kFail) FAIL;
+    sp = f;
+    goto deliver;
+  }
+  Template *t = templateOf(callee);
+  if (!(sp = fitArguments(t, sp, argc))) {
+    sp = f;
+    FAIL;
+  }
+  uint32_t params = t->frameParams();
+  if (t->jit == JitState::Cold) {
+    warm(t);
+    for (uint32_t i = 0; i < params && i < kMaxCompiledParams; i++) t->seen[i] |= kindOf(f[1 + i]);
+  }
+  if (t->slot && budget > 0 && !firstInterpreted) {
+    vm.trueLimit = (uint32_t)f + budget;
+    if (vm.limit) vm.limit = vm.trueLimit;
+    result = enterGenerated(f, t->slot, params);
+    vm.trueLimit = savedLimit;
+    if (vm.limit) vm.limit = savedLimit;
+    sp = f;
+    if (result == kFail) FAIL;
+    goto deliver;
+  }
+  firstInterpreted = false;
+  if (__builtin_expect((uint32_t)(sp + t->maxStack) > vm.interpreterLimit, 0)) {
+    if (!vm.interpreterLimit) collect(sp);
+    if ((uint32_t)(sp + t->maxStack) > stackEnd()) {
+      failStackOverflow();
+      FAIL;
+    }
+  }
+  sp[0] = (uint32_t)pc;
+  sp[1] = (uint32_t)fp;
+  fp = f + 1;
+  sp += 2;
+  pc = t->code;
+  NEXT;
+}
+
+deliver:
+  if (!pc) return result;
+  *sp++ = result;
+  NEXT;
+
+unwind:
+  while (pc) {
+    Template *t = templateOf(fp[-1]);
+    failAt(placeAt(t, pc - 1 - t->code));
+    uint32_t n = t->frameParams();
+    pc = (const uint32_t *)fp[n];
+    fp = (Value *)fp[n + 1];
+  }
+  return kFail;
+}

@@ -1,0 +1,35 @@
+/*
+ * The interpreter, and how it and generated code call each other.
+ *
+ * A frame on the stack, upwards: the procedure, its arguments (the frame pointer is at the first),
+ * the caller's program counter and frame pointer, then variables and intermediate values.
+ * A saved program counter of 0 is where an activation of the interpreter returns to C++.
+ *
+ * Generated code has the type (stack pointer, closure, arguments...) -> result. It uses the native
+ * stack, of which a host gives little; the words it may spend stand in `vm.trueLimit`. When they are
+ * spent, whatever is called next is interpreted, which needs no native stack however deep it goes.
+ */
+#pragma once
+#include "program.h"
+
+// Calls the procedure below `argc` arguments on the stack; `sp` points behind the last.
+Value interpret(Value *sp, uint32_t argc, bool firstInterpreted = false);
+// The same from outside, with an empty stack.
+Value callFromHost(Value procedure);
+
+// How warm a template gets before it is compiled, in calls and loop iterations.
+extern uint32_t warmThreshold;
+// May generated code be entered?
+extern bool jitEnabled;
+// Templates that got warm since the last poll.
+extern std::vector<Template *> warmTemplates;
+
+// What inline operations do beyond their fast case; also the errors of all of them.
+Value primitive1(PrimOp op, Value a);
+Value primitive2(PrimOp op, Value a, Value b);
+Value primitive3(PrimOp op, Value a, Value b, Value c);
+Value failUnbound(Symbol *symbol);
+Value failUnchecked(Var *var);
+Value setExistingGlobal(Symbol *symbol, Value value);
+// Would `procedure` take that many arguments? Else an error is under way.
+bool checkCall(Value procedure, uint32_t argc);

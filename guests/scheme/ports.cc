@@ -1,0 +1,188 @@
+// Input, output, arguments and environment; see ports.h.
+#include "ports.h"
+
+#include <wasi/api.h>
+
+#include <vector>
+
+#include "heap.h"
+#include "library.h"
+#include "print.h"
+
+namespace {
+
+constexpr uint32_t kFlushSize = 1 << 14;  // one write of this size costs little beside its bytes
+constexpr uint32_t kReadSize = 1 << 12;
+
+std::string output;
+std::string input;       // read ahead
+size_t inputAt;          // what of it is used up
+bool inputEnded;
+bool argumentsKnown, environmentKnown;
+std::vector<std::string> arguments, environment;
+
+void writeAll(uint32_t fd, const char *text, uint32_t size) {
+  while (size > 0) {
+    __wasi_ciovec_t part = {(const uint8_t *)text, size};
+    __wasi_size_t done = 0;
+    if (__wasi_fd_write(fd, &part, 1, &done) != 0 || done == 0) return;  // nobody reads: not our error
+    text += done;
+    size -= done;
+  }
+}
+
+// Reads more into `input`; false at the end.
+bool readMore() {
+  if (inputEnded) return false;
+  input.erase(0, inputAt);
+  inputAt = 0;
+  size_t size = input.size();
+  input.resize(size + kReadSize);
+  __wasi_iovec_t part = {(uint8_t *)input.data() + size, kReadSize};
+  __wasi_size_t done = 0;
+  if (__wasi_fd_read(0, &part, 1, &done) != 0) done = 0;
+  input.resize(size + done);
+  inputEnded = done == 0;
+  return done > 0;
+}
+
+Value takeInput(size_t size) {
+  if (size > kMaxLength) return fail("read: the string would be too long");
+  Value s = makeString(input.data() + inputAt, size);
+  inputAt += size;
+  return s;
+}
+
+Value readLine(const Value *, uint32_t) {
+  size_t at;
+  while ((at = input.find('\n', inputAt)) == std::string::npos && readMore()) {}
+  if (at == std::string::npos) return inputAt == input.size() ? (Value)kEof : takeInput(input.size() - inputAt);
+  Value line = takeInput(at - inputAt);
+  if (line != kFail) inputAt++;
+  return line;
+}
+
+// (read-string k): up to k characters
+Value readString(const Value *a, uint32_t) {
+  if (!isFixnum(a[0]) || fixnumOf(a[0]) < 0) return failType("read-string", "not a length", a[0]);
+  uint32_t wanted = fixnumOf(a[0]);
+  size_t size = 0;
+  for (uint32_t chars = 0; chars < wanted; chars++) {
+    if (inputAt + size >= input.size() && !readMore()) break;
+    do size++;
+    while ((inputAt + size < input.size() || readMore()) && inputAt + size < input.size() && (input[inputAt + size] & 0xc0) == 0x80);
+  }
+  return size == 0 && wanted > 0 ? (Value)kEof : takeInput(size);
+}
+
+Value readChar(const Value *, uint32_t) {
+  Value one = fixnum(1);
+  Value s = readString(&one, 1);
+  if (!isString(s)) return s;
+  const char *text = stringText(s);
+  return character(nextChar(text));
+}
+
+Value peekChar(const Value *, uint32_t) {
+  if (inputAt >= input.size() && !readMore()) return kEof;
+  while (inputAt + 4 > input.size() && readMore()) {}
+  const char *text = input.data() + inputAt;
+  return character(nextChar(text));
+}
+
+Value display(const Value *a, uint32_t) {
+  if (isString(a[0])) writeOutput(stringText(a[0]), stringBytes(a[0]));
+  else {
+    std::string text = displayed(a[0]);
+    writeOutput(text.data(), text.size());
+  }
+  return kUnspecified;
+}
+
+Value write(const Value *a, uint32_t) {
+  std::string text = written(a[0]);
+  writeOutput(text.data(), text.size());
+  return kUnspecified;
+}
+
+Value writeChar(const Value *a, uint32_t) { return isChar(a[0]) ? display(a, 1) : failType("write-char", "not a character", a[0]); }
+Value writeString(const Value *a, uint32_t) { return isString(a[0]) ? display(a, 1) : failType("write-string", "not a string", a[0]); }
+
+Value newline(const Value *, uint32_t) {
+  writeOutput("\n", 1);
+  return kUnspecified;
+}
+
+Value flush(const Value *, uint32_t) {
+  flushOutput();
+  return kUnspecified;
+}
+
+// WASI hands arguments and environment out in the same shape.
+template <class Sizes, class Get> void fetch(std::vector<std::string> &to, Sizes sizes, Get get) {
+  __wasi_size_t count = 0, bytes = 0;
+  to.clear();
+  if (sizes(&count, &bytes) != 0 || count == 0) return;
+  std::vector<uint8_t *> pointers(count + 1);
+  std::vector<uint8_t> text(bytes + 1);
+  if (get(pointers.data(), text.data()) != 0) return;
+  for (uint32_t i = 0; i < count; i++) to.emplace_back((char *)pointers[i]);
+}
+
+Value commandLine(const Value *, uint32_t) {
+  if (!argumentsKnown) fetch(arguments, __wasi_args_sizes_get, __wasi_args_get);
+  argumentsKnown = true;
+  Value list = kNil;
+  for (size_t i = arguments.size(); i-- > 0;) list = cons(makeString(arguments[i].data(), arguments[i].size()), list);
+  return list;
+}
+
+Value getEnvironment(const Value *a, uint32_t) {
+  if (!isString(a[0])) return failType("getenv", "not a string", a[0]);
+  if (!environmentKnown) fetch(environment, __wasi_environ_sizes_get, __wasi_environ_get);
+  environmentKnown = true;
+  std::string name(stringText(a[0]), stringBytes(a[0]));
+  for (const std::string &entry : environment) {
+    if (entry.compare(0, name.size() + 1, name + "=") != 0) continue;
+    return makeString(entry.data() + name.size() + 1, entry.size() - name.size() - 1);
+  }
+  return kFalse;
+}
+
+const Definition definitions[] = {
+    {"display", display, 1, 1, 0}, {"write", write, 1, 1, 0}, {"newline", newline, 0, 0, 0},
+    {"write-char", writeChar, 1, 1, 0}, {"write-string", writeString, 1, 1, 0},
+    {"flush-output", flush, 0, 0, 0}, {"read-line", readLine, 0, 0, 0}, {"read-string", readString, 1, 1, 0},
+    {"read-char", readChar, 0, 0, 0}, {"peek-char", peekChar, 0, 0, 0}, {"command-line", commandLine, 0, 0, 0},
+    {"getenv", getEnvironment, 1, 1, 0}, {"get-environment-variable", getEnvironment, 1, 1, 0},
+};
+
+}  // namespace
+
+void writeOutput(const char *text, uint32_t size) {
+  output.append(text, size);
+  if (output.size() >= kFlushSize) flushOutput();
+}
+
+void flushOutput() {
+  writeAll(1, output.data(), output.size());
+  output.clear();
+}
+
+void writeError(const std::string &text) { writeAll(2, text.data(), text.size()); }
+
+void reopenPorts() {
+  input.clear();
+  inputAt = 0;
+  inputEnded = argumentsKnown = environmentKnown = false;
+  arguments.clear();
+  environment.clear();
+}
+
+uint64_t entropy() {
+  uint64_t seed = 0;
+  (void)!__wasi_random_get((uint8_t *)&seed, sizeof seed);
+  return seed;
+}
+
+void definePorts() { define(definitions); }

@@ -1,0 +1,132 @@
+/*
+ * Programs after expansion: a tree of Nodes with every variable resolved, from which both the
+ * interpreter's code and the generated Wasm come. Nothing here is ever freed, nor does it move:
+ * addresses of templates stand in generated code.
+ */
+#pragma once
+#include <string>
+#include <vector>
+
+#include "error.h"
+#include "value.h"
+
+// Operations that both compilers know inline. Each is a standard procedure as well.
+enum PrimOp : uint16_t {
+  kNoOp,
+  // two numbers
+  kAdd, kSub, kMul, kLess, kGreater, kLessEqual, kGreaterEqual, kNumEqual,
+  kDiv, kQuotient, kRemainder, kModulo, kMin, kMax,
+  // two values
+  kCons, kEq, kEqv, kSetCar, kSetCdr, kVectorRef, kStringRef, kCharEqual,
+  // one value
+  kCar, kCdr, kNullP, kPairP, kNot, kZeroP, kVectorLength, kStringLength, kToInexact, kSqrt, kAbs,
+  kCharToInteger, kSymbolP, kStringP, kVectorP, kCharP, kNumberP, kProcedureP, kEofP,
+  // three values
+  kVectorSet,
+  kPrimOps
+};
+
+enum class Kind : uint8_t {
+  Const,      // value
+  Local,      // var
+  Global,     // symbol
+  SetLocal,   // var = args[0]
+  SetGlobal,  // symbol = args[0]
+  Define,     // symbol = args[0]
+  If,         // args: test, then, otherwise
+  Or,         // args: two
+  Lambda,     // lambda
+  Seq,        // args, at least one
+  Let,        // vars; args: their values, then the body
+  Fix,        // vars; args: their lambdas, which see all vars; then the body
+  Loop,       // vars; args: their first values, then the body, which may Continue
+  Continue,   // target; args: the next values of its vars. Always in its tail position
+  Prim,       // op; args
+  Builtin,    // builtin; args
+  Call,       // args: procedure, arguments
+  Apply,      // args: procedure, arguments, list of more arguments
+};
+
+struct Node;
+
+struct Var {
+  std::string name;
+  Template *owner = nullptr;   // the lambda that binds it
+  Node *binding = nullptr;     // the Fix whose lambda it names, if it is only ever that
+  Template *lambda = nullptr;  // that lambda
+  uint32_t uses = 0;
+  bool captured = false;  // by an inner lambda
+  bool assigned = false;  // by set!, or after its binding
+  bool checked = false;   // it may be used before it has a value
+  uint32_t slot = 0;      // interpreter: index from the frame pointer
+  uint32_t id = 0;        // generated code: its number in the owner, its Wasm local, its kind
+  uint32_t local = 0;
+  uint8_t type = 0;
+  bool boxed() const { return captured && assigned; }
+};
+
+struct Node {
+  Kind kind;
+  uint16_t op = 0;
+  Place place = 0;
+  Value value = 0;
+  Var *var = nullptr;
+  Symbol *symbol = nullptr;
+  Template *lambda = nullptr;
+  Builtin *builtin = nullptr;
+  Node *target = nullptr;
+  std::vector<Var *> vars;
+  std::vector<Node *> args;
+  uint32_t info = 0;  // generated code: index of what is known of this node
+  uint32_t site = 0;  // where the interpreter's instruction lies in its code, for what it saw there
+  Node *body() const { return args.back(); }
+};
+
+// Kinds of arguments seen, to decide what generated code may expect.
+enum : uint8_t { kSawFixnum = 1, kSawFlonum = 2, kSawOther = 4 };
+constexpr uint32_t kMaxCompiledParams = 8;
+
+constexpr uint32_t kShapeRest = 1 << 8, kShapeLibrary = 1 << 16;
+
+enum class JitState : uint8_t { Cold, Queued, Sent, Linked, Refused };
+
+/*
+ * What a lambda expression is at run time, shared by all closures made from it.
+ * `slot` comes first: generated code loads it at offset 0, and a module's start function stores it.
+ */
+struct Template {
+  uint32_t slot = 0;     // table slot of its generated code, 0 for none
+  uint32_t shape = 0;    // what a caller must know, for one compare: params and the bits above
+  uint32_t params = 0;   // the required ones
+  bool rest = false;
+  JitState jit = JitState::Cold;
+  bool guarded = true;   // may generated code expect the kinds of arguments seen so far?
+  uint8_t seen[kMaxCompiledParams] = {};
+  uint32_t warmth = 0;   // calls and loop iterations so far
+  uint32_t batch = 0;    // its number in the module under construction, from 1
+  uint32_t misses = 0;   // calls whose arguments the generated code did not expect
+  uint32_t *code = nullptr;
+  uint32_t maxStack = 0;  // words above the frame pointer
+  std::string name;
+  Place place = 0;
+  bool library = false;
+  Template *outer = nullptr;
+  std::vector<Var *> vars;   // the parameters
+  std::vector<Var *> free;   // captured from outside, in the order of the closure's fields
+  Node *body = nullptr;
+  std::vector<std::pair<uint32_t, Place>> places;  // code offset from which a place holds
+  uint32_t frameParams() const { return params + rest; }
+};
+
+// The top-level forms of a program as templates without parameters, in order; empty with an error
+// under way when there is a mistake in it.
+struct Program {
+  std::vector<Template *> forms;
+  bool definesMain = false;
+};
+bool expandProgram(Program &program, uint32_t file, const char *text, uint32_t size);
+
+// Finds owners, captures and free variables of a top-level form.
+void resolve(Template *form);
+// Makes the interpreter's code of a form and all lambdas in it.
+void compileToBytecode(Template *form);

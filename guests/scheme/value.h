@@ -1,0 +1,114 @@
+/*
+ * Values: 32 bits, told apart by their low bits, so that a check is an `and` and a compare.
+ *
+ *   ......0   fixnum: a 31-bit integer, shifted left by one
+ *   ....001   pair: 8 bytes at v + 7, car and cdr; no header
+ *   ....011   immediate: #f, #t, (), characters and the like
+ *   ....101   object: a header word at v + 3, payload from v + 7
+ *   ....111   flonum: 8 bytes at v + 1; no header
+ *
+ * Every block is aligned to 8. The offsets above are never negative, so generated code needs no
+ * subtraction to follow a pointer: it puts the tag into the offset immediate of its load.
+ * Aligned addresses of anything look like fixnums, and the collector passes over them: templates,
+ * saved program counters and frame pointers may stand among values.
+ */
+#pragma once
+#include <stdint.h>
+#include <string.h>
+
+using Value = uint32_t;
+
+struct Template;
+
+enum : Value {
+  kFalse = 0x003,
+  kTrue = 0x103,
+  kNil = 0x203,
+  kUnspecified = 0x303,
+  kEof = 0x403,
+  kUnbound = 0x503,  // a variable before its definition; never seen by a program
+  kFail = 0x603,     // "an error is under way", in place of a result
+  kCharTag = 0x00b,  // the code point stands above it
+};
+
+enum Type : uint32_t { kString = 1, kSymbol, kVector, kClosure, kBuiltin, kBox };
+
+constexpr uint32_t kPairTag = 1, kImmediateTag = 3, kObjectTag = 5, kFlonumTag = 7;
+constexpr uint32_t kHeaderOffset = 3, kFieldOffset = 7, kCarOffset = 7, kCdrOffset = 11, kFlonumOffset = 1;
+constexpr uint32_t kMaxLength = (1 << 24) - 1;  // a header is type | length << 8
+constexpr int32_t kFixnumMax = (1 << 30) - 1, kFixnumMin = -(1 << 30);
+
+inline bool isFixnum(Value v) { return (v & 1) == 0; }
+inline int32_t fixnumOf(Value v) { return (int32_t)v >> 1; }
+inline Value fixnum(int32_t n) { return (Value)n << 1; }
+inline bool fitsFixnum(int64_t n) { return n >= kFixnumMin && n <= kFixnumMax; }
+
+inline uint32_t &wordAt(Value v, uint32_t offset) { return *(uint32_t *)(v + offset); }
+
+inline bool isPair(Value v) { return (v & 7) == kPairTag; }
+inline Value &car(Value v) { return wordAt(v, kCarOffset); }
+inline Value &cdr(Value v) { return wordAt(v, kCdrOffset); }
+
+inline bool isFlonum(Value v) { return (v & 7) == kFlonumTag; }
+inline double flonumOf(Value v) { return *(double *)(v + kFlonumOffset); }
+inline bool isNumber(Value v) { return isFixnum(v) || isFlonum(v); }
+
+inline bool isChar(Value v) { return (v & 0xff) == kCharTag; }
+inline uint32_t charOf(Value v) { return v >> 8; }
+inline Value character(uint32_t codePoint) { return codePoint << 8 | kCharTag; }
+inline Value boolean(bool b) { return b ? kTrue : kFalse; }
+
+inline bool isObject(Value v) { return (v & 7) == kObjectTag; }
+inline uint32_t header(Value v) { return wordAt(v, kHeaderOffset); }
+inline bool isType(Value v, Type type) { return isObject(v) && (header(v) & 0xff) == type; }
+inline uint32_t lengthOf(Value v) { return header(v) >> 8; }
+inline Value &field(Value v, uint32_t i) { return wordAt(v, kFieldOffset + 4 * i); }
+
+// A string never changes: its length in characters, then UTF-8. The header's length is in bytes, so
+// that a string of ASCII, in which both lengths agree, is indexed without a walk.
+inline bool isString(Value v) { return isType(v, kString); }
+inline uint32_t stringBytes(Value v) { return lengthOf(v); }
+inline uint32_t stringChars(Value v) { return field(v, 0); }
+inline char *stringText(Value v) { return (char *)(v + kFieldOffset + 4); }
+inline bool isAscii(Value v) { return stringBytes(v) == stringChars(v); }
+
+inline bool isVector(Value v) { return isType(v, kVector); }
+
+// A closure: its template, then the values (or boxes) of its free variables.
+inline bool isClosure(Value v) { return isType(v, kClosure); }
+inline Template *templateOf(Value v) { return (Template *)field(v, 0); }
+
+/*
+ * Symbols are interned, permanent, and are the global variables too. `function` is the template of
+ * `value` when that is a closure, else null: one load and compare tells generated code that a
+ * global still is the procedure that it was compiled for.
+ */
+struct Builtin;
+struct alignas(8) Symbol {
+  uint32_t header;
+  Value value;
+  Template *function;
+  Value name;
+  Builtin *standard;  // the standard procedure of this name, while no program defines the name
+  Symbol *next;
+};
+inline bool isSymbol(Value v) { return isType(v, kSymbol); }
+inline Symbol *symbolOf(Value v) { return (Symbol *)(v + kHeaderOffset); }
+inline Value valueOf(Symbol *s) { return (Value)s - kHeaderOffset; }
+
+// Procedures written in C++. `args` lie on the stack; the result may be kFail. No builtin calls back
+// into Scheme, and none collects garbage, so they need not care about roots.
+using BuiltinFunction = Value (*)(const Value *args, uint32_t count);
+struct alignas(8) Builtin {
+  uint32_t header;
+  BuiltinFunction function;
+  const char *name;
+  uint16_t min, max;  // of arguments; max kAnyCount for a rest list
+  uint16_t op;        // its PrimOp, or 0
+};
+constexpr uint16_t kAnyCount = 0xffff;
+inline bool isBuiltin(Value v) { return isType(v, kBuiltin); }
+inline Builtin *builtinOf(Value v) { return (Builtin *)(v + kHeaderOffset); }
+inline Value valueOf(Builtin *b) { return (Value)b - kHeaderOffset; }
+
+inline bool isProcedure(Value v) { return isClosure(v) || isBuiltin(v); }

@@ -1,0 +1,205 @@
+/**
+ * Live linking: an auxiliary module is validated, instantiated beside the running guest with the
+ * guest's own values, and patched in. What was linked is recorded, each import with the entity
+ * that it was given: names are only how a value is found, identity is what counts.
+ */
+import { deferInstantiation, runsNothing } from '../link/defer.ts';
+import type { Aux, Binding } from '../link/entity.ts';
+import { instrument, type Probes } from '../link/instrument.ts';
+import { encode } from '../wasm/encode.ts';
+import {
+  auxInvalid,
+  auxLimit,
+  auxTrapped,
+  FreezeError,
+  type LinkError,
+  unresolvedImport,
+} from '../wasm/errors.ts';
+import { assemble } from '../wasm/instructions.ts';
+import type { Import, Module } from '../wasm/module.ts';
+import { parse } from '../wasm/parse.ts';
+import { compileNow } from './engine.ts';
+import type { Registry } from './registry.ts';
+import { WasiExit } from './wasi/wasi.ts';
+
+/** How linking went, as the guest is told: the statuses of include/freeze.h. */
+export const LINK_STATUS = {
+  ok: 0,
+  unavailable: 1,
+  invalid: 2,
+  unlinkable: 3,
+  trapped: 4,
+  limit: 5,
+} as const;
+export type LinkStatus = (typeof LINK_STATUS)[keyof typeof LINK_STATUS];
+
+export interface LiveAux extends Aux {
+  readonly instance: WebAssembly.Instance;
+  readonly probes: Probes;
+  readonly size: number;
+}
+
+/** Finds the value for an import; undefined where there is none. */
+export type Resolve = (item: Import) => unknown;
+
+export interface LiveLimits {
+  /** Auxiliary modules in all. */
+  readonly modules: number;
+  /** Bytes of auxiliary modules in all. */
+  readonly bytes: number;
+}
+
+export interface LiveOutcome {
+  readonly status: LinkStatus;
+  /** Why, where the status is not `ok`. */
+  readonly error: LinkError | undefined;
+}
+
+interface Resolved {
+  readonly values: WebAssembly.Imports;
+  readonly bindings: readonly Binding[];
+}
+
+export class LiveLinker {
+  /** In the order in which they were linked: instance n is at n - 1. */
+  readonly auxes: LiveAux[] = [];
+  readonly #registry: Registry;
+  readonly #limits: LiveLimits;
+  readonly #names = new Set<string>();
+  #bytes = 0;
+
+  constructor(registry: Registry, limits: LiveLimits) {
+    this.#registry = registry;
+    this.#limits = limits;
+  }
+
+  /**
+   * Links a module. What is wrong with it is in the outcome; what its patch does to the guest
+   * (an exit, an error of the host) comes out as an exception.
+   */
+  link(bytes: Uint8Array, wanted: string | undefined, resolve: Resolve): LiveOutcome {
+    const name = this.#uniqueName(wanted);
+    this.#bytes += bytes.length;
+    if (this.auxes.length >= this.#limits.modules || this.#bytes > this.#limits.bytes) {
+      return failed(
+        LINK_STATUS.limit,
+        auxLimit(name, `more than ${this.#limits.modules} modules or ${this.#limits.bytes} bytes of them`),
+      );
+    }
+    let module: Module;
+    let compiled: WebAssembly.Module;
+    let probes: Probes;
+    const patch = '\0patch';
+    try {
+      module = parse(bytes);
+      const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
+      const instrumented = instrument(quiet);
+      probes = instrumented.probes;
+      compiled = compileNow(encode(instrumented.module));
+    } catch (error) {
+      if (error instanceof FreezeError || error instanceof WebAssembly.CompileError) {
+        return failed(LINK_STATUS.invalid, auxInvalid(name, plainMessage(error)));
+      }
+      throw error;
+    }
+    const resolved = this.#resolve(name, module, resolve);
+    if ('status' in resolved) return resolved;
+    let instance: WebAssembly.Instance;
+    try {
+      instance = new WebAssembly.Instance(compiled, resolved.values);
+    } catch (error) {
+      if (error instanceof WebAssembly.LinkError)
+        return failed(LINK_STATUS.unlinkable, importMismatch(name, module, error));
+      throw error;
+    }
+    const aux = { name, module, bindings: resolved.bindings, instance, probes, size: bytes.length };
+    this.auxes.push(aux);
+    this.#registry.addInstance(this.auxes.length, module, probes, instance.exports);
+    return this.#patch(aux, patch);
+  }
+
+  /** The export of an earlier module, by the module's name. */
+  exportOf(aux: string, name: string): unknown {
+    return this.auxes.find((one) => one.name === aux)?.instance.exports[name];
+  }
+
+  #patch(aux: LiveAux, patch: string): LiveOutcome {
+    const run = aux.instance.exports[patch];
+    try {
+      if (typeof run === 'function') run();
+    } catch (error) {
+      if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
+        return failed(LINK_STATUS.trapped, auxTrapped(aux.name, error.message));
+      }
+      if (error instanceof FreezeError || error instanceof WasiExit) throw error;
+      return failed(LINK_STATUS.trapped, auxTrapped(aux.name, plainMessage(error)));
+    }
+    return { status: LINK_STATUS.ok, error: undefined };
+  }
+
+  #resolve(name: string, module: Module, resolve: Resolve): Resolved | LiveOutcome {
+    const values: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+    const bindings: Binding[] = [];
+    for (const item of module.imports) {
+      const value = resolve(item);
+      const binding = value === undefined || value === null ? undefined : this.#binding(item, value);
+      if (binding === undefined) {
+        const why =
+          value === undefined || value === null
+            ? 'which nothing gives'
+            : 'which is given a value of unknown origin';
+        return failed(LINK_STATUS.unlinkable, unresolvedImport(name, item.module, item.name, why));
+      }
+      const namespace = values[item.module] ?? Object.create(null);
+      namespace[item.name] = value as WebAssembly.ImportValue;
+      values[item.module] = namespace;
+      bindings.push(binding);
+    }
+    return { values, bindings };
+  }
+
+  /** By identity. A number, or an immutable global of one, is a constant. */
+  #binding(item: Import, value: unknown): Binding | undefined {
+    const entity = this.#registry.of(value);
+    if (entity !== undefined) return { kind: 'entity', entity };
+    if (item.desc.kind !== 'global' || item.desc.type.mutable) return undefined;
+    const plain = value instanceof WebAssembly.Global ? value.value : value;
+    const { val } = item.desc.type;
+    if (val === 'i32' && typeof plain === 'number')
+      return { kind: 'constant', code: assemble([['i32.const', plain | 0]]).subarray(0, -1) };
+    if (val === 'i64' && typeof plain === 'bigint') {
+      return { kind: 'constant', code: assemble([['i64.const', BigInt.asIntN(64, plain)]]).subarray(0, -1) };
+    }
+    return undefined;
+  }
+
+  /** Names stand before the names of functions, so no two modules share one. */
+  #uniqueName(wanted: string | undefined): string {
+    const base = wanted === undefined || wanted === '' ? `jit${this.auxes.length + 1}` : wanted;
+    let name = base;
+    for (let n = 2; this.#names.has(name); n++) name = `${base}#${n}`;
+    this.#names.add(name);
+    return name;
+  }
+}
+
+function failed(status: LinkStatus, error: LinkError): LiveOutcome {
+  return { status, error };
+}
+
+function plainMessage(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^WebAssembly\.\w+\(\): /, '');
+}
+
+/** V8 says `Import #2 "env" "f": …`: the import, and what does not fit. */
+function importMismatch(aux: string, module: Module, error: Error): LinkError {
+  const match = /Import #(\d+)(?: "[^"]*" "[^"]*")?: (.*)$/.exec(error.message);
+  const item = module.imports[Number(match?.[1] ?? 0)];
+  return unresolvedImport(
+    aux,
+    item?.module ?? '',
+    item?.name ?? '',
+    `which does not fit: ${match?.[2] ?? plainMessage(error)}`,
+  );
+}

@@ -1,0 +1,112 @@
+// Randomness for guests: none, a repeatable stream, or the machine's.
+//
+// The repeatable stream is xoshiro128** 1.1 (Blackman and Vigna, https://prng.di.unimi.it/), in
+// 32-bit integers that every JavaScript engine computes alike. Its four words are the first two
+// outputs of SplitMix64 from the seed, low word first. Words are served little-endian as one
+// stream of bytes: how a guest cuts its requests changes nothing.
+
+import { RandomDenied, type RandomSource } from './types.ts';
+
+/** Web Crypto refuses to fill more at once. */
+const MAX_SYSTEM_FILL = 65_536;
+
+/** The stream of bytes that a seed stands for. */
+export class SeededBytes {
+  readonly #state: Uint32Array = new Uint32Array(4);
+  #word = 0;
+  #left = 0;
+
+  constructor(seed: bigint) {
+    let counter = BigInt.asUintN(64, seed);
+    for (const index of [0, 2]) {
+      counter = BigInt.asUintN(64, counter + 0x9e3779b97f4a7c15n);
+      let mixed = counter;
+      mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 30n)) * 0xbf58476d1ce4e5b9n);
+      mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 27n)) * 0x94d049bb133111ebn);
+      mixed ^= mixed >> 31n;
+      this.#state[index] = Number(mixed & 0xffffffffn);
+      this.#state[index + 1] = Number(mixed >> 32n);
+    }
+  }
+
+  /** Fills `target` with the next bytes of the stream. */
+  fill(target: Uint8Array): void {
+    for (let index = 0; index < target.length; index++) {
+      if (this.#left === 0) {
+        this.#word = this.#next();
+        this.#left = 4;
+      }
+      target[index] = this.#word & 0xff;
+      this.#word >>>= 8;
+      this.#left--;
+    }
+  }
+
+  #next(): number {
+    const state = this.#state;
+    const [s0 = 0, s1 = 0, s2 = 0, s3 = 0] = state;
+    const result = Math.imul(rotate(Math.imul(s1, 5), 7), 9) >>> 0;
+    const t2 = s2 ^ s0;
+    const t3 = s3 ^ s1;
+    state[0] = s0 ^ t3;
+    state[1] = s1 ^ t2;
+    state[2] = t2 ^ (s1 << 9);
+    state[3] = rotate(t3, 11);
+    return result;
+  }
+}
+
+function rotate(word: number, by: number): number {
+  return (word << by) | (word >>> (32 - by));
+}
+
+/** What `random_get` is made of: it serves bytes and counts them. */
+export interface Random {
+  /** Fills `target`, or throws {@link RandomDenied}. */
+  fill(target: Uint8Array): void;
+  /** Bytes served so far. */
+  drawn(): number;
+}
+
+/** The bytes of `source`, within its budget. Asking for none is always allowed. */
+export function randomOf(source: RandomSource): Random {
+  const budget = source.kind === 'denied' ? 0 : (source.budget ?? Number.POSITIVE_INFINITY);
+  const fill = filler(source);
+  let drawn = 0;
+  let refused = false;
+  return {
+    fill: (target) => {
+      if (target.length === 0) return;
+      if (refused || drawn + target.length > budget) {
+        refused = true;
+        throw denial(target.length, drawn, budget);
+      }
+      fill(target);
+      drawn += target.length;
+    },
+    drawn: () => drawn,
+  };
+}
+
+function filler(source: RandomSource): (target: Uint8Array) => void {
+  if (source.kind === 'seeded') {
+    const stream = new SeededBytes(source.seed);
+    return (target) => stream.fill(target);
+  }
+  return (target) => {
+    for (let at = 0; at < target.length; at += MAX_SYSTEM_FILL) {
+      // Filled aside: Web Crypto refuses views of shared memories.
+      const chunk = new Uint8Array(Math.min(MAX_SYSTEM_FILL, target.length - at));
+      target.set(crypto.getRandomValues(chunk), at);
+    }
+  };
+}
+
+/** The error, with as much of the guest's stack as tells who asked: V8 keeps 10 frames otherwise. */
+function denial(requested: number, drawn: number, budget: number): RandomDenied {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 64;
+  const error = new RandomDenied(requested, drawn, budget);
+  Error.stackTraceLimit = limit;
+  return error;
+}

@@ -1,0 +1,93 @@
+// Descriptors 0, 1 and 2: the same on every host and whatever the process has there.
+//
+// Input is a given sequence of bytes; output goes to a callback as it comes. All three say that
+// they are terminals: C libraries then write line by line, so that less of what a warm-up prints
+// is still in the guest's buffers when the snapshot is taken, to be printed again by every
+// instance. It is also what @wasmer/wasi says.
+
+import type { GuestMemory } from './memory.ts';
+import { Errno, FdFlag, type Fdstat, type Filestat, FileType, Right } from './preview1.ts';
+import type { CommonOptions } from './types.ts';
+
+/** Output taken from one call; more is a short write, which guests go on from. */
+const MAX_CHUNK = 1 << 24;
+
+/** Which of the three. */
+export type StdioNumber = 0 | 1 | 2;
+
+/** Whether a descriptor's number is one of the three. */
+export function isStdio(fd: number): fd is StdioNumber {
+  return fd >>> 0 < 3;
+}
+
+/** The three descriptors of one guest. */
+export class Stdio {
+  readonly #memory: GuestMemory;
+  readonly #input: Uint8Array;
+  readonly #outputs: readonly (((chunk: Uint8Array) => void) | undefined)[];
+  #position = 0;
+
+  constructor(memory: GuestMemory, options: CommonOptions) {
+    this.#memory = memory;
+    this.#input = options.stdin ?? new Uint8Array(0);
+    this.#outputs = [undefined, options.stdout, options.stderr];
+  }
+
+  /** Bytes of input that are left. */
+  get left(): number {
+    return this.#input.length - this.#position;
+  }
+
+  read(which: StdioNumber, pointer: number, count: number, readPointer: number): Errno {
+    if (which !== 0) return Errno.badf;
+    const vectors = this.#memory.vectors(pointer, count);
+    if (typeof vectors === 'number') return vectors;
+    let read = 0;
+    for (const target of vectors) {
+      const chunk = this.#input.subarray(this.#position, this.#position + target.length);
+      target.set(chunk);
+      this.#position += chunk.length;
+      read += chunk.length;
+    }
+    this.#memory.setU32(readPointer, read);
+    return Errno.success;
+  }
+
+  write(which: StdioNumber, pointer: number, count: number, writtenPointer: number): Errno {
+    if (which === 0) return Errno.badf;
+    const vectors = this.#memory.vectors(pointer, count);
+    if (typeof vectors === 'number') return vectors;
+    const chunk = gathered(vectors);
+    this.#memory.setU32(writtenPointer, chunk.length);
+    if (chunk.length > 0) this.#outputs[which]?.(chunk);
+    return Errno.success;
+  }
+
+  fdstat(which: StdioNumber): Fdstat {
+    // Without the rights to seek and tell: that is how wasi-libc's isatty knows a terminal.
+    const rights = which === 0 ? Right.fdRead : Right.fdWrite;
+    const flags = which === 0 ? 0 : FdFlag.append;
+    return { type: FileType.characterDevice, flags, rights, inheriting: 0n };
+  }
+
+  filestat(which: StdioNumber): Filestat {
+    const numbers = { dev: 0n, ino: BigInt(which), nlink: 1, size: 0 };
+    return { type: FileType.characterDevice, ...numbers, atim: 0n, mtim: 0n, ctim: 0n };
+  }
+}
+
+/** The bytes of all vectors as one copy: the guest's memory changes under a view. */
+function gathered(vectors: readonly Uint8Array[]): Uint8Array {
+  const [first] = vectors;
+  if (first !== undefined && vectors.length === 1) return first.slice(0, MAX_CHUNK);
+  let length = 0;
+  for (const vector of vectors) length += vector.length;
+  const chunk = new Uint8Array(Math.min(length, MAX_CHUNK));
+  let at = 0;
+  for (const vector of vectors) {
+    const part = vector.subarray(0, chunk.length - at);
+    chunk.set(part, at);
+    at += part.length;
+  }
+  return chunk;
+}

@@ -1,0 +1,110 @@
+// The default WASI host: in memory, the same in Node and in browsers, and with nothing of the
+// machine's in it but what was given to it.
+//
+// A guest's calls meet three layers. `common.ts` answers what must not depend on the machine: time,
+// randomness, waiting. `files.ts` answers for descriptors and paths, over a tree in memory whose
+// mounts are read when they are looked at. What is left, arguments and environment, goes to
+// @wasmer/wasi, which is loaded for guests that import it.
+
+import { type Base, checkOptions, imported, memoryOf } from './base.ts';
+import { FixedClock } from './clock.ts';
+import { commonCalls } from './common.ts';
+import { Files } from './files.ts';
+import { GuestMemory, guarded } from './memory.ts';
+import {
+  CALL_NAMES,
+  type CallName,
+  type Calls,
+  Errno,
+  type Namespace,
+  type WasiFunction,
+} from './preview1.ts';
+import { randomOf } from './random.ts';
+import { Stdio } from './stdio.ts';
+import { Tree } from './tree.ts';
+import {
+  type CommonOptions,
+  DEFAULT_CLOCK,
+  DEFAULT_FILE_BYTES,
+  type WasiHost,
+  type WasiOptions,
+} from './types.ts';
+import { wasmerBase } from './wasmer.ts';
+
+export * from './types.ts';
+
+/** The calls left to @wasmer/wasi. */
+const LEFT: readonly CallName[] = ['args_get', 'args_sizes_get', 'environ_get', 'environ_sizes_get'];
+
+/** Whether a module imports WASI preview 1 at all. */
+export function importsWasi(module: WebAssembly.Module): boolean {
+  return imported(module).size > 0;
+}
+
+/**
+ * A WASI host for one instance of `module`. Merge `imports` into its import object, instantiate,
+ * `bind`, and call its exports. Throws {@link WasiOptionError} for arguments and variables that
+ * cannot be.
+ */
+export async function createWasi(options: WasiOptions, module: WebAssembly.Module): Promise<WasiHost> {
+  checkOptions(options);
+  const memory = new GuestMemory();
+  const clock = new FixedClock(options.clock ?? DEFAULT_CLOCK);
+  const random = randomOf(options.random ?? { kind: 'denied' });
+  const stdio = new Stdio(memory, options);
+  const tree = new Tree(options.maxFileBytes ?? DEFAULT_FILE_BYTES);
+  const files = new Files(memory, clock, stdio, tree, options.mounts ?? []);
+  const state = { memory, clock, random, readable: (fd: number) => files.readable(fd) };
+
+  const namespaces = imported(module);
+  const used = [...namespaces.values()].some((names) => LEFT.some((name) => names.has(name)));
+  const base = used ? await wasmerBase(options) : undefined;
+  const imports: Partial<Record<Namespace, Readonly<Record<string, WasiFunction>>>> = {};
+  for (const namespace of namespaces.keys()) {
+    const left = base?.calls(namespace, LEFT) ?? {};
+    const layers = [
+      left,
+      argumentsOf(memory, options),
+      files.calls(namespace),
+      commonCalls(state, namespace),
+    ];
+    imports[namespace] = table(layers);
+  }
+  return {
+    imports,
+    bind: (target) => attach(memory, base, memoryOf(target)),
+    filesWritten: () => files.written(),
+    openFiles: () => files.open(),
+    drawn: () => random.drawn(),
+  };
+}
+
+/**
+ * argc 0, where there are no arguments: for that, @wasmer/wasi gives one empty argument, and
+ * node:wasi an error that wasi-libc exits at.
+ */
+export function argumentsOf(memory: GuestMemory, options: CommonOptions): Calls {
+  if ((options.args ?? []).length > 0) return {};
+  return {
+    args_get: () => Errno.success,
+    args_sizes_get: (count: number, size: number) => {
+      memory.setU32(count, 0);
+      memory.setU32(size, 0);
+      return Errno.success;
+    },
+  };
+}
+
+/** Tells the memory to our layer and to what lies below it. */
+export function attach(memory: GuestMemory, base: Base | undefined, target: WebAssembly.Memory): void {
+  memory.attach(target);
+  base?.attach(target);
+}
+
+/** Every preview 1 call: from the last layer that has it, or ENOSYS. */
+export function table(layers: readonly Calls[]): Readonly<Record<string, WasiFunction>> {
+  const out: Record<string, WasiFunction> = {};
+  const merged: Calls = Object.assign({}, ...layers);
+  for (const name of CALL_NAMES) out[name] = guarded(merged[name] ?? (() => Errno.nosys));
+  return out;
+}

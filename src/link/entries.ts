@@ -1,0 +1,166 @@
+/**
+ * Entries: functions of the frozen module that run what was loaded. An entry calls an export with
+ * constant arguments; one of them can be the command, `_start`.
+ *
+ * The after-restore hook of a guest runs once in each instance, before any other export does its
+ * work: it stands where `_initialize` stood, and each exported function sees to it first, because a
+ * host may call any of them first.
+ */
+import { madeSpan } from '../wasm/encode.ts';
+import { assembleBody, type LocalGroup, type Op } from '../wasm/instructions.ts';
+import { type Body, type Export, type Global, type Module, spaces } from '../wasm/module.ts';
+import type { CompType, FuncIdx, FuncType, TypeIdx } from '../wasm/types.ts';
+import { addFunctionNames } from './names.ts';
+import { TypePool } from './types.ts';
+
+export interface Entry {
+  readonly name: string;
+  /** The function that it calls, and the instructions that push the arguments. */
+  readonly func: FuncIdx;
+  readonly args: readonly Op[];
+  /** Whether its only result, an i32, says with 0 that it went well. */
+  readonly returnsStatus: boolean;
+}
+
+export interface EntryOptions {
+  readonly entries: readonly Entry[];
+  /** The entry that becomes `_start`. */
+  readonly command: string | undefined;
+  /** The function of the after-restore hook. */
+  readonly afterRestore: FuncIdx | undefined;
+}
+
+const INITIALIZE = '_initialize';
+const START = '_start';
+
+class Additions {
+  readonly pool: TypePool;
+  readonly #module: Module;
+  readonly #funcs: TypeIdx[];
+  readonly #codes: Body[];
+  readonly names = new Map<number, string>();
+  #next: number;
+
+  constructor(module: Module) {
+    this.#module = module;
+    this.pool = new TypePool(module.types);
+    this.#funcs = [...module.funcs];
+    this.#codes = [...module.codes];
+    this.#next = spaces(module).funcs.length;
+  }
+
+  func(name: string, comp: CompType, ops: readonly Op[], locals: readonly LocalGroup[] = []): FuncIdx {
+    this.#funcs.push(this.pool.intern({ types: [{ final: true, supers: [], comp }], explicit: false }));
+    this.#codes.push(madeSpan(assembleBody(ops, locals), name));
+    this.names.set(this.#next, name);
+    return this.#next++ as FuncIdx;
+  }
+
+  finish(rest: Partial<Module>): Module {
+    if (this.names.size === 0) return { ...this.#module, ...rest };
+    const module = {
+      ...this.#module,
+      ...rest,
+      types: this.pool.recs,
+      funcs: this.#funcs,
+      codes: this.#codes,
+    };
+    return addFunctionNames(module, this.names);
+  }
+}
+
+function signature(module: Module, func: FuncIdx): FuncType {
+  const { funcs, types } = spaces(module);
+  const comp = types[funcs[func] as TypeIdx]?.comp;
+  if (comp?.kind !== 'func') throw new TypeError(`function ${func} has no function type`);
+  return comp;
+}
+
+/** The funcidx of WASI's `proc_exit`, where the module imports it. */
+function procExit(module: Module): number {
+  return spaces(module).imports.func.findIndex(
+    (item) => item.module.startsWith('wasi_') && item.name === 'proc_exit',
+  );
+}
+
+/** What `_start` does with the results of its entry; local 0 is an i32. A status that is not 0 is the exit code. */
+function settle(module: Module, entry: Entry, results: FuncType['results']): readonly Op[] {
+  if (!entry.returnsStatus) return results.map(() => ['drop']);
+  const exit = procExit(module);
+  const fail: readonly Op[] =
+    exit < 0
+      ? [['unreachable']]
+      : [
+          ['local.get', 0],
+          ['call', exit],
+        ];
+  return [['local.tee', 0], ['if', { block: undefined }], ...fail, ['end']];
+}
+
+/** The module with its entries, and without a way to initialize it a second time. */
+export function addEntries(module: Module, options: EntryOptions): Module {
+  const add = new Additions(module);
+  let exports: readonly Export[] = module.exports.filter((item) => item.name !== INITIALIZE);
+  for (const entry of options.entries) {
+    const { results } = signature(module, entry.func);
+    const index = add.func(entry.name, { kind: 'func', params: [], results }, [
+      ...entry.args,
+      ['call', entry.func],
+    ]);
+    exports = [...exports, { name: entry.name, kind: 'func', index }];
+    if (entry.name === options.command) {
+      const start = add.func(
+        START,
+        { kind: 'func', params: [], results: [] },
+        [['call', index], ...settle(module, entry, results)],
+        [{ count: 1, type: 'i32' }],
+      );
+      exports = [
+        ...exports.filter((item) => item.name !== START),
+        { name: START, kind: 'func', index: start },
+      ];
+    }
+  }
+  if (options.afterRestore === undefined) return add.finish({ exports });
+  return withHook(module, add, exports, options.afterRestore, options.command !== undefined);
+}
+
+function withHook(
+  module: Module,
+  add: Additions,
+  exports: readonly Export[],
+  hook: FuncIdx,
+  command: boolean,
+): Module {
+  const thawed = spaces(module).globals.length;
+  const flag: Global = {
+    type: { val: 'i32', mutable: true },
+    init: madeSpan(Uint8Array.of(0x41, 0x00, 0x0b), 'thawed flag'),
+  };
+  const nothing = { kind: 'func', params: [], results: [] } as const;
+  // The flag is set first: what the hook calls by way of exports must not start it again.
+  const thaw = add.func('freeze.thaw', nothing, [
+    ['global.get', thawed],
+    ['i32.eqz'],
+    ['if', { block: undefined }],
+    ['i32.const', 1],
+    ['global.set', thawed],
+    ['call', hook],
+    ['end'],
+  ]);
+  const signatures = (func: FuncIdx): FuncType =>
+    func < spaces(module).funcs.length ? signature(module, func) : nothing;
+  const wrapped = exports.map((item) => {
+    if (item.kind !== 'func') return item;
+    const func = item.index as FuncIdx;
+    const comp = signatures(func);
+    const index = add.func(`freeze.thawed.${item.name}`, comp, [
+      ['call', thaw],
+      ...comp.params.map((_, i): Op => ['local.get', i]),
+      ['call', func],
+    ]);
+    return { ...item, index };
+  });
+  const initialize: readonly Export[] = command ? [] : [{ name: INITIALIZE, kind: 'func', index: thaw }];
+  return add.finish({ exports: [...wrapped, ...initialize], globals: [...module.globals, flag] });
+}

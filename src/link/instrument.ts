@@ -1,0 +1,219 @@
+/**
+ * Instrumentation: every piece of state becomes reachable from outside, by exports alone. Types are
+ * appended, functions are appended; what the module itself does is unchanged, and so are its indices.
+ *
+ * Memories, tables and tags are exported as they are. A global is read through a function that gives
+ * its bits as integers, because the JS API cannot read a v128 and may quieten a NaN
+ * (https://webassembly.github.io/spec/js-api/#towebassemblyvalue). Functions that a table or a
+ * global can hold are exported, so that a reference can be told by identity: only what an element
+ * segment, an initializer or an export names can be held (spec: the `refs` of a context).
+ *
+ * Whether a passive segment was dropped is seen by reading nothing from its end: `memory.init` of 0
+ * bytes at offset `length` traps where the segment has length 0 now.
+ */
+import { madeSpan } from '../wasm/encode.ts';
+import { assembleBody, type Op } from '../wasm/instructions.ts';
+import { type Body, type Elem, type Export, type Module, spaces } from '../wasm/module.ts';
+import {
+  type FuncIdx,
+  isRef,
+  type NumType,
+  type RefType,
+  type TypeIdx,
+  type ValType,
+} from '../wasm/types.ts';
+import { INDEX_KIND, walkExpr } from '../wasm/walk.ts';
+import { TypePool } from './types.ts';
+
+/** Names of the exports that instrumentation adds, all with one prefix that no export has. */
+export interface Probes {
+  readonly prefix: string;
+  readonly mem: (index: number) => string;
+  readonly table: (index: number) => string;
+  readonly global: (index: number) => string;
+  readonly tag: (index: number) => string;
+  readonly func: (index: number) => string;
+  /** Functions [] → [i32 | i64]: the bits of global `index`; part 1 is the upper half of a v128. */
+  readonly globalBits: (index: number, part: 0 | 1) => string;
+  /** Functions [] → [i32]: whether reference global `index` is null. */
+  readonly globalIsNull: (index: number) => string;
+  /** Functions [] → []: trap where the segment was dropped. */
+  readonly elemAlive: (index: number) => string;
+  readonly dataAlive: (index: number) => string;
+  /** The functions that a reference can be to. */
+  readonly funcs: readonly FuncIdx[];
+}
+
+export interface Instrumented {
+  readonly module: Module;
+  readonly probes: Probes;
+}
+
+/** A prefix that no export begins with: guests choose theirs, so it is not refused but avoided. */
+function freePrefix(module: Module): string {
+  let prefix = '\0freeze:';
+  while (module.exports.some((item) => item.name.startsWith(prefix))) prefix = `\0${prefix}`;
+  return prefix;
+}
+
+function probeNames(prefix: string, funcs: readonly FuncIdx[]): Probes {
+  const named = (kind: string) => (index: number) => `${prefix}${kind}${index}`;
+  return {
+    prefix,
+    mem: named('m'),
+    table: named('t'),
+    global: named('g'),
+    tag: named('e'),
+    func: named('f'),
+    globalBits: (index, part) => `${prefix}${part === 0 ? 'b' : 'h'}${index}`,
+    globalIsNull: named('n'),
+    elemAlive: named('s'),
+    dataAlive: named('d'),
+    funcs,
+  };
+}
+
+/** The functions that element segments, initializers and exports name. */
+function referable(module: Module): readonly FuncIdx[] {
+  const found = new Set<FuncIdx>();
+  const visitor = {
+    kinds: INDEX_KIND.func,
+    index: (_: number, func: number) => {
+      found.add(func as FuncIdx);
+    },
+  };
+  for (const { items } of module.elems) {
+    if (items.kind === 'funcs') for (const func of items.funcs) found.add(func);
+    else for (const expr of items.exprs) walkExpr(expr, visitor);
+  }
+  for (const { init } of module.tables) if (init !== undefined) walkExpr(init, visitor);
+  for (const { init } of module.globals) walkExpr(init, visitor);
+  for (const item of module.exports) if (item.kind === 'func') found.add(item.index as FuncIdx);
+  return [...found].sort((a, b) => a - b);
+}
+
+class Additions {
+  readonly pool: TypePool;
+  readonly funcs: TypeIdx[] = [];
+  readonly codes: Body[] = [];
+  readonly exports: Export[] = [];
+  #next: number;
+
+  constructor(module: Module) {
+    this.pool = new TypePool(module.types);
+    this.#next = spaces(module).funcs.length;
+  }
+
+  /** An exported function without parameters. */
+  func(name: string, results: readonly ValType[], ops: readonly Op[]): void {
+    const comp = { kind: 'func', params: [], results } as const;
+    this.funcs.push(this.pool.intern({ types: [{ final: true, supers: [], comp }], explicit: false }));
+    this.codes.push(madeSpan(assembleBody(ops), 'instrumentation'));
+    this.exports.push({ name, kind: 'func', index: this.#next++ as FuncIdx });
+  }
+}
+
+function globalProbes(add: Additions, probes: Probes, index: number, type: ValType): void {
+  const get: Op = ['global.get', index];
+  if (isRef(type)) {
+    add.func(probes.globalIsNull(index), ['i32'], [get, ['ref.is_null']]);
+    return;
+  }
+  const bits: Readonly<Record<Exclude<NumType, 'v128'>, readonly [NumType, readonly Op[]]>> = {
+    i32: ['i32', []],
+    i64: ['i64', []],
+    f32: ['i32', [['i32.reinterpret_f32']]],
+    f64: ['i64', [['i64.reinterpret_f64']]],
+  };
+  if (type === 'v128') {
+    for (const part of [0, 1] as const) {
+      add.func(probes.globalBits(index, part), ['i64'], [get, ['i64x2.extract_lane', part]]);
+    }
+    return;
+  }
+  const [result, convert] = bits[type];
+  add.func(probes.globalBits(index, 0), [result], [get, ...convert]);
+}
+
+/** `n.const value` for an address of this type. */
+function at(address: 'i32' | 'i64', value: number): Op {
+  return address === 'i64' ? ['i64.const', BigInt(value)] : ['i32.const', value];
+}
+
+function elemCount({ items }: Elem): number {
+  return items.kind === 'funcs' ? items.funcs.length : items.exprs.length;
+}
+
+function sameRef(a: RefType, b: RefType): boolean {
+  return a.heap === b.heap && (a.nullable === b.nullable || a.nullable);
+}
+
+export function instrument(module: Module): Instrumented {
+  const all = spaces(module);
+  const funcs = referable(module);
+  const probes = probeNames(freePrefix(module), funcs);
+  const add = new Additions(module);
+  const extern = (kind: Export['kind'], name: (index: number) => string, count: number): void => {
+    for (let index = 0; index < count; index++)
+      add.exports.push({ name: name(index), kind, index: index as FuncIdx });
+  };
+  extern('mem', probes.mem, all.mems.length);
+  extern('table', probes.table, all.tables.length);
+  extern('tag', probes.tag, all.tags.length);
+  for (const index of funcs) add.exports.push({ name: probes.func(index), kind: 'func', index });
+  all.globals.forEach((type, index) => {
+    if (!type.mutable) return;
+    add.exports.push({ name: probes.global(index), kind: 'global', index: index as FuncIdx });
+    if (index >= all.imported.global) globalProbes(add, probes, index, type.val);
+  });
+  const { mems, tables } = segmentProbes(module, add, probes);
+  return {
+    module: {
+      ...module,
+      types: add.pool.recs.length === module.types.length ? module.types : add.pool.recs,
+      funcs: [...module.funcs, ...add.funcs],
+      codes: [...module.codes, ...add.codes],
+      exports: [...module.exports, ...add.exports],
+      mems,
+      tables,
+    },
+    probes,
+  };
+}
+
+/** Probes for passive segments, and the empty memory and tables that they read into. */
+function segmentProbes(module: Module, add: Additions, probes: Probes): Pick<Module, 'mems' | 'tables'> {
+  const all = spaces(module);
+  let mems = module.mems;
+  const tables = [...module.tables];
+  module.datas.forEach((data, index) => {
+    if (data.mode.kind !== 'passive' || data.bytes.length === 0 || module.dataCount === undefined) return;
+    if (all.mems.length + (mems.length - module.mems.length) === 0) {
+      mems = [...mems, { address: 'i32', shared: false, min: 0n, max: 0n }];
+    }
+    const to = at(all.mems[0]?.address ?? 'i32', 0);
+    add.func(
+      probes.dataAlive(index),
+      [],
+      [to, ['i32.const', data.bytes.length], ['i32.const', 0], ['memory.init', index, 0]],
+    );
+  });
+  module.elems.forEach((elem, index) => {
+    const count = elemCount(elem);
+    if (elem.mode.kind !== 'passive' || count === 0) return;
+    const known = [...all.tables, ...tables.slice(module.tables.length).map((table) => table.type)];
+    let table = known.findIndex((type) => sameRef(type.ref, elem.type));
+    if (table < 0) {
+      const ref = { nullable: true, heap: elem.type.heap };
+      table = known.length;
+      tables.push({ type: { ref, limits: { address: 'i32', min: 0n, max: 0n } }, init: undefined });
+    }
+    const to = at(known[table]?.limits.address ?? 'i32', 0);
+    add.func(
+      probes.elemAlive(index),
+      [],
+      [to, ['i32.const', count], ['i32.const', 0], ['table.init', index, table]],
+    );
+  });
+  return { mems, tables: tables.length === module.tables.length ? module.tables : tables };
+}

@@ -1,0 +1,115 @@
+/**
+ * The contract of include/freeze.h, version 1. Comments there say what each export promises.
+ */
+import type { Guest } from '../host/guest.ts';
+import { GuestError, guestRefused, UnsupportedError } from '../wasm/errors.ts';
+import { type Call, MOST_POLLS, type Program, type Protocol } from './protocol.ts';
+
+export const FREEZE_CONTRACT = 1;
+/** Its presence says that a guest follows the contract. */
+export const MARK = 'freeze_contract';
+const AFTER_RESTORE = 'freeze_after_restore';
+
+/** struct freeze_module: code, code_size, name, name_size, each a little-endian u32. */
+const MODULE_SIZE = 16;
+
+/** A message of a guest is cut here: it is meant to be a line. */
+const MOST_MESSAGE = 4096;
+
+const utf8 = new TextDecoder();
+
+export function freezeAbi(guest: Guest): Protocol {
+  const version = guest.call(MARK, [], 'in freeze_contract');
+  if (version !== FREEZE_CONTRACT) {
+    throw new UnsupportedError(
+      'contract',
+      `the guest follows version ${String(version)} of freeze.h; this freeze knows version ${FREEZE_CONTRACT}`,
+      'rebuild the guest with the header that came with this freeze',
+    );
+  }
+  return {
+    name: 'freeze',
+    load,
+    run,
+    collect,
+    returnsStatus: true,
+    beforeSnapshot: (one) => {
+      if (one.has('freeze_before_snapshot'))
+        one.call('freeze_before_snapshot', [], 'in freeze_before_snapshot');
+    },
+    afterRestore: guest.has(AFTER_RESTORE) ? AFTER_RESTORE : undefined,
+  };
+}
+
+/** Puts bytes into the guest's memory, calls `use`, and frees them. */
+function withBytes<T>(guest: Guest, bytes: Uint8Array, use: (address: number) => T): T {
+  // malloc(0) may be null, which means "no room" here.
+  const size = Math.max(bytes.length, 1);
+  const address = Number(guest.call('freeze_alloc', [size], 'in freeze_alloc')) >>> 0;
+  if (address === 0) throw guestRefused('in freeze_alloc', `no room for ${size} bytes`);
+  const memory = guest.memory();
+  if (address + bytes.length > memory.length)
+    throw guestRefused('in freeze_alloc', `address ${address} is outside the memory`);
+  memory.set(bytes, address);
+  const result = use(address);
+  guest.call('freeze_free', [address, size], 'in freeze_free');
+  return result;
+}
+
+function load(guest: Guest, program: Program): Call {
+  for (const name of ['freeze_load', 'freeze_run', 'freeze_alloc', 'freeze_free']) {
+    if (!guest.has(name))
+      throw new UnsupportedError(
+        'no-load',
+        `the guest exports no ${name}, so it takes no program like ${program.name}`,
+      );
+  }
+  const name = new TextEncoder().encode(program.name);
+  const handle = withBytes(guest, name, (nameAt) =>
+    withBytes(guest, program.bytes, (textAt) =>
+      guest.call(
+        'freeze_load',
+        [nameAt, name.length, textAt, program.bytes.length],
+        `while it loaded ${program.name}`,
+      ),
+    ),
+  );
+  if (typeof handle !== 'number' || handle <= 0)
+    throw guestRefused(`while it loaded ${program.name}`, lastError(guest));
+  return { export: 'freeze_run', args: [handle], label: program.name };
+}
+
+function run(guest: Guest, call: Call): void {
+  const status = guest.call(call.export, call.args, `while it ran ${call.label}`);
+  if (call.export === 'freeze_run' && status !== 0)
+    throw guestRefused(`while it ran ${call.label}`, lastError(guest));
+}
+
+function lastError(guest: Guest): string {
+  if (!guest.has('freeze_error')) return 'no freeze_error says why';
+  const address = Number(guest.call('freeze_error', [], 'in freeze_error')) >>> 0;
+  if (address === 0) return 'freeze_error does not say why';
+  const text = guest.memory().subarray(address, address + MOST_MESSAGE);
+  const end = text.indexOf(0);
+  return utf8.decode(text.slice(0, end < 0 ? undefined : end)).trim();
+}
+
+function collect(guest: Guest): number {
+  if (!guest.has('freeze_poll')) return 0;
+  for (let count = 0; count < MOST_POLLS; count++) {
+    const address = Number(guest.call('freeze_poll', [], 'in freeze_poll')) >>> 0;
+    if (address === 0) return count;
+    const struct = guest.read(address, MODULE_SIZE);
+    if (struct === undefined)
+      throw guestRefused('in freeze_poll', `address ${address} is outside the memory`);
+    const view = new DataView(struct.buffer);
+    const field = (offset: number): number => view.getUint32(offset, true);
+    const name = guest.read(field(8), Math.min(field(12), MOST_MESSAGE));
+    const status = guest.link(
+      guest.read(field(0), field(4)),
+      name === undefined ? undefined : utf8.decode(name),
+    );
+    if (guest.has('freeze_linked')) guest.call('freeze_linked', [address, status], 'in freeze_linked');
+  }
+  throw new GuestError('endless', `freeze_poll hands over modules without end: ${MOST_POLLS} and more`);
+}

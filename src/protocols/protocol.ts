@@ -1,0 +1,39 @@
+/**
+ * A protocol is how a kind of guest is driven: how it takes a program, how it runs one, and how it
+ * hands over the code that its JIT made. It knows the guest's exports and nothing of linking.
+ */
+import type { Guest, WasmValue } from '../host/guest.ts';
+
+/** A program as the user gave it. */
+export interface Program {
+  /** What the user called it: a path, as written. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A call of an export with constant arguments: what a loaded program comes down to. */
+export interface Call {
+  readonly export: string;
+  readonly args: readonly WasmValue[];
+  /** For messages: `bench.scm`, or `f(1)`. */
+  readonly label: string;
+}
+
+export interface Protocol {
+  readonly name: string;
+  /** Gives the guest a program that stays. Throws a GuestError where the guest refuses it. */
+  load(guest: Guest, program: Program): Call;
+  /** Runs a call, and throws a GuestError where the guest reports a failure. */
+  run(guest: Guest, call: Call): void;
+  /** Links all the modules that the guest has ready; how many it handed over. */
+  collect(guest: Guest): number;
+  /** Whether the result of a call from `load` is an i32 status, 0 for success. */
+  readonly returnsStatus: boolean;
+  /** The last call before the snapshot. */
+  beforeSnapshot(guest: Guest): void;
+  /** The export that each thawed instance calls once, first. */
+  readonly afterRestore: string | undefined;
+}
+
+/** More modules in one collection than any guest has: it makes them without end. */
+export const MOST_POLLS = 1_000_000;

@@ -1,0 +1,50 @@
+/**
+ * What a build did, as one object: the closing summary prints it, `--json` writes it. Sizes are in
+ * bytes, times in milliseconds. Its fields only grow; `schema` counts the changes that break.
+ */
+import type { LinkStats } from '../link/link.ts';
+import type { BakeStats } from '../snapshot/bake.ts';
+
+export const REPORT_SCHEMA = 1;
+
+export interface ModuleReport {
+  readonly name: string;
+  readonly size: number;
+  /** 1 for the first round of the warm-up. */
+  readonly round: number;
+  readonly linked: boolean;
+  /** Why it was left out, where it was. */
+  readonly error?: string;
+}
+
+export interface RoundReport {
+  /** Modules that were handed over in this round. */
+  readonly modules: number;
+  readonly size: number;
+  readonly ms: number;
+}
+
+export interface PassReport {
+  readonly pass: string;
+  readonly ms: number;
+}
+
+export interface Report {
+  readonly schema: typeof REPORT_SCHEMA;
+  /** Version of `freeze`. */
+  readonly version: string;
+  readonly protocol: string;
+  readonly input: { readonly size: number; readonly functions: number };
+  readonly output: { readonly size: number; readonly functions: number; readonly imports: readonly string[] };
+  readonly rounds: readonly RoundReport[];
+  readonly modules: readonly ModuleReport[];
+  readonly linked: LinkStats;
+  readonly snapshot: BakeStats;
+  readonly entries: readonly string[];
+  readonly stubbed: readonly string[];
+  /** Files that the guest wrote: in memory, gone with the build. */
+  readonly filesWritten: readonly { readonly path: string; readonly size: number }[];
+  readonly randomBytes: number;
+  readonly passes: readonly PassReport[];
+  readonly warnings: readonly string[];
+}

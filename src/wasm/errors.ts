@@ -1,0 +1,309 @@
+/**
+ * What can go wrong, one class for each audience, and every message in one place.
+ *
+ * A message is one line: what, where, and what to do. `code` is stable, for scripts and docs;
+ * `exitCode` is what the command line ends with.
+ */
+export const EXIT = { guest: 1, usage: 2, malformed: 3, unsupported: 4, file: 5 } as const;
+
+export abstract class FreezeError extends Error {
+  abstract readonly exitCode: number;
+  readonly code: string;
+  /** What to do about it, where there is something: a line of its own. */
+  readonly hint: string | undefined;
+
+  constructor(code: string, message: string, hint?: string) {
+    super(message);
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** Bytes that are no WebAssembly module. `offset` counts from the start of the module. */
+export class MalformedError extends FreezeError {
+  readonly exitCode: number = EXIT.malformed;
+  readonly section: string;
+  readonly offset: number;
+
+  constructor(code: string, what: string, section: string, offset: number, hint?: string) {
+    super(code, `${what} (${section}, at byte 0x${offset.toString(16)})`, hint);
+    this.section = section;
+    this.offset = offset;
+  }
+}
+
+/** A valid module, or a state of it, that cannot be frozen. */
+export class UnsupportedError extends FreezeError {
+  readonly exitCode: number = EXIT.unsupported;
+}
+
+/** An auxiliary module or an import that does not fit. */
+export class LinkError extends FreezeError {
+  readonly exitCode: number = EXIT.unsupported;
+}
+
+/** What the guest did: trapped, exited, reported an error. `stack` lines name Wasm functions. */
+export class GuestError extends FreezeError {
+  readonly exitCode: number = EXIT.guest;
+  readonly wasmStack: readonly string[];
+
+  constructor(code: string, message: string, wasmStack: readonly string[] = [], hint?: string) {
+    super(code, message, hint);
+    this.wasmStack = wasmStack;
+  }
+}
+
+/** A wrong option or argument. */
+export class UsageError extends FreezeError {
+  readonly exitCode: number = EXIT.usage;
+}
+
+/** A file that cannot be read or written. */
+export class FileError extends FreezeError {
+  readonly exitCode: number = EXIT.file;
+}
+
+// ---- malformed ---------------------------------------------------------------------------------
+
+export function notWasm(found: string): MalformedError {
+  return new MalformedError(
+    'not-wasm',
+    `not a WebAssembly module: it starts with ${found}, not with "\\0asm"`,
+    'header',
+    0,
+    'give the binary format; `npx jco parse in.wat -o out.wasm` turns text into it',
+  );
+}
+
+export function isComponent(): UnsupportedError {
+  return new UnsupportedError(
+    'component',
+    'this is a WebAssembly component, not a core module',
+    'freeze the core module before it is made a component, then `npx jco new` the frozen one',
+  );
+}
+
+export function wrongVersion(version: number): MalformedError {
+  return new MalformedError(
+    'version',
+    `binary version ${version} is unknown; 1 is the one there is`,
+    'header',
+    4,
+  );
+}
+
+export function unexpectedEnd(section: string, offset: number): MalformedError {
+  return new MalformedError('unexpected-end', 'unexpected end', section, offset, 'is the file truncated?');
+}
+
+export function badLeb(type: string, section: string, offset: number): MalformedError {
+  return new MalformedError('leb', `malformed LEB128 integer: no ${type}`, section, offset);
+}
+
+export function badUtf8(section: string, offset: number): MalformedError {
+  return new MalformedError('utf8', 'a name is not UTF-8', section, offset);
+}
+
+export function badByte(what: string, byte: number, section: string, offset: number): MalformedError {
+  return new MalformedError('byte', `0x${byte.toString(16).padStart(2, '0')} is no ${what}`, section, offset);
+}
+
+export function unknownSection(id: number, offset: number): MalformedError {
+  return new MalformedError('section', `section id ${id} is unknown`, 'module', offset);
+}
+
+export function sectionOrder(name: string, offset: number): MalformedError {
+  return new MalformedError(
+    'section-order',
+    `the ${name} section is out of order or stands twice`,
+    'module',
+    offset,
+  );
+}
+
+export function trailing(section: string, offset: number): MalformedError {
+  return new MalformedError('trailing', 'the section goes on after its last entry', section, offset);
+}
+
+export function countMismatch(what: string, section: string, offset: number): MalformedError {
+  return new MalformedError('count', `inconsistent counts: ${what}`, section, offset);
+}
+
+export function unknownOpcode(bytes: string, section: string, offset: number): MalformedError {
+  return new MalformedError('opcode', `no instruction has the opcode ${bytes}`, section, offset);
+}
+
+export function unknownIndex(kind: string, index: number, section: string, offset: number): MalformedError {
+  return new MalformedError('index', `unknown ${kind} ${index}`, section, offset);
+}
+
+export function invalidModule(what: string, engineMessage: string): MalformedError {
+  const at = /@\+(\d+)/.exec(engineMessage);
+  const message = engineMessage.replace(/^.*?(?:\(\): |: )/, '').replace(/ ?@\+\d+/, '');
+  return new MalformedError(
+    'invalid',
+    `${what} does not validate: ${message}`,
+    'module',
+    Number(at?.[1] ?? 0),
+  );
+}
+
+// ---- linking -----------------------------------------------------------------------------------
+
+export function unmapped(kind: string, index: number, place: string): LinkError {
+  return new LinkError('unmapped', `${place} names ${kind} ${index}, which is not part of the linked module`);
+}
+
+export function unresolvedImport(aux: string, module: string, name: string, why: string): LinkError {
+  return new LinkError(
+    'unresolved-import',
+    `auxiliary module ${aux} imports "${module}" "${name}", ${why}`,
+    'an auxiliary module may import what the guest exports ("env" NAME), slots ("slot" N), what the guest imports, and exports of earlier auxiliary modules',
+  );
+}
+
+export function auxInvalid(aux: string, message: string): LinkError {
+  return new LinkError('aux-invalid', `auxiliary module ${aux} is not valid: ${message}`, AUX_HINT);
+}
+
+export function auxTrapped(aux: string, message: string): LinkError {
+  return new LinkError(
+    'aux-trapped',
+    `auxiliary module ${aux} trapped while it was patched in: ${message}`,
+    AUX_HINT,
+  );
+}
+
+export function auxLimit(aux: string, message: string): LinkError {
+  return new LinkError('aux-limit', `auxiliary module ${aux}: ${message}`, AUX_HINT);
+}
+
+const AUX_HINT = '--skip-bad-modules leaves such modules out and reports them';
+
+// ---- state that cannot be frozen ----------------------------------------------------------------
+
+export function unknownFunction(place: string): UnsupportedError {
+  return new UnsupportedError(
+    'unknown-function',
+    `${place} holds a function that is neither the guest's, nor an auxiliary module's, nor an import of the guest`,
+    'a function of the host cannot be part of a module: clear the slot before the snapshot',
+  );
+}
+
+export function unfreezableReference(place: string, type: string): UnsupportedError {
+  return new UnsupportedError(
+    'reference',
+    `${place} holds a ${type} that is not null`,
+    'only null and functions can be written into a module: clear it before the snapshot (freeze_before_snapshot)',
+  );
+}
+
+export function importedState(kind: string, module: string, name: string): UnsupportedError {
+  return new UnsupportedError(
+    'imported-state',
+    `the guest imports its ${kind} "${module}" "${name}"`,
+    `build it so that it defines and exports the ${kind} itself`,
+  );
+}
+
+export function sharedMemory(index: number): UnsupportedError {
+  return new UnsupportedError(
+    'shared-memory',
+    `memory ${index} is shared: other threads may write it`,
+    'build the guest without threads',
+  );
+}
+
+export function missingImports(names: readonly string[]): UnsupportedError {
+  return new UnsupportedError(
+    'missing-import',
+    `the guest imports what no host here gives: ${names.join(', ')}`,
+    'turn them into functions of the module with --stub-import MODULE.NAME=trap|nop|CONST (globs allowed)',
+  );
+}
+
+export function engineLacks(message: string): UnsupportedError {
+  return new UnsupportedError(
+    'engine',
+    `this engine cannot run the module: ${message}`,
+    'a newer Node can: run freeze with Node 24',
+  );
+}
+
+// ---- what the guest did --------------------------------------------------------------------------
+
+export function guestTrapped(doing: string, message: string, stack: readonly string[]): GuestError {
+  return new GuestError('trap', `the guest trapped ${doing}: ${message}`, stack);
+}
+
+export function guestExited(doing: string, code: number): GuestError {
+  return new GuestError(
+    'exit',
+    `the guest exited with code ${code} ${doing}`,
+    [],
+    'a guest must return, so that there is something to freeze',
+  );
+}
+
+export function guestThrew(doing: string, message: string, stack: readonly string[]): GuestError {
+  return new GuestError('exception', `the guest let an exception out ${doing}: ${message}`, stack);
+}
+
+export function guestRefused(doing: string, message: string): GuestError {
+  return new GuestError('workload', `the guest reports an error ${doing}: ${message}`);
+}
+
+// ---- usage ---------------------------------------------------------------------------------------
+
+export function takesNoPrograms(name: string): UsageError {
+  return new UsageError(
+    'no-protocol',
+    `the guest follows no protocol that takes a program like ${name}`,
+    'give a call of an export, EXPORT(ARGS), or build the guest with include/freeze.h',
+  );
+}
+
+export function unknownExport(name: string, known: readonly string[]): UsageError {
+  const shown = known.slice(0, 12).join(', ');
+  return new UsageError(
+    'export',
+    `the guest exports no function "${name}"`,
+    known.length === 0 ? 'it exports none' : `it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+  );
+}
+
+export function badArguments(call: string, want: string): UsageError {
+  return new UsageError('arguments', `${call}: the arguments do not fit, the export takes (${want})`);
+}
+
+export function unfitProtocol(protocol: string, missing: readonly string[]): UsageError {
+  return new UsageError(
+    'protocol',
+    `the guest does not speak the ${protocol} protocol: it lacks ${missing.join(', ')}`,
+  );
+}
+
+export function clashingEntry(name: string): UsageError {
+  return new UsageError(
+    'entry',
+    `the entry "${name}" has the name of an export that the guest has`,
+    'choose another name',
+  );
+}
+
+export function unknownCommand(name: string, known: readonly string[]): UsageError {
+  return new UsageError(
+    'command',
+    `--command ${name}: there is no entry of this name`,
+    `entries are ${known.join(', ') || 'given with --entry'}`,
+  );
+}
+
+export function noSuchImport(pattern: string, imports: readonly string[]): UsageError {
+  return new UsageError(
+    'stub-import',
+    `--stub-import ${pattern}: the guest imports nothing of this name`,
+    `it imports ${imports.join(', ') || 'nothing'}`,
+  );
+}

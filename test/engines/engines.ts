@@ -1,0 +1,142 @@
+// The engines at hand: everything on this machine that a frozen module can be run on, out of process.
+// A test of the output, and a benchmark, goes over `enginesAtHand()`; this Node is always among them,
+// and what is not at hand is a line to print, never a failure.
+//
+//     for (const engine of await enginesAtHand()) {
+//       const { results, trap } = await engine.run('app.frozen.wasm', {
+//         invoke: [{ name: 'load' }, { name: 'fib', args: [30], warm: 3, repeat: 10 }],
+//       });
+//     }
+//     await closeEngines();
+//
+// FREEZE_ENGINES=node20,chromium keeps those whose name starts so. FREEZE_NODES adds Node binaries
+// (separated as PATH is); FREEZE_PYTHON and FREEZE_CHROMIUM replace the programs looked for.
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { chromiumEngine, type Driver } from './chromium.ts';
+import type { Engine } from './job.ts';
+import { places, root } from './places.ts';
+import { nodeEngine, wasmtimeEngine } from './process.ts';
+
+export {
+  type Engine,
+  EngineError,
+  type Invocation,
+  type RunOptions,
+  type RunResult,
+} from './job.ts';
+
+export interface Found {
+  readonly atHand: readonly Engine[];
+  /** A line for each engine that is not, with the command that fetches it. */
+  readonly absent: readonly string[];
+}
+
+const execute = promisify(execFile);
+let found: Promise<Found> | undefined;
+
+export async function enginesAtHand(): Promise<readonly Engine[]> {
+  return (await lookForEngines()).atHand;
+}
+
+/** The engines at hand and what to say of the others; looked for once a process. */
+export function lookForEngines(): Promise<Found> {
+  found ??= look();
+  return found;
+}
+
+/** Ends what engines keep running between runs (the browser). */
+export async function closeEngines(): Promise<void> {
+  if (found === undefined) return;
+  const { atHand } = await found;
+  await Promise.all(atHand.map((engine) => engine.close()));
+}
+
+async function look(): Promise<Found> {
+  const looked = await Promise.all([
+    nodeEngine(process.execPath, process.version),
+    ...otherNodes().map(findNode),
+    findWasmtime(),
+    findChromium(),
+  ]);
+  const atHand = new Map<string, Engine>();
+  const absent: string[] = [];
+  for (const one of looked) {
+    if (typeof one === 'string') absent.push(one);
+    else if (!atHand.has(one.name)) atHand.set(one.name, one);
+  }
+  return { atHand: [...atHand.values()].filter(wanted), absent };
+}
+
+function wanted(engine: Engine): boolean {
+  const names = listed('FREEZE_ENGINES', ',');
+  return names.length === 0 || names.some((name) => engine.name.startsWith(name));
+}
+
+function otherNodes(): readonly string[] {
+  const fetched = places.nodes.majors.map((major) =>
+    join(root, places.nodes.binary.replace('{major}', String(major))),
+  );
+  return [...listed('FREEZE_NODES', delimiter), ...fetched];
+}
+
+async function findNode(binary: string): Promise<Engine | string> {
+  const advice = `not at hand: ${binary} (node scripts/engines.mjs --nodes)`;
+  if (!existsSync(binary)) return advice;
+  const version = await firstLine(binary, ['--version']);
+  return version === undefined ? `${advice}: it does not start` : nodeEngine(binary, version);
+}
+
+async function findWasmtime(): Promise<Engine | string> {
+  const python = process.env['FREEZE_PYTHON'] ?? 'python3';
+  const paths = [join(root, places.wasmtime.folder), process.env['PYTHONPATH'] ?? ''];
+  const path = paths.filter((one) => one !== '').join(delimiter);
+  const script = 'import wasmtime, importlib.metadata as m; print(m.version("wasmtime"))';
+  const version = await firstLine(python, ['-c', script], { PYTHONPATH: path });
+  if (version !== undefined) return wasmtimeEngine(python, path, version);
+  return 'not at hand: wasmtime (node scripts/engines.mjs --wasmtime)';
+}
+
+async function findChromium(): Promise<Engine | string> {
+  const advice = '(node scripts/engines.mjs --chromium)';
+  const executable = process.env['FREEZE_CHROMIUM'] ?? places.chromium.executable;
+  if (!existsSync(executable)) return `not at hand: chromium: no ${executable} ${advice}`;
+  const driver = loadDriver();
+  if (driver === undefined) return `not at hand: chromium: no ${places.chromium.driver} ${advice}`;
+  // "Chromium 156.0.8078.79 built on Debian …"
+  const version = /\d+(\.\d+)+/.exec((await firstLine(executable, ['--version'])) ?? '')?.[0];
+  if (version === undefined) return `not at hand: ${executable}: it does not start`;
+  return chromiumEngine(driver, executable, version);
+}
+
+/** It is installed apart from the project's own packages, as few need it and it is not small. */
+function loadDriver(): Driver | undefined {
+  const require = createRequire(join(root, places.chromium.folder, 'package.json'));
+  try {
+    return require(places.chromium.driver) as Driver;
+  } catch {
+    return undefined;
+  }
+}
+
+async function firstLine(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string | undefined> {
+  try {
+    // A minute: the first start of a large binary on a loaded machine is slow.
+    const options = { env: { ...process.env, ...env }, timeout: 60_000 };
+    const { stdout } = await execute(command, args, options);
+    return stdout.trim().split('\n')[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function listed(variable: string, separator: string): readonly string[] {
+  return (process.env[variable] ?? '').split(separator).filter((one) => one !== '');
+}
