@@ -12,6 +12,7 @@ import { type Linked, link } from './link/link.ts';
 import { type Stub, stubBody } from './link/stub.ts';
 import { type ProtocolName, protocolFor } from './protocols/detect.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
+import { provenanceOf, withProvenance } from './report/provenance.ts';
 import {
   type ModuleReport,
   type PassReport,
@@ -135,7 +136,9 @@ export async function freeze(bytes: Uint8Array, options: FreezeOptions = {}): Pr
       afterRestore: hookFunction(module, linked, protocol),
     }),
   );
-  const output = run.pass('encode', () => encode(finished));
+  const output = run.pass('encode', () =>
+    encode(withProvenance(finished, provenanceOf(module, linked, VERSION))),
+  );
 
   // It validates, or nothing is given back.
   await run.passAsync('check', () => validate(output, 'the frozen module'));
@@ -307,7 +310,7 @@ function matcher(pattern: string): RegExp {
 }
 
 /** Imported functions that a pattern names, by funcidx. A pattern that names none is a mistake. */
-function stubbedImports(module: Module, options: readonly StubOption[]): ReadonlyMap<number, Stub> {
+export function stubbedImports(module: Module, options: readonly StubOption[]): ReadonlyMap<number, Stub> {
   const imports = spaces(module).imports.func.map((item) => `${item.module}.${item.name}`);
   const stubs = new Map<number, Stub>();
   for (const { pattern, stub } of options) {
@@ -353,7 +356,7 @@ function signatureOf(module: Module, name: string): FuncType {
 }
 
 /** A call of an export, its arguments read by the types of its parameters. */
-function exportCall(module: Module, workload: Extract<Workload, { kind: 'call' }>): Call {
+export function exportCall(module: Module, workload: Extract<Workload, { kind: 'call' }>): Call {
   const label = `${workload.export}(${workload.args.join(', ')})`;
   const { params } = signatureOf(module, workload.export);
   const args = params.map((type, i) => argument(type, workload.args[i]));

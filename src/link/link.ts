@@ -44,7 +44,15 @@ export interface Linked {
   /** Which instance and segment each segment of the output is. */
   readonly elems: readonly SegmentRef[];
   readonly datas: readonly SegmentRef[];
+  /** Where the functions of each auxiliary module are, those of which some are left. */
+  readonly auxFunctions: readonly FunctionRange[];
   readonly stats: LinkStats;
+}
+
+export interface FunctionRange {
+  readonly name: string;
+  readonly first: number;
+  readonly count: number;
 }
 
 export interface SegmentRef {
@@ -133,6 +141,7 @@ class Output {
   readonly #elemOrigin: SegmentRef[];
   readonly #dataOrigin: SegmentRef[];
   readonly #next: Record<ExternKind, number>;
+  readonly #auxFunctions: FunctionRange[] = [];
   /** For each auxiliary module: its own index → the output's, definitions only; GONE otherwise. */
   readonly #placed: Record<ExternKind, IndexMap>[] = [];
 
@@ -184,6 +193,7 @@ class Output {
       }
       return placed;
     };
+    const first = this.#next.func;
     this.#placed[instance] = {
       func: map('func'),
       table: map('table'),
@@ -191,6 +201,8 @@ class Output {
       global: map('global'),
       tag: map('tag'),
     };
+    const count = this.#next.func - first;
+    if (count > 0) this.#auxFunctions.push({ name: aux.name, first, count });
   }
 
   indexOf(entity: EntityRef): number | undefined {
@@ -329,6 +341,7 @@ class Output {
       origin: this.#origin,
       elems: this.#elemOrigin,
       datas: this.#dataOrigin,
+      auxFunctions: this.#auxFunctions,
       stats: {
         functions,
         codeBytes: this.#codes.slice(guestFuncs).reduce((sum, body) => sum + body.end - body.start, 0),

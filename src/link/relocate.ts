@@ -16,7 +16,7 @@ import {
   walkBody,
   walkExpr,
 } from '../wasm/walk.ts';
-import { signedWidth, unsignedWidth, Writer } from '../wasm/writer.ts';
+import { signedWidth, unsignedWidth } from '../wasm/writer.ts';
 
 /** Old index → new index. */
 export type IndexMap = Uint32Array;
@@ -49,25 +49,46 @@ export function mapIndex(maps: Maps, name: IndexName, index: number, place: stri
   return mapped;
 }
 
-class Relocator implements Visitor {
-  readonly kinds: number;
-  readonly #span: Span;
-  readonly #maps: Maps;
-  readonly #keepWidth: boolean;
-  readonly #out: Writer;
-  #copied: number;
+/**
+ * Relocated bodies stand one behind another in chunks of this size, since an allocation for each of
+ * a hundred thousand bodies would cost more than the walk.
+ */
+const CHUNK = 1 << 18;
 
-  constructor(span: Span, maps: Maps, kinds: number, keepWidth: boolean) {
-    this.kinds = kinds;
-    this.#span = span;
+/** Up to here a loop copies faster than a view of the bytes is made. */
+const SHORT_COPY = 32;
+
+class Relocator implements Visitor {
+  kinds = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #label = '';
+  #maps: Maps = {};
+  /** The map of each kind, by its bit. */
+  readonly #byKind: (IndexMap | undefined)[] = new Array<undefined>(INDEX_KIND.data + 1).fill(undefined);
+  #keepWidth = false;
+  #chunk: Uint8Array = new Uint8Array(0);
+  /** Where the body that is being written begins in the chunk, and where it goes on. */
+  #start = 0;
+  #used = 0;
+  #copied = 0;
+
+  /** The span relocated; itself where nothing in it changes. */
+  run(walk: (span: Span, visitor: Visitor) => void, span: Span, maps: Maps, keepWidth: boolean): Span {
+    this.kinds = movedKinds(maps);
+    for (const name of INDEX_NAMES) this.#byKind[INDEX_KIND[name]] = maps[name];
     this.#maps = maps;
     this.#keepWidth = keepWidth;
-    this.#out = new Writer(span.end - span.start + 32);
+    this.#bytes = span.bytes;
+    this.#label = span.label;
+    this.#used = this.#start;
     this.#copied = span.start;
-  }
-
-  #copyTo(at: number): void {
-    this.#out.raw(this.#span.bytes.subarray(this.#copied, at));
+    walk(span, this);
+    if (this.#copied === span.start) return span;
+    this.#copyTo(span.end);
+    const [bytes, start, end] = [this.#chunk, this.#start, this.#used];
+    this.#start = end;
+    // The base is such that offsets count from the same byte of the module as before.
+    return { bytes, start, end, base: span.base + span.start - start, label: span.label };
   }
 
   index(kind: IndexKind, index: number, at: number, end: number, flags: number): void {
@@ -76,40 +97,73 @@ class Relocator implements Visitor {
       // An opcode byte stands before the index: it goes with it.
       if (constant !== undefined) {
         this.#copyTo(at - 1);
-        this.#out.raw(constant);
+        this.#put(constant, 0, constant.length);
         this.#copied = end;
         return;
       }
     }
-    const mapped = mapIndex(this.#maps, nameOfKind.get(kind) as IndexName, index, this.#span.label);
+    const map = this.#byKind[kind];
+    const mapped = map === undefined ? index : (map[index] ?? GONE);
+    if (mapped === GONE) throw unmapped(nameOfKind.get(kind) as IndexName, index, this.#label);
+    if (mapped === index) return;
     if (at === end) {
       this.#implicitMemory(mapped, flags, end);
       return;
     }
-    if (mapped === index) return;
     this.#copyTo(at);
     // A typeidx can stand where an s33 is read, so its top bit of seven must be clear there; a
     // padded or shortest u32 below 2^31 with one more byte where needed satisfies both readings.
     const width = this.#keepWidth ? end - at : 0;
     const needed = kind === INDEX_KIND.type ? signedWidth(mapped) : unsignedWidth(mapped);
-    this.#out.u32Padded(mapped, Math.max(width, needed));
+    this.#leb(mapped, Math.max(width, needed));
     this.#copied = end;
   }
 
   /** A memarg that left memory 0 unsaid, and now must say another. */
   #implicitMemory(mem: number, flags: number, end: number): void {
-    if (mem === 0) return;
     this.#copyTo(flags);
-    this.#out.u8((this.#span.bytes[flags] as number) | 0x40);
-    this.#out.raw(this.#span.bytes.subarray(flags + 1, end)).u32(mem);
+    this.#leb((this.#bytes[flags] as number) | 0x40, 1);
+    this.#put(this.#bytes, flags + 1, end);
+    this.#leb(mem, unsignedWidth(mem));
     this.#copied = end;
   }
 
-  finish(): Uint8Array {
-    this.#copyTo(this.#span.end);
-    return this.#out.finish();
+  #copyTo(at: number): void {
+    this.#put(this.#bytes, this.#copied, at);
+    this.#copied = at;
+  }
+
+  #put(bytes: Uint8Array, start: number, end: number): void {
+    this.#room(end - start);
+    const chunk = this.#chunk;
+    if (end - start > SHORT_COPY) chunk.set(bytes.subarray(start, end), this.#used);
+    else for (let from = start, to = this.#used; from < end; from++, to++) chunk[to] = bytes[from] as number;
+    this.#used += end - start;
+  }
+
+  #leb(value: number, width: number): void {
+    this.#room(width);
+    let rest = value;
+    for (let left = width; left > 1; left--) {
+      this.#chunk[this.#used++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.#chunk[this.#used++] = rest;
+  }
+
+  /** A new chunk where this one is full: what was written of this body moves there, those before stay. */
+  #room(count: number): void {
+    if (this.#used + count <= this.#chunk.length) return;
+    const written = this.#used - this.#start;
+    const chunk = new Uint8Array(Math.max(CHUNK, 2 * (written + count)));
+    chunk.set(this.#chunk.subarray(this.#start, this.#used));
+    this.#chunk = chunk;
+    this.#start = 0;
+    this.#used = written;
   }
 }
+
+const relocator = new Relocator();
 
 export interface RelocateOptions {
   /**
@@ -119,24 +173,12 @@ export interface RelocateOptions {
   readonly keepWidth?: boolean;
 }
 
-function relocate(
-  walk: (span: Span, visitor: Visitor) => void,
-  span: Span,
-  maps: Maps,
-  options: RelocateOptions,
-): Span {
-  const relocator = new Relocator(span, maps, movedKinds(maps), options.keepWidth === true);
-  walk(span, relocator);
-  const bytes = relocator.finish();
-  return { bytes, start: 0, end: bytes.length, base: span.base + span.start, label: span.label };
-}
-
 /** A function body with every index mapped. */
 export function relocateBody(body: Span, maps: Maps, options: RelocateOptions = {}): Span {
-  return relocate(walkBody, body, maps, options);
+  return relocator.run(walkBody, body, maps, options.keepWidth === true);
 }
 
 /** A constant expression with every index mapped. */
 export function relocateExpr(expr: Span, maps: Maps): Span {
-  return relocate(walkExpr, expr, maps, {});
+  return relocator.run(walkExpr, expr, maps, false);
 }

@@ -1,0 +1,62 @@
+/**
+ * Provenance: a custom section that says which functions of a frozen module came from where. It is
+ * the same for the same input: nothing of the machine or of the time is in it.
+ */
+import type { FunctionRange, Linked } from '../link/link.ts';
+import type { CustomSection, Module } from '../wasm/module.ts';
+import { spaces } from '../wasm/module.ts';
+
+export const PROVENANCE_SECTION = 'freeze.provenance';
+
+export interface Provenance {
+  /** Version of the `freeze` that wrote it. */
+  readonly version: string;
+  /** How many functions of the guest's own there are, imports not counted. */
+  readonly guest: number;
+  /** The functions of each auxiliary module, by funcidx; those of earlier freezes first. */
+  readonly auxes: readonly FunctionRange[];
+}
+
+function isRange(value: unknown): value is FunctionRange {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, first, count } = value as Partial<Record<keyof FunctionRange, unknown>>;
+  return typeof name === 'string' && Number.isInteger(first) && Number.isInteger(count);
+}
+
+/** The provenance of a module; undefined where it was not frozen, or where the section is no such thing. */
+export function readProvenance(module: Module): Provenance | undefined {
+  const custom = module.customs.find((one) => one.name === PROVENANCE_SECTION);
+  if (custom === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(custom.bytes));
+    const { version, guest, auxes } = value as Partial<Record<keyof Provenance, unknown>>;
+    if (
+      typeof version !== 'string' ||
+      typeof guest !== 'number' ||
+      !Array.isArray(auxes) ||
+      !auxes.every(isRange)
+    )
+      return undefined;
+    return { version, guest, auxes };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The module with a provenance section, in place of the one it had. */
+export function withProvenance(module: Module, provenance: Provenance): Module {
+  const bytes = new TextEncoder().encode(JSON.stringify(provenance));
+  const custom: CustomSection = { name: PROVENANCE_SECTION, bytes, after: 11 };
+  return { ...module, customs: [...module.customs.filter((one) => one.name !== PROVENANCE_SECTION), custom] };
+}
+
+/** What this freeze and those before it linked in. */
+export function provenanceOf(guest: Module, linked: Linked, version: string): Provenance {
+  const before = readProvenance(guest);
+  const earlier = (before?.auxes ?? []).flatMap((range): FunctionRange[] => {
+    const first = linked.indexOf({ instance: 0, kind: 'func', index: range.first });
+    return first === undefined ? [] : [{ ...range, first }];
+  });
+  const own = before?.guest ?? spaces(guest).funcs.length - spaces(guest).imported.func;
+  return { version, guest: own, auxes: [...earlier, ...linked.auxFunctions] };
+}
