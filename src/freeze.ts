@@ -4,13 +4,21 @@
  */
 import { capture } from './host/capture.ts';
 import { validate } from './host/engine.ts';
-import { Guest, type HostFactory, type LinkEvent, PUSH_IMPORT, type WasmValue } from './host/guest.ts';
-import type { LiveLimits } from './host/live.ts';
+import {
+  Guest,
+  type GuestOptions,
+  type HostFactory,
+  type LinkEvent,
+  PUSH_IMPORT,
+  type WasmValue,
+} from './host/guest.ts';
+import { LINK_STATUS, type LiveLimits } from './host/live.ts';
 import { createWasi } from './host/wasi/wasi.ts';
 import { addEntries, type Entry } from './link/entries.ts';
-import { type Linked, link } from './link/link.ts';
+import { type Kept, type Linked, link } from './link/link.ts';
 import { type Stub, stubBody } from './link/stub.ts';
 import { type ProtocolName, protocolFor } from './protocols/detect.ts';
+import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS, DRIVER, type Driver } from './protocols/driver.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
 import { provenanceOf, withProvenance } from './report/provenance.ts';
 import {
@@ -74,6 +82,13 @@ export interface FreezeOptions {
   /** Makes the guest's WASI host; default one in memory in which there is nothing. */
   readonly host?: HostFactory;
   readonly onProgress?: (event: Progress) => void;
+  /** Brings the guest up and warms it, as its own JavaScript does: see docs/drivers.md. */
+  readonly driver?: Driver;
+  readonly driverArgs?: readonly string[];
+  /** The longest that the driver may take; default {@link DEFAULT_DRIVER_TIMEOUT_MS}. */
+  readonly driverTimeoutMs?: number;
+  /** Keeps JavaScript functions that auxiliary modules import as imports of the output, by their own names. */
+  readonly keepHostFunctions?: boolean;
 }
 
 export interface Frozen {
@@ -98,17 +113,32 @@ const emptyHost: HostFactory = (compiled) => createWasi({}, compiled);
  * module can hold, a LinkError for a bad auxiliary module, a GuestError for what the guest did, a
  * UsageError for options that do not fit the guest.
  */
-export async function freeze(bytes: Uint8Array, options: FreezeOptions = {}): Promise<Frozen> {
+export function freeze(bytes: Uint8Array, options: FreezeOptions = {}): Promise<Frozen> {
+  return freezeGuest(bytes, options);
+}
+
+/**
+ * Freezes a guest that only its own JavaScript can bring up: the driver runs it and hands it over.
+ * The module is the one of the instance that `freeze.guest` is given.
+ */
+export function freezeDriven(driver: Driver, options: Omit<FreezeOptions, 'driver'> = {}): Promise<Frozen> {
+  return freezeGuest(undefined, { ...options, driver });
+}
+
+async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions): Promise<Frozen> {
   const run = new Run(options);
 
   // Sections are views; bodies stay bytes.
-  const module = run.pass('parse', () => parse(bytes));
-  checkEntries(module, options);
-  const stubs = stubbedImports(module, options.stubs ?? []);
+  const given = bytes && run.pass('parse', () => parse(bytes));
+  if (given !== undefined) checkEntries(given, options);
 
   // The guest runs, instrumented: every piece of its state can be reached from outside.
-  const guest = await run.passAsync('thaw', () => run.start(module, stubs));
-  const protocol = protocolFor(guest, options.protocol);
+  const guest = await run.passAsync('thaw', () => run.start(given, bytes));
+  const { module } = guest;
+  const stubs = new Map(stubbedImports(module, options.stubs ?? []));
+  // What its JavaScript linked to other modules is no import of the host's.
+  for (const func of guest.links.forwards?.keys() ?? []) stubs.delete(func);
+  const protocol = protocolOf(guest, options);
 
   // From here on the guest has made all the code that it will, and each module of it is linked live.
   const calls = run.pass('warm up', () => run.warmUp(guest, protocol));
@@ -123,6 +153,7 @@ export async function freeze(bytes: Uint8Array, options: FreezeOptions = {}): Pr
       auxes: guest.linker.auxes,
       held: heldBy(snapshot),
       stubs: stubBodies(module, stubs),
+      ...guest.links,
     }),
   );
 
@@ -150,7 +181,7 @@ export async function freeze(bytes: Uint8Array, options: FreezeOptions = {}): Pr
       linked,
       protocol,
       guest,
-      size: [bytes.length, output.length],
+      size: [bytes?.length ?? guest.size, output.length],
       snapshot: baked.stats,
       stubs,
       entries,
@@ -187,20 +218,43 @@ class Run {
     return result;
   }
 
-  async start(module: Module, stubs: ReadonlyMap<number, Stub>): Promise<Guest> {
-    const guest = await Guest.start({
-      module,
-      host: this.#options.host ?? emptyHost,
-      stubs,
+  async start(module: Module | undefined, bytes: Uint8Array | undefined): Promise<Guest> {
+    const { host = emptyHost, driver, stubs = [] } = this.#options;
+    const common = {
       limits: this.#options.limits ?? DEFAULT_LIMITS,
       skipBadModules: this.#options.skipBadModules === true,
-      onLink: (event) => {
+      onLink: (event: LinkEvent) => {
         this.#linked(event);
       },
-    });
+    };
+    if (driver !== undefined) return await this.#drive(driver, bytes, common);
+    if (module === undefined) throw new TypeError('there is neither a module nor a driver');
+    const guest = await Guest.start({ ...common, module, host, stubs: stubbedImports(module, stubs) });
     if (exportNamed(module, '_initialize', 'func') !== undefined)
       guest.call('_initialize', [], 'in _initialize');
     return guest;
+  }
+
+  /** Its driver initializes it: what `_initialize` does was done, or was not wanted. */
+  async #drive(
+    driver: Driver,
+    wasm: Uint8Array | undefined,
+    common: Pick<GuestOptions, 'limits' | 'skipBadModules' | 'onLink'>,
+  ): Promise<Guest> {
+    const { driverArgs = [], driverTimeoutMs = DEFAULT_DRIVER_TIMEOUT_MS, keepHostFunctions } = this.#options;
+    const driven = await bringUp(driver, {
+      ...common,
+      args: driverArgs,
+      wasm,
+      keepHostFunctions: keepHostFunctions === true,
+      timeoutMs: driverTimeoutMs,
+    });
+    for (const { name, made, trapped } of driven.instances) {
+      const status = trapped === undefined ? LINK_STATUS.ok : LINK_STATUS.trapped;
+      this.#linked({ name, size: made.bytes.length, outcome: { status, error: trapped } });
+    }
+    checkEntries(driven.module, this.#options, driven.kept);
+    return Guest.driven({ ...common, stubs: new Map() }, driven);
   }
 
   #linked({ name, size, outcome }: LinkEvent): void {
@@ -367,16 +421,30 @@ export function exportCall(module: Module, workload: Extract<Workload, { kind: '
 }
 
 function argument(type: ValType, text: string | undefined): WasmValue {
-  if (text === undefined || text.trim() === '') return undefined;
-  const isInteger = /^[+-]?(0x[0-9a-f]+|\d+)$/i.test(text.trim());
-  if (type === 'f32' || type === 'f64')
-    return Number.isNaN(Number(text)) && text.trim() !== 'nan' ? undefined : Number(text);
-  if (!isInteger) return undefined;
-  const negative = text.trim().startsWith('-');
-  const magnitude = BigInt(text.trim().replace(/^[+-]/, ''));
-  const value = negative ? -magnitude : magnitude;
-  if (type === 'i64') return BigInt.asIntN(64, value);
-  return type === 'i32' ? Number(BigInt.asIntN(32, value)) : undefined;
+  const [, sign, magnitude] = /^([+-]?)(\S+)$/.exec(text?.trim() ?? '') ?? [];
+  if (magnitude === undefined) return undefined;
+  if (type === 'f32' || type === 'f64') {
+    const value = floatOf(magnitude);
+    if (sign !== '-' || value === undefined) return value;
+    return Number.isNaN(value) ? undefined : -value;
+  }
+  if (!/^(0x[0-9a-f]+|\d+)$/i.test(magnitude)) return undefined;
+  const value = BigInt(magnitude) * (sign === '-' ? -1n : 1n);
+  if (type === 'i64') return fits(value, 64) ? BigInt.asIntN(64, value) : undefined;
+  return type === 'i32' && fits(value, 32) ? Number(BigInt.asIntN(32, value)) : undefined;
+}
+
+/** A float without its sign. There is one NaN: a call from JavaScript knows no other. */
+function floatOf(text: string): number | undefined {
+  if (/^nan$/i.test(text)) return Number.NaN;
+  if (/^inf(inity)?$/i.test(text)) return Number.POSITIVE_INFINITY;
+  const value = /^[\d.]/.test(text) ? Number(text) : Number.NaN;
+  return Number.isNaN(value) ? undefined : value;
+}
+
+/** Whether an integer has so many bits, signed or not. */
+function fits(value: bigint, bits: number): boolean {
+  return value >= -(1n << BigInt(bits - 1)) && value < 1n << BigInt(bits);
 }
 
 /** The instruction that pushes an argument of a call. */
@@ -390,6 +458,10 @@ function argumentOp(type: ValType, value: WasmValue): Op {
   }
   view.setFloat64(0, Number(value));
   return ['f64.const', view.getBigUint64(0)];
+}
+
+function isStatus(results: readonly ValType[]): boolean {
+  return results.length === 1 && results[0] === 'i32';
 }
 
 /** Where an export of the guest is in the linked module. */
@@ -409,12 +481,12 @@ function entryFunctions(
 ): readonly Entry[] {
   return options.map(({ name, workload }) => {
     const call = calls.get(workload) as Call;
-    const { params } = signatureOf(module, call.export);
+    const { params, results } = signatureOf(module, call.export);
     return {
       name,
       func: linkedFunction(module, linked, call.export),
       args: params.map((type, i) => argumentOp(type, call.args[i])),
-      returnsStatus: workload.kind === 'program' && protocol.returnsStatus,
+      returnsStatus: workload.kind === 'program' && protocol.returnsStatus && isStatus(results),
     };
   });
 }
@@ -425,12 +497,19 @@ function hookFunction(module: Module, linked: Linked, protocol: Protocol): FuncI
     : linkedFunction(module, linked, protocol.afterRestore);
 }
 
-/** Names that cannot be: checked before anything runs. */
-function checkEntries(module: Module, options: FreezeOptions): void {
-  const names = (options.entries ?? []).map((entry) => entry.name);
+/** How the guest is driven from here on: one that a driver has brought up speaks a protocol only where its exports say so. */
+function protocolOf(guest: Guest, options: FreezeOptions): Protocol {
+  const protocol = protocolFor(guest, options.protocol);
+  return options.driver !== undefined && protocol.name === 'plain' ? DRIVER : protocol;
+}
+
+/** Names that cannot be: checked before anything runs, and again with those that a driver gives. */
+function checkEntries(module: Module, options: FreezeOptions, kept: readonly Kept[] = []): void {
+  const names = [...kept, ...(options.entries ?? [])].map((entry) => entry.name);
   names.forEach((name, i) => {
     if (names.indexOf(name) !== i || exportNamed(module, name) !== undefined) throw clashingEntry(name);
   });
-  if (options.command !== undefined && !names.includes(options.command))
-    throw unknownCommand(options.command, names);
+  const entries = (options.entries ?? []).map((entry) => entry.name);
+  if (options.command !== undefined && !entries.includes(options.command))
+    throw unknownCommand(options.command, entries);
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <string>
+#include "text.h"
 #include <vector>
 
 enum : uint8_t { wI32 = 0x7f, wF64 = 0x7c, wFuncref = 0x70, wVoid = 0x40 };
@@ -41,7 +41,7 @@ class Bytes {
       if (last) return;
     }
   }
-  void text(const std::string &s) {
+  void text(const Text &s) {
     u32(s.size());
     data.insert(data.end(), s.begin(), s.end());
   }

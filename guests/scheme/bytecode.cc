@@ -260,7 +260,7 @@ class Coder {
     code(node->args[0], false);
     uint32_t toEnd = jump(opOr);
     pop();
-    code(node->args[1], false);
+    code(node->args[1], tail);
     land(toEnd);
     if (tail) emit(opReturn, lambda->frameParams());
   }

@@ -7,22 +7,22 @@
 
 namespace {
 struct {
-  std::string text;
+  Text text;
   Place place;
   bool outermost;
 } current;
-std::vector<std::string> *files;
+std::vector<Text> *files;
 }  // namespace
 
 uint32_t addFile(const char *name, uint32_t size) {
-  if (!files) files = new std::vector<std::string>;
+  if (!files) files = new std::vector<Text>;
   files->emplace_back(name, size);
   return files->size() - 1;
 }
 
-const std::string &fileName(uint32_t file) { return (*files)[file]; }
+const Text &fileName(uint32_t file) { return (*files)[file]; }
 
-Value fail(const std::string &text) {
+Value fail(const Text &text) {
   current.text = text;
   current.place = 0;
   current.outermost = false;
@@ -30,16 +30,16 @@ Value fail(const std::string &text) {
 }
 
 Value failType(const char *who, const char *what, Value value) {
-  return fail(std::string(who) + ": " + what + ": " + written(value));
+  return fail(Text(who) + ": " + what + ": " + written(value));
 }
 
 Value failArity(const char *who, uint32_t min, uint32_t max, uint32_t given) {
-  std::string wanted = std::to_string(min);
+  Text wanted = decimal(min);
   if (max == kAnyCount) wanted = "at least " + wanted;
-  else if (max != min) wanted += " to " + std::to_string(max);
+  else if (max != min) wanted += " to " + decimal(max);
   bool one = max == 1;
-  return fail(std::string(who) + ": takes " + wanted + (one ? " argument" : " arguments") + ", got " +
-              std::to_string(given));
+  return fail(Text(who) + ": takes " + wanted + (one ? " argument" : " arguments") + ", got " +
+              decimal(given));
 }
 
 Value failStackOverflow() {
@@ -56,8 +56,8 @@ Value failAt(Place place) {
 
 void clearError() { fail(""); }
 
-std::string errorMessage() {
+Text errorMessage() {
   if (!current.place) return current.text;
   uint32_t line = current.place & ((1 << kLineBits) - 1);
-  return fileName(current.place >> kLineBits) + ":" + std::to_string(line) + ": " + current.text;
+  return fileName(current.place >> kLineBits) + ":" + decimal(line) + ": " + current.text;
 }

@@ -4,7 +4,7 @@
  * that the failure passes through adds the place. Frames of the library (file 0) add none.
  */
 #pragma once
-#include <string>
+#include "text.h"
 
 #include "value.h"
 
@@ -15,9 +15,9 @@ inline Place placeOf(uint32_t file, uint32_t line) { return file << kLineBits | 
 
 // Files have numbers so that a place is one constant in generated code. The library's is 0.
 uint32_t addFile(const char *name, uint32_t size);
-const std::string &fileName(uint32_t file);
+const Text &fileName(uint32_t file);
 
-Value fail(const std::string &text);
+Value fail(const Text &text);
 // "who: what: value", as in "car: not a pair: 5".
 Value failType(const char *who, const char *what, Value value);
 Value failArity(const char *who, uint32_t min, uint32_t max, uint32_t given);
@@ -29,4 +29,4 @@ Value failAt(Place place);
 
 void clearError();
 // "file:line: text"
-std::string errorMessage();
+Text errorMessage();

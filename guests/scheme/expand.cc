@@ -5,8 +5,6 @@
  * is no procedure but a Loop, and those calls are its Continues. So both compilers have named let,
  * `do` and inner helper procedures as plain jumps, with variables in place of arguments.
  */
-#include <functional>
-
 #include "heap.h"
 #include "print.h"
 #include "program.h"
@@ -158,7 +156,7 @@ class Expander {
     return node;
   }
 
-  Node *error(const std::string &text) {
+  Node *error(const Text &text) {
     if (!failed) {
       fail(text);
       failAt(currentPlace);
@@ -296,14 +294,14 @@ class Expander {
   }
 
   // An expression whose value gets a name: a lambda takes it over.
-  Node *expandNamed(Value form, const Scope *scope, const std::string &name) {
+  Node *expandNamed(Value form, const Scope *scope, const Text &name) {
     if (keyword(form, scope) == names().lambda && lengthOfList(form) >= 3) {
       return expandLambda(second(form), rest(form, 2), scope, name, placeAt(form));
     }
     return expand(form, scope);
   }
 
-  Node *expandLambda(Value params, Value body, const Scope *scope, const std::string &name, Place place) {
+  Node *expandLambda(Value params, Value body, const Scope *scope, const Text &name, Place place) {
     auto lambda = new Template;
     lambda->name = name;
     lambda->place = place;
@@ -811,7 +809,7 @@ class Expander {
 Value Expander::standardValue(const char *name) { return intern(name)->value; }
 
 // Calls `visit` with the name of every definition in a top-level form.
-void eachDefinition(Value form, const std::function<void(Symbol *)> &visit) {
+template <class Visit> void eachDefinition(Value form, const Visit &visit) {
   if (!isPair(form) || !isSymbol(car(form)) || !isPair(cdr(form))) return;
   if (symbolOf(car(form)) == Expander::names().begin) {
     for (Value p = cdr(form); isPair(p); p = cdr(p)) eachDefinition(car(p), visit);

@@ -32,7 +32,7 @@ struct LoadedProgram {
 };
 std::vector<LoadedProgram> programs;
 
-std::string lastError;
+Text lastError;
 
 Value closureOf(Template *form) {
   Value closure = allocateObject(kClosure, 0, 1);
@@ -149,5 +149,8 @@ FREEZE_EXPORT(scheme_set_jit) void scheme_set_jit(int32_t on) { jitEnabled = on;
 FREEZE_EXPORT(scheme_set_threshold) void scheme_set_threshold(int32_t threshold) {
   warmThreshold = threshold > 0 ? (uint32_t)threshold : 1;
 }
+
+// For tests of the collector: with `on`, every safepoint collects.
+FREEZE_EXPORT(scheme_set_stress) void scheme_set_stress(int32_t on) { collectAlways = on; }
 
 FREEZE_EXPORT(scheme_collections) uint32_t scheme_collections() { return heapStatistics.collections; }

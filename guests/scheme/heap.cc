@@ -8,6 +8,7 @@
 Vm vm;
 Value stack[kStackWords];
 HeapStatistics heapStatistics;
+bool collectAlways;
 
 namespace {
 
@@ -211,6 +212,7 @@ void collect(Value *top) {
   sweepGranule = kFirstGranule;
   vm.limit = vm.trueLimit;
   vm.interpreterLimit = stackEnd();
+  if (collectAlways) wantCollection();
 }
 
 void cleanForSnapshot() {

@@ -92,3 +92,5 @@ struct HeapStatistics {
   uint32_t collections, liveBytes, chunks;
 };
 extern HeapStatistics heapStatistics;
+// For tests: collect at every safepoint, so that a root that was missed shows at once.
+extern bool collectAlways;

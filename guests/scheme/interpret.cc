@@ -73,22 +73,6 @@ Value *fitArguments(Template *t, Value *sp, uint32_t argc) {
   return sp;
 }
 
-// Puts the elements of the list on top of the stack in its place. Null if it is none.
-Value *spread(Value *sp, uint32_t &argc) {
-  Value list = *--sp;
-  argc--;
-  for (; isPair(list); list = cdr(list), argc++) {
-    if ((uint32_t)sp >= stackEnd()) {
-      failStackOverflow();
-      return nullptr;
-    }
-    *sp++ = car(list);
-  }
-  if (list == kNil) return sp;
-  failType("apply", "not a list", list);
-  return nullptr;
-}
-
 Value makeClosure(Template *t) {
   uint32_t n = t->free.size();
   Value closure = allocateObject(kClosure, n, 1 + n);
@@ -106,6 +90,21 @@ const uint32_t *fillClosure(Value closure, const uint32_t *captures, Value *fp) 
 }
 
 }  // namespace
+
+Value *spread(Value *sp, uint32_t &argc) {
+  Value list = *--sp;
+  argc--;
+  for (; isPair(list); list = cdr(list), argc++) {
+    if ((uint32_t)sp >= stackEnd()) {
+      failStackOverflow();
+      return nullptr;
+    }
+    *sp++ = car(list);
+  }
+  if (list == kNil) return sp;
+  failType("apply", "not a list", list);
+  return nullptr;
+}
 
 bool checkCall(Value procedure, uint32_t argc) {
   if (isClosure(procedure)) {

@@ -1,3 +1,277 @@
+/*
+ * The module side of the JIT: takes what got warm, has each lambda compiled, and wraps the functions
+ * up as a module that patches itself in. Its start function grows the table, copies the functions
+ * into the new slots, and stores each slot in its template: nobody needs to know a slot beforehand.
+ */
 #include "jit.h"
-const freeze_module *nextModule() { return nullptr; }
-void moduleLinked(const freeze_module *, int32_t) {}
+
+#include "assembler.h"
+#include "compile.h"
+#include "heap.h"
+#include "interpret.h"
+#include "library.h"
+
+namespace {
+
+struct Helper {
+  const char *name;
+  uint32_t params;
+};
+// In the order of enum HelperFunction.
+constexpr Helper helpers[] = {
+    {"scheme_primitive1", 2}, {"scheme_primitive2", 3}, {"scheme_primitive3", 4}, {"scheme_fail_at", 1},
+    {"scheme_allocate", 1},   {"scheme_safepoint", 1},  {"scheme_call", 2},       {"scheme_interpret", 2},
+    {"scheme_miss", 2},       {"scheme_callable", 2},   {"scheme_unbound", 1},    {"scheme_unchecked", 1},
+    {"scheme_set_global", 2}, {"scheme_define", 2},     {"scheme_spread", 2},
+};
+static_assert(sizeof helpers / sizeof *helpers == kHelpers);
+
+// Type k is that of a function of k words; the start function's comes last.
+constexpr uint32_t kTypes = kMaxCompiledParams + 3, kStartType = kTypes;
+// A template that so many calls did not fit is compiled again, for any arguments.
+constexpr uint32_t kMaxMisses = 30;
+
+struct {
+  freeze_module handle;
+  Bytes code;
+  Text name;
+  std::vector<Template *> templates;
+  uint32_t count;  // modules so far
+} pending;
+
+Bytes typeSection() {
+  Bytes out;
+  out.u32(kTypes + 1);
+  for (uint32_t k = 0; k < kTypes; k++) {
+    out.byte(0x60);
+    out.u32(k);
+    for (uint32_t i = 0; i < k; i++) out.byte(wI32);
+    out.u32(1);
+    out.byte(wI32);
+  }
+  out.byte(0x60);
+  out.u32(0);
+  out.u32(0);
+  return out;
+}
+
+Bytes importSection() {
+  Bytes out;
+  out.u32(kHelpers + 2);
+  for (const Helper &helper : helpers) {
+    out.text("env");
+    out.text(helper.name);
+    out.byte(0x00);
+    out.u32(helper.params);
+  }
+  out.text("env");
+  out.text("memory");
+  out.byte(0x02);
+  out.byte(0x00);
+  out.u32(1);
+  out.text("env");
+  out.text("__indirect_function_table");
+  out.byte(0x01);
+  out.byte(wFuncref);
+  out.byte(0x00);
+  out.u32(1);
+  return out;
+}
+
+Bytes functionSection(const std::vector<Template *> &templates) {
+  Bytes out;
+  out.u32(templates.size() + 1);
+  for (Template *t : templates) out.u32(functionType(t));
+  out.u32(kStartType);
+  return out;
+}
+
+Bytes startSection(uint32_t functions) {
+  Bytes out;
+  out.u32(kHelpers + functions);
+  return out;
+}
+
+Bytes elementSection(uint32_t functions) {
+  Bytes out;
+  out.u32(1);
+  out.u32(1);      // passive
+  out.byte(0x00);  // of functions
+  out.u32(functions);
+  for (uint32_t i = 0; i < functions; i++) out.u32(kHelpers + i);
+  return out;
+}
+
+// base = table.grow(n); table.init(base, all); every template's slot = base + its number
+Bytes startFunction(const std::vector<Template *> &templates) {
+  Code code;
+  constexpr uint32_t kBase = 0;
+  code.byte(0xd0), code.byte(wFuncref);  // ref.null func
+  code.constant(templates.size());
+  code.byte(0xfc), code.u32(15), code.u32(0);  // table.grow
+  code.tee(kBase);
+  code.constant(~0u);
+  code.op(wI32Eq);
+  code.open(wIf);
+  code.op(wUnreachable);  // no room: the host is told that linking trapped
+  code.close();
+  code.get(kBase);
+  code.constant(0u);
+  code.constant(templates.size());
+  code.byte(0xfc), code.u32(12), code.u32(0), code.u32(0);  // table.init
+  for (uint32_t i = 0; i < templates.size(); i++) {
+    code.constant(templates[i]);
+    code.get(kBase);
+    code.constant(i);
+    code.op(wI32Add);
+    code.store(0);
+  }
+  code.op(wEnd);
+  Bytes out;
+  out.u32(1);
+  out.u32(1);
+  out.byte(wI32);
+  out.append(code);
+  return out;
+}
+
+Bytes nameSection(const Text &module, const std::vector<Template *> &templates) {
+  Bytes moduleName, functionNames, out;
+  moduleName.text(module);
+  functionNames.u32(kHelpers + templates.size() + 1);
+  for (uint32_t i = 0; i < kHelpers; i++) {
+    functionNames.u32(i);
+    functionNames.text(helpers[i].name);
+  }
+  for (uint32_t i = 0; i < templates.size(); i++) {
+    Template *t = templates[i];
+    uint32_t line = t->place & ((1 << kLineBits) - 1);
+    functionNames.u32(kHelpers + i);
+    functionNames.text(t->name + " " + fileName(t->place >> kLineBits) + ":" + decimal(line));
+  }
+  functionNames.u32(kHelpers + templates.size());
+  functionNames.text("link");
+  out.text("name");
+  out.byte(0);
+  out.sized(moduleName);
+  out.byte(1);
+  out.sized(functionNames);
+  return out;
+}
+
+void writeModule(const std::vector<Template *> &templates, const std::vector<Bytes> &functions) {
+  Bytes &out = pending.code;
+  uint32_t n = templates.size();
+  out.data = {0, 'a', 's', 'm', 1, 0, 0, 0};
+  out.section(1, typeSection());
+  out.section(2, importSection());
+  out.section(3, functionSection(templates));
+  out.section(8, startSection(n));
+  out.section(9, elementSection(n));
+  Bytes code;
+  code.u32(n + 1);
+  for (const Bytes &function : functions) code.sized(function);
+  code.sized(startFunction(templates));
+  out.section(10, code);
+  out.section(0, nameSection(pending.name, templates));
+}
+
+}  // namespace
+
+const freeze_module *nextModule() {
+  std::vector<Template *> templates;
+  for (Template *t : warmTemplates) {
+    bool fits = canCompile(t);
+    t->jit = fits ? JitState::Sent : JitState::Refused;
+    if (fits) templates.push_back(t);
+    t->batch = fits ? templates.size() : 0;
+  }
+  warmTemplates.clear();
+  if (templates.empty()) return nullptr;
+  std::vector<Bytes> functions;
+  for (Template *t : templates) functions.push_back(compileFunction(t));
+  for (Template *t : templates) t->batch = 0;
+  pending.name = "jit" + decimal(++pending.count);
+  writeModule(templates, functions);
+  pending.templates = std::move(templates);
+  pending.handle = {pending.code.data.data(), (uint32_t)pending.code.data.size(), pending.name.data(), (uint32_t)pending.name.size()};
+  return &pending.handle;
+}
+
+void moduleLinked(const freeze_module *module, int32_t status) {
+  if (module != &pending.handle) return;
+  for (Template *t : pending.templates) t->jit = status == FREEZE_OK ? JitState::Linked : JitState::Refused;
+  pending.templates.clear();
+  auto &bytes = pending.code.data;
+  memset(bytes.data(), 0, bytes.size());  // a snapshot leaves zeros out
+  std::vector<uint8_t>().swap(bytes);
+}
+
+// ---- What generated code calls: the functions of enum HelperFunction ----
+
+
+FREEZE_EXPORT(scheme_primitive1) Value scheme_primitive1(uint32_t op, Value a) { return primitive1((PrimOp)op, a); }
+
+FREEZE_EXPORT(scheme_primitive2) Value scheme_primitive2(uint32_t op, Value a, Value b) {
+  return primitive2((PrimOp)op, a, b);
+}
+
+FREEZE_EXPORT(scheme_primitive3) Value scheme_primitive3(uint32_t op, Value a, Value b, Value c) {
+  return primitive3((PrimOp)op, a, b, c);
+}
+
+FREEZE_EXPORT(scheme_fail_at) Value scheme_fail_at(Place place) { return failAt(place); }
+
+FREEZE_EXPORT(scheme_allocate) uint32_t scheme_allocate(uint32_t size) { return allocate(size); }
+
+// May generated code go on with the stack at `sp`? Collects if that was asked for.
+FREEZE_EXPORT(scheme_safepoint) uint32_t scheme_safepoint(Value *sp) {
+  if (!vm.interpreterLimit) collect(sp);
+  return (uint32_t)sp < vm.trueLimit;
+}
+
+// Calls any value. Builtins, which generated code calls here when they come as values, are quick.
+FREEZE_EXPORT(scheme_call) Value scheme_call(Value *sp, uint32_t argc) {
+  Value callee = sp[-(int)argc - 1];
+  if (!isBuiltin(callee) || callee == applyValue) return interpret(sp, argc);
+  return checkCall(callee, argc) ? builtinOf(callee)->function(sp - argc, argc) : (Value)kFail;
+}
+
+FREEZE_EXPORT(scheme_interpret) Value scheme_interpret(Value *sp, uint32_t argc) { return interpret(sp, argc, true); }
+
+// A call whose arguments are not of the kinds that the code was compiled for.
+FREEZE_EXPORT(scheme_miss) Value scheme_miss(Value *sp, uint32_t argc) {
+  Template *t = templateOf(sp[-(int)argc - 1]);
+  if (t->jit == JitState::Linked && ++t->misses == kMaxMisses) {
+    t->guarded = false;
+    t->jit = JitState::Queued;
+    warmTemplates.push_back(t);
+  }
+  return interpret(sp, argc, true);
+}
+
+// May this be called with the caller's frame gone? Not if the caller's line is wanted for an error.
+FREEZE_EXPORT(scheme_callable) uint32_t scheme_callable(Value procedure, uint32_t argc) {
+  if (!isClosure(procedure)) return 0;
+  Template *t = templateOf(procedure);
+  return !t->library && (t->rest ? argc >= t->params : argc == t->params);
+}
+
+FREEZE_EXPORT(scheme_unbound) Value scheme_unbound(Symbol *symbol) { return failUnbound(symbol); }
+
+FREEZE_EXPORT(scheme_unchecked) Value scheme_unchecked(Var *var) { return failUnchecked(var); }
+
+FREEZE_EXPORT(scheme_set_global) Value scheme_set_global(Symbol *symbol, Value value) {
+  return setExistingGlobal(symbol, value);
+}
+
+FREEZE_EXPORT(scheme_define) Value scheme_define(Symbol *symbol, Value value) {
+  setGlobal(symbol, value);
+  return kUnspecified;
+}
+
+// Puts the elements of the list on top of the stack in its place; how many arguments there are then,
+// or -1 with an error under way.
+FREEZE_EXPORT(scheme_spread) uint32_t scheme_spread(Value *sp, uint32_t argc) {
+  return spread(sp, argc) ? argc : ~0u;
+}

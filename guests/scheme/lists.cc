@@ -294,7 +294,7 @@ Value vectorAppend(const Value *a, uint32_t n) {
 Value isBoolean(const Value *a, uint32_t) { return boolean(a[0] == kTrue || a[0] == kFalse); }
 
 Value errorProcedure(const Value *a, uint32_t n) {
-  std::string text = isString(a[0]) ? displayed(a[0]) : written(a[0]);
+  Text text = isString(a[0]) ? displayed(a[0]) : written(a[0]);
   for (uint32_t i = 1; i < n; i++) text += " " + written(a[i]);
   return fail(text);
 }

@@ -150,7 +150,7 @@ Value numberToString(const Value *a, uint32_t n) {
   uint32_t radix;
   if (!isNumber(a[0])) return notNumber("number->string", a[0]);
   if (!radixOf("number->string", a, n, radix)) return kFail;
-  std::string text = numberText(a[0], radix);
+  Text text = numberText(a[0], radix);
   return makeString(text.data(), text.size());
 }
 

@@ -14,12 +14,12 @@ namespace {
 constexpr uint32_t kFlushSize = 1 << 14;  // one write of this size costs little beside its bytes
 constexpr uint32_t kReadSize = 1 << 12;
 
-std::string output;
-std::string input;       // read ahead
+Text output;
+Text input;       // read ahead
 size_t inputAt;          // what of it is used up
 bool inputEnded;
 bool argumentsKnown, environmentKnown;
-std::vector<std::string> arguments, environment;
+std::vector<Text> arguments, environment;
 
 void writeAll(uint32_t fd, const char *text, uint32_t size) {
   while (size > 0) {
@@ -55,8 +55,8 @@ Value takeInput(size_t size) {
 
 Value readLine(const Value *, uint32_t) {
   size_t at;
-  while ((at = input.find('\n', inputAt)) == std::string::npos && readMore()) {}
-  if (at == std::string::npos) return inputAt == input.size() ? (Value)kEof : takeInput(input.size() - inputAt);
+  while ((at = input.find('\n', inputAt)) == Text::npos && readMore()) {}
+  if (at == Text::npos) return inputAt == input.size() ? (Value)kEof : takeInput(input.size() - inputAt);
   Value line = takeInput(at - inputAt);
   if (line != kFail) inputAt++;
   return line;
@@ -93,14 +93,14 @@ Value peekChar(const Value *, uint32_t) {
 Value display(const Value *a, uint32_t) {
   if (isString(a[0])) writeOutput(stringText(a[0]), stringBytes(a[0]));
   else {
-    std::string text = displayed(a[0]);
+    Text text = displayed(a[0]);
     writeOutput(text.data(), text.size());
   }
   return kUnspecified;
 }
 
 Value write(const Value *a, uint32_t) {
-  std::string text = written(a[0]);
+  Text text = written(a[0]);
   writeOutput(text.data(), text.size());
   return kUnspecified;
 }
@@ -119,7 +119,7 @@ Value flush(const Value *, uint32_t) {
 }
 
 // WASI hands arguments and environment out in the same shape.
-template <class Sizes, class Get> void fetch(std::vector<std::string> &to, Sizes sizes, Get get) {
+template <class Sizes, class Get> void fetch(std::vector<Text> &to, Sizes sizes, Get get) {
   __wasi_size_t count = 0, bytes = 0;
   to.clear();
   if (sizes(&count, &bytes) != 0 || count == 0) return;
@@ -141,8 +141,8 @@ Value getEnvironment(const Value *a, uint32_t) {
   if (!isString(a[0])) return failType("getenv", "not a string", a[0]);
   if (!environmentKnown) fetch(environment, __wasi_environ_sizes_get, __wasi_environ_get);
   environmentKnown = true;
-  std::string name(stringText(a[0]), stringBytes(a[0]));
-  for (const std::string &entry : environment) {
+  Text name(stringText(a[0]), stringBytes(a[0]));
+  for (const Text &entry : environment) {
     if (entry.compare(0, name.size() + 1, name + "=") != 0) continue;
     return makeString(entry.data() + name.size() + 1, entry.size() - name.size() - 1);
   }
@@ -169,7 +169,7 @@ void flushOutput() {
   output.clear();
 }
 
-void writeError(const std::string &text) { writeAll(2, text.data(), text.size()); }
+void writeError(const Text &text) { writeAll(2, text.data(), text.size()); }
 
 void reopenPorts() {
   input.clear();

@@ -3,11 +3,11 @@
 #pragma once
 #include <stdint.h>
 
-#include <string>
+#include "text.h"
 
 void writeOutput(const char *text, uint32_t size);
 void flushOutput();
-void writeError(const std::string &text);
+void writeError(const Text &text);
 // Forgets what was read ahead, the arguments and the environment: an instance of a frozen module
 // has its own.
 void reopenPorts();

@@ -31,7 +31,7 @@ Value exactOp(PrimOp op, int64_t a, int64_t b) {
     case kMax: return integer(a > b ? a : b);
     default: break;
   }
-  if (b == 0) return fail(std::string(nameOf(op)) + ": division by zero");
+  if (b == 0) return fail(Text(nameOf(op)) + ": division by zero");
   switch (op) {
     case kDiv: return a % b == 0 ? integer(a / b) : flonum((double)a / (double)b);
     case kQuotient: return integer(a / b);
@@ -72,7 +72,7 @@ Value arithmetic(PrimOp op, Value a, Value b) {
   if (op >= kQuotient && op <= kModulo) {
     if (!isInteger(a)) return failType(nameOf(op), "not an integer", a);
     if (!isInteger(b)) return failType(nameOf(op), "not an integer", b);
-    if (toDouble(b) == 0) return fail(std::string(nameOf(op)) + ": division by zero");
+    if (toDouble(b) == 0) return fail(Text(nameOf(op)) + ": division by zero");
   }
   return inexactOp(op, toDouble(a), toDouble(b));
 }
@@ -183,6 +183,7 @@ template <PrimOp op> Value fold(const Value *a, uint32_t n) {
   if (n == 0) return unit;
   if (n == 1 && op == kSub && isFlonum(a[0])) return flonum(-flonumOf(a[0]));
   if (n == 1) return inverse ? primitive2(op, unit, a[0]) : primitive2(op, a[0], unit);
+  if (n == 2) return primitive2(op, a[0], a[1]);
   Value sum = a[0];
   for (uint32_t i = 1; i < n && sum != kFail; i++) sum = primitive2(op, sum, a[i]);
   return sum;
@@ -195,6 +196,7 @@ template <PrimOp op> Value extreme(const Value *a, uint32_t n) {
 }
 
 template <PrimOp op> Value chain(const Value *a, uint32_t n) {
+  if (n == 2) return primitive2(op, a[0], a[1]);
   Value holds = kTrue;
   if (n == 1 && op != kCharEqual && !isNumber(a[0])) return failType(nameOf(op), "not a number", a[0]);
   for (uint32_t i = 0; i + 1 < n; i++) {

@@ -15,7 +15,7 @@ struct CharName {
   uint32_t code;
 };
 
-void printChar(std::string &out, uint32_t code) {
+void printChar(Text &out, uint32_t code) {
   out += "#\\";
   switch (code) {
     case ' ': out += "space"; break;
@@ -27,7 +27,7 @@ void printChar(std::string &out, uint32_t code) {
   }
 }
 
-void printString(std::string &out, Value string) {
+void printString(Text &out, Value string) {
   out += '"';
   for (uint32_t i = 0; i < stringBytes(string); i++) {
     char c = stringText(string)[i];
@@ -48,7 +48,7 @@ const char *abbreviation(Value list) {
   if (!isSymbol(car(list)) || !isPair(cdr(list)) || cdr(cdr(list)) != kNil) return nullptr;
   static const struct { const char *name, *prefix; } table[] = {
       {"quote", "'"}, {"quasiquote", "`"}, {"unquote", ","}, {"unquote-splicing", ",@"}};
-  std::string name = displayed(car(list));
+  Text name = displayed(car(list));
   for (auto &row : table) {
     if (name == row.name) return row.prefix;
   }
@@ -58,9 +58,9 @@ const char *abbreviation(Value list) {
 // How deep a printed value may nest through cars and vectors. The recursion is on the native stack.
 constexpr uint32_t kMaxNesting = 400;
 
-void printNested(std::string &out, Value v, bool write, uint32_t depth);
+void printNested(Text &out, Value v, bool write, uint32_t depth);
 
-void printList(std::string &out, Value v, bool write, uint32_t depth) {
+void printList(Text &out, Value v, bool write, uint32_t depth) {
   if (const char *prefix = abbreviation(v)) {
     out += prefix;
     return printNested(out, car(cdr(v)), write, depth + 1);
@@ -77,7 +77,7 @@ void printList(std::string &out, Value v, bool write, uint32_t depth) {
   out += ')';
 }
 
-void printVector(std::string &out, Value v, bool write, uint32_t depth) {
+void printVector(Text &out, Value v, bool write, uint32_t depth) {
   out += "#(";
   for (uint32_t i = 0; i < lengthOf(v); i++) {
     if (i) out += ' ';
@@ -86,7 +86,7 @@ void printVector(std::string &out, Value v, bool write, uint32_t depth) {
   out += ')';
 }
 
-void printObject(std::string &out, Value v, bool write, uint32_t depth) {
+void printObject(Text &out, Value v, bool write, uint32_t depth) {
   switch (header(v) & 0xff) {
     case kString:
       if (write) printString(out, v);
@@ -95,12 +95,12 @@ void printObject(std::string &out, Value v, bool write, uint32_t depth) {
     case kSymbol: out.append(stringText(symbolOf(v)->name), stringBytes(symbolOf(v)->name)); return;
     case kVector: return printVector(out, v, write, depth);
     case kClosure: out += "#<procedure " + templateOf(v)->name + ">"; return;
-    case kBuiltin: out += std::string("#<procedure ") + builtinOf(v)->name + ">"; return;
+    case kBuiltin: out += Text("#<procedure ") + builtinOf(v)->name + ">"; return;
     default: out += "#<box>";
   }
 }
 
-void printImmediate(std::string &out, Value v, bool write) {
+void printImmediate(Text &out, Value v, bool write) {
   if (isChar(v)) {
     if (write) printChar(out, charOf(v));
     else appendUtf8(out, charOf(v));
@@ -115,7 +115,7 @@ void printImmediate(std::string &out, Value v, bool write) {
   }
 }
 
-void printNested(std::string &out, Value v, bool write, uint32_t depth) {
+void printNested(Text &out, Value v, bool write, uint32_t depth) {
   if (depth > kMaxNesting) out += "...";
   else if (isNumber(v)) out += numberText(v);
   else if (isPair(v)) printList(out, v, write, depth);
@@ -124,7 +124,7 @@ void printNested(std::string &out, Value v, bool write, uint32_t depth) {
 }
 
 // The shortest of 15, 16 and 17 digits that reads back as the same number.
-std::string flonumText(double d) {
+Text flonumText(double d) {
   if (isnan(d)) return "+nan.0";
   if (isinf(d)) return d > 0 ? "+inf.0" : "-inf.0";
   char text[40];
@@ -132,28 +132,31 @@ std::string flonumText(double d) {
     snprintf(text, sizeof text, "%.*g", digits, d);
     if (strtod(text, nullptr) == d) break;
   }
-  std::string out = text;
-  if (out.find_first_of(".e") == std::string::npos) out += ".0";
-  return out;
+  Text out = text;
+  size_t exponent = out.find('e');
+  if (exponent == Text::npos) return out.find('.') == Text::npos ? out + ".0" : out;
+  // C writes 1e+21 and 1e-07; Scheme, 1e21 and 1e-7.
+  size_t digit = out.find_first_of("123456789", exponent);
+  return out.substr(0, exponent + 1) + (out[exponent + 1] == '-' ? "-" : "") + out.substr(digit);
 }
 
 }  // namespace
 
-void print(std::string &out, Value value, bool write) { printNested(out, value, write, 0); }
+void print(Text &out, Value value, bool write) { printNested(out, value, write, 0); }
 
-std::string written(Value value) {
-  std::string out;
+Text written(Value value) {
+  Text out;
   print(out, value, true);
   return out;
 }
 
-std::string displayed(Value value) {
-  std::string out;
+Text displayed(Value value) {
+  Text out;
   print(out, value, false);
   return out;
 }
 
-std::string numberText(Value number, uint32_t radix) {
+Text numberText(Value number, uint32_t radix) {
   if (isFlonum(number)) return flonumText(flonumOf(number));
   int32_t n = fixnumOf(number);
   char text[40];
@@ -162,10 +165,10 @@ std::string numberText(Value number, uint32_t radix) {
   do *--p = "0123456789abcdefghijklmnopqrstuvwxyz"[rest % radix];
   while (rest /= radix);
   if (n < 0) *--p = '-';
-  return std::string(p, text + sizeof text);
+  return Text(p, text + sizeof text);
 }
 
-void appendUtf8(std::string &out, uint32_t c) {
+void appendUtf8(Text &out, uint32_t c) {
   if (c < 0x80) {
     out += (char)c;
   } else if (c < 0x800) {
@@ -194,7 +197,7 @@ uint32_t nextChar(const char *&text) {
 }
 
 Value parseNumber(const char *text, uint32_t size, uint32_t radix) {
-  std::string copy(text, size);
+  Text copy(text, size);
   if (copy == "+inf.0") return flonum(INFINITY);
   if (copy == "-inf.0") return flonum(-INFINITY);
   if (copy == "+nan.0") return flonum(NAN);

@@ -1,14 +1,14 @@
 // Values as text: `display` shows strings and characters as they are, `write` as source text.
 #pragma once
-#include <string>
+#include "text.h"
 
 #include "value.h"
 
-void print(std::string &out, Value value, bool write);
-std::string written(Value value);
-std::string displayed(Value value);
-std::string numberText(Value number, uint32_t radix = 10);
-void appendUtf8(std::string &out, uint32_t codePoint);
+void print(Text &out, Value value, bool write);
+Text written(Value value);
+Text displayed(Value value);
+Text numberText(Value number, uint32_t radix = 10);
+void appendUtf8(Text &out, uint32_t codePoint);
 // Reads the character at `*text` and moves past it.
 uint32_t nextChar(const char *&text);
 

@@ -4,7 +4,7 @@
  * addresses of templates stand in generated code.
  */
 #pragma once
-#include <string>
+#include "text.h"
 #include <vector>
 
 #include "error.h"
@@ -50,7 +50,7 @@ enum class Kind : uint8_t {
 struct Node;
 
 struct Var {
-  std::string name;
+  Text name;
   Template *owner = nullptr;   // the lambda that binds it
   Node *binding = nullptr;     // the Fix whose lambda it names, if it is only ever that
   Template *lambda = nullptr;  // that lambda
@@ -107,7 +107,7 @@ struct Template {
   uint32_t misses = 0;   // calls whose arguments the generated code did not expect
   uint32_t *code = nullptr;
   uint32_t maxStack = 0;  // words above the frame pointer
-  std::string name;
+  Text name;
   Place place = 0;
   bool library = false;
   Template *outer = nullptr;

@@ -114,7 +114,7 @@ Value Reader::readVector(uint32_t depth) {
 }
 
 Value Reader::readString() {
-  std::string text;
+  Text text;
   for (; at < end && *at != '"'; at++) {
     if (*at == '\n') line++;
     if (*at != '\\' || at + 1 >= end) {
@@ -156,7 +156,7 @@ Value Reader::readHash(uint32_t depth) {
   const char *start = at;
   if (at < end) nextChar(at);
   while (at < end && !isDelimiter(*at)) at++;
-  std::string name(start, at);
+  Text name(start, at);
   static const struct { const char *name; uint32_t code; } names[] = {
       {"space", ' '}, {"newline", '\n'}, {"tab", '\t'}, {"return", '\r'}, {"null", 0}, {"nul", 0},
       {"delete", 127}, {"escape", 27}, {"alarm", 7}, {"backspace", 8}};
@@ -177,7 +177,7 @@ Value Reader::readAtom() {
   const char *start = at;
   while (at < end && !isDelimiter(*at) && *at != ']' && *at != '[') at++;
   uint32_t size = at - start;
-  std::string text(start, size);
+  Text text(start, size);
   if (text == "#t" || text == "#true") return kTrue;
   if (text == "#f" || text == "#false") return kFalse;
   if (text == ".") return kDot;

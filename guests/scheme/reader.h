@@ -1,6 +1,6 @@
 // The reader: text to values. It remembers the line of every list, which has no room for one itself.
 #pragma once
-#include <string>
+#include "text.h"
 #include <unordered_map>
 
 #include "value.h"
@@ -13,7 +13,7 @@ class Reader {
   Value read();
   uint32_t lineOf(Value list, uint32_t otherwise) const;
 
-  std::string problem;
+  Text problem;
   uint32_t line = 1;
 
  private:

@@ -20,14 +20,14 @@ namespace {
 Value notString(const char *who, Value v) { return failType(who, "not a string", v); }
 Value notChar(const char *who, Value v) { return failType(who, "not a character", v); }
 Value notIndex(const char *who, Value v) { return failType(who, "no such index", v); }
-Value tooLong(const char *who) { return fail(std::string(who) + ": the string would be too long"); }
+Value tooLong(const char *who) { return fail(Text(who) + ": the string would be too long"); }
 
-Value stringOf(const std::string &text) {
+Value stringOf(const Text &text) {
   if (text.size() > kMaxLength) return tooLong("string");
   return makeString(text.data(), text.size());
 }
 
-std::string textOf(Value string) { return std::string(stringText(string), stringBytes(string)); }
+Text textOf(Value string) { return Text(stringText(string), stringBytes(string)); }
 
 // The byte range that the optional indices behind `from` select.
 struct Range {
@@ -88,7 +88,7 @@ Value stringToList(const Value *a, uint32_t n) {
 }
 
 Value listToString(const Value *a, uint32_t) {
-  std::string text;
+  Text text;
   Value p = a[0];
   for (; isPair(p); p = cdr(p)) {
     if (!isChar(car(p))) return notChar("list->string", car(p));
@@ -98,7 +98,7 @@ Value listToString(const Value *a, uint32_t) {
 }
 
 Value string(const Value *a, uint32_t n) {
-  std::string text;
+  Text text;
   for (uint32_t i = 0; i < n; i++) {
     if (!isChar(a[i])) return notChar("string", a[i]);
     appendUtf8(text, charOf(a[i]));
@@ -111,7 +111,7 @@ Value makeStringProcedure(const Value *a, uint32_t n) {
     return failType("make-string", "not a length", a[0]);
   }
   if (n > 1 && !isChar(a[1])) return notChar("make-string", a[1]);
-  std::string text;
+  Text text;
   for (int32_t i = fixnumOf(a[0]); i > 0; i--) appendUtf8(text, n > 1 ? charOf(a[1]) : ' ');
   return stringOf(text);
 }
@@ -203,7 +203,7 @@ Value stringToSymbol(const Value *a, uint32_t) {
 }
 
 // What is looked for may be a character or a string.
-bool needleOf(const char *who, Value v, std::string &needle) {
+bool needleOf(const char *who, Value v, Text &needle) {
   if (isChar(v)) appendUtf8(needle, charOf(v));
   else if (isString(v)) needle = textOf(v);
   else failType(who, "not a character or string", v);
@@ -213,11 +213,11 @@ bool needleOf(const char *who, Value v, std::string &needle) {
 // (string-index s what [start]): the index in characters where it first occurs, or #f
 Value stringIndex(const Value *a, uint32_t n) {
   if (!isString(a[0])) return notString("string-index", a[0]);
-  std::string needle;
+  Text needle;
   Range r;
   if (!needleOf("string-index", a[1], needle) || !rangeOf("string-index", a, n, 2, r)) return kFail;
   size_t at = textOf(a[0]).find(needle, r.start);
-  if (at == std::string::npos) return kFalse;
+  if (at == Text::npos) return kFalse;
   return fixnum(isAscii(a[0]) ? at : countChars(stringText(a[0]), at));
 }
 
@@ -238,12 +238,12 @@ Value stringSuffix(const Value *a, uint32_t) {
 
 Value stringSplit(const Value *a, uint32_t) {
   if (!isString(a[0])) return notString("string-split", a[0]);
-  std::string needle, text = textOf(a[0]);
+  Text needle, text = textOf(a[0]);
   if (!needleOf("string-split", a[1], needle)) return kFail;
   if (needle.empty()) return failType("string-split", "an empty separator", a[1]);
   std::vector<Value> parts;
   size_t start = 0;
-  for (size_t at; (at = text.find(needle, start)) != std::string::npos; start = at + needle.size()) {
+  for (size_t at; (at = text.find(needle, start)) != Text::npos; start = at + needle.size()) {
     parts.push_back(makeString(text.data() + start, at - start));
   }
   Value list = cons(makeString(text.data() + start, text.size() - start), kNil);
@@ -252,7 +252,7 @@ Value stringSplit(const Value *a, uint32_t) {
 }
 
 Value stringJoin(const Value *a, uint32_t n) {
-  std::string text;
+  Text text;
   if (n > 1 && !isString(a[1])) return notString("string-join", a[1]);
   Value p = a[0];
   for (; isPair(p); p = cdr(p)) {
@@ -267,10 +267,10 @@ Value stringReplace(const Value *a, uint32_t) {
   for (int i = 0; i < 3; i++) {
     if (!isString(a[i])) return notString("string-replace", a[i]);
   }
-  std::string text = textOf(a[0]), from = textOf(a[1]), to = textOf(a[2]), out;
+  Text text = textOf(a[0]), from = textOf(a[1]), to = textOf(a[2]), out;
   if (from.empty()) return failType("string-replace", "nothing to replace", a[1]);
   size_t start = 0;
-  for (size_t at; (at = text.find(from, start)) != std::string::npos; start = at + from.size()) {
+  for (size_t at; (at = text.find(from, start)) != Text::npos; start = at + from.size()) {
     out.append(text, start, at - start);
     out += to;
   }
@@ -291,7 +291,7 @@ Value pad(const char *who, const Value *a, uint32_t n, bool left) {
   if (!isString(a[0])) return notString(who, a[0]);
   if (!isFixnum(a[1]) || fixnumOf(a[1]) > (int32_t)kMaxLength / 4) return failType(who, "not a length", a[1]);
   if (n > 2 && !isChar(a[2])) return notChar(who, a[2]);
-  std::string padding, text = textOf(a[0]);
+  Text padding, text = textOf(a[0]);
   for (int32_t i = stringChars(a[0]); i < fixnumOf(a[1]); i++) appendUtf8(padding, n > 2 ? charOf(a[2]) : ' ');
   return stringOf(left ? padding + text : text + padding);
 }

@@ -11,9 +11,10 @@ import type {
   Snapshot,
   TableState,
 } from '../snapshot/state.ts';
-import { sharedMemory, unfreezableReference, unknownFunction } from '../wasm/errors.ts';
-import { type Module, spaces } from '../wasm/module.ts';
-import { isRef, type RefType, showType } from '../wasm/types.ts';
+import { mutableObject, sharedMemory, unfreezableReference, unknownFunction } from '../wasm/errors.ts';
+import { readExpr } from '../wasm/instructions.ts';
+import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
+import { isRef, type RefType, type SubType, showType } from '../wasm/types.ts';
 import type { Guest } from './guest.ts';
 import type { Registry } from './registry.ts';
 
@@ -50,16 +51,20 @@ function captureInstance(
     memories.set(index, captureMemory(exports[probes.mem(index)] as WebAssembly.Memory));
   });
   const globals = new Map<number, GlobalState>();
-  module.globals.forEach(({ type }, position) => {
-    if (!type.mutable) return;
+  module.globals.forEach(({ type, init }, position) => {
     const index = all.imported.global + position;
+    if (!type.mutable) {
+      refuseMutableObject(all.types, init, `global ${index}${whose}`);
+      return;
+    }
     globals.set(index, captureGlobal(probes, exports, registry, index, type.val, `global ${index}${whose}`));
   });
   const tables = new Map<number, TableState>();
   module.tables.forEach(({ type }, position) => {
     const index = all.imported.table + position;
-    const table = exports[probes.table(index)] as WebAssembly.Table;
-    tables.set(index, captureTable(table, registry, type.ref, `of table ${index}${whose}`));
+    const table = exports[probes.table(index)] as unknown as AnyTable;
+    const isNull = exports[probes.tableIsNull(index)] as SlotProbe | undefined;
+    tables.set(index, captureTable({ table, isNull }, registry, type.ref, `of table ${index}${whose}`));
   });
   return {
     memories,
@@ -112,10 +117,27 @@ function reference(read: () => unknown, registry: Registry, type: RefType, place
     throw unfreezableReference(place, showType(type));
   }
   if (value === null) return null;
-  const entity = registry.of(value);
-  if (entity?.kind === 'func') return entity;
-  if (typeof value === 'function' && type.heap !== 'extern') throw unknownFunction(place);
+  // An externref can be a function too, but no constant expression makes one of it.
+  const holdsFunctions = type.heap === 'func' || typeof type.heap === 'number';
+  if (holdsFunctions && typeof value === 'function') {
+    const entity = registry.of(value);
+    if (entity?.kind !== 'func') throw unknownFunction(place);
+    return entity;
+  }
   throw unfreezableReference(place, showType(type));
+}
+
+/**
+ * An immutable global is what its initializer makes, anew in each instance. An object with fields
+ * that code can write is not what it was any more, and no engine shows what it is now.
+ */
+function refuseMutableObject(types: readonly SubType[], init: ConstExpr, place: string): void {
+  for (const { row, operands } of readExpr(init)) {
+    if (!/^(struct|array)\.new/.test(row.name)) continue;
+    const comp = types[Number(operands[0])]?.comp;
+    const fields = comp?.kind === 'struct' ? comp.fields : comp?.kind === 'array' ? [comp.field] : [];
+    if (fields.some((field) => field.mutable)) throw mutableObject(place);
+  }
 }
 
 /** Since the table64 proposal the JS API counts the slots of a 64-bit table in BigInts. */
@@ -124,18 +146,31 @@ interface AnyTable {
   get(index: number | bigint): unknown;
 }
 
-function captureTable(table: AnyTable, registry: Registry, type: RefType, where: string): TableState {
+/** Tells whether a slot is null, of a table that JavaScript cannot look into. */
+type SlotProbe = (slot: number | bigint) => number;
+
+function captureTable(
+  { table, isNull }: { readonly table: AnyTable; readonly isNull: SlotProbe | undefined },
+  registry: Registry,
+  type: RefType,
+  where: string,
+): TableState {
   const { length } = table;
   const at =
     typeof length === 'bigint' ? (slot: number): bigint => BigInt(slot) : (slot: number): number => slot;
   const slots: RefValue[] = [];
   for (let slot = 0; slot < Number(length); slot++) {
-    slots.push(reference(() => table.get(at(slot)), registry, type, `slot ${slot} ${where}`));
+    const read = (): unknown => (isNull?.(at(slot)) === 1 ? null : table.get(at(slot)));
+    slots.push(reference(read, registry, type, `slot ${slot} ${where}`));
   }
   return { slots };
 }
 
-/** Active and declarative segments are dropped by instantiation; a passive one is when its probe traps. */
+/**
+ * A segment with a probe was dropped when that traps. One without has nothing in it, or is active or
+ * declarative and was dropped by instantiation. (Active ones of auxiliary modules have probes: where a
+ * patch trapped, those behind the trap are still there.)
+ */
 function dropped(
   segments: readonly { readonly mode: { readonly kind: string } }[],
   probe: (index: number) => unknown,
@@ -143,8 +178,9 @@ function dropped(
   const gone = new Set<number>();
   segments.forEach(({ mode }, index) => {
     const alive = probe(index);
-    if (mode.kind !== 'passive') gone.add(index);
-    else if (typeof alive === 'function') {
+    if (typeof alive !== 'function') {
+      if (mode.kind !== 'passive') gone.add(index);
+    } else {
       try {
         alive();
       } catch {

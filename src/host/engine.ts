@@ -36,3 +36,25 @@ export function compileError(error: unknown, what: string): Error {
 export async function validate(bytes: Uint8Array, what: string): Promise<void> {
   if (!WebAssembly.validate(source(bytes))) await compile(bytes, what);
 }
+
+/** A module that exports one function, "t", which is `unreachable`. */
+const UNREACHABLE = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  ...[0x01, 0x04, 0x01, 0x60, 0x00, 0x00], // type section: [] → []
+  ...[0x03, 0x02, 0x01, 0x00], // function section
+  ...[0x07, 0x05, 0x01, 0x01, 0x74, 0x00, 0x00], // export section
+  ...[0x0a, 0x05, 0x01, 0x03, 0x00, 0x00, 0x0b], // code section
+);
+let unreachable: CallableFunction | undefined;
+
+/** Traps, for real: what JavaScript throws, `catch_all` in a guest would catch, and a trap it does not. */
+export function trap(message: string): never {
+  unreachable ??= new WebAssembly.Instance(compileNow(UNREACHABLE)).exports['t'] as CallableFunction;
+  try {
+    unreachable();
+  } catch (error) {
+    if (error instanceof Error) error.message = message;
+    throw error;
+  }
+  throw new TypeError('unreachable was reached');
+}

@@ -1,17 +1,21 @@
 /**
  * A running guest: instantiated from its instrumented module, with its host and its live linker.
  */
+import { deferStart, freeName } from '../link/defer.ts';
+import { sameImport } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
+import type { GuestLinks } from '../link/link.ts';
 import type { Stub } from '../link/stub.ts';
 import { encode } from '../wasm/encode.ts';
 import { engineLacks, importedState, missingImports, UnsupportedError } from '../wasm/errors.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
 import type { ValType } from '../wasm/types.ts';
 import { isRef } from '../wasm/types.ts';
-import { compile } from './engine.ts';
+import { compile, trap } from './engine.ts';
 import { LINK_STATUS, type LiveLimits, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
+import type { Driven } from './recorder/resolve.ts';
 import { Registry } from './registry.ts';
-import { guestError } from './trap.ts';
+import { guestError, hostError } from './trap.ts';
 import type { WasiHost } from './wasi/wasi.ts';
 
 /** The import of include/freeze.h through which a guest hands code over. */
@@ -38,6 +42,15 @@ export interface LinkEvent {
   readonly outcome: LiveOutcome;
 }
 
+/** The WASI host of a guest whose own JavaScript gives it its imports. */
+const NO_WASI: WasiHost = {
+  imports: {},
+  bind: () => {},
+  filesWritten: () => [],
+  openFiles: () => [],
+  drawn: () => 0,
+};
+
 /** What the JS API gives and takes for numbers; references are opaque here. */
 export type WasmValue = number | bigint | undefined | null | object;
 
@@ -48,6 +61,10 @@ export class Guest {
   readonly registry: Registry;
   readonly linker: LiveLinker;
   readonly wasi: WasiHost;
+  /** What a driver linked the guest with, for the static linker. */
+  readonly links: GuestLinks;
+  /** Bytes of its module, where a driver brought it. */
+  readonly size: number;
   readonly #options: GuestOptions;
   readonly #imports: WebAssembly.Imports;
 
@@ -59,7 +76,11 @@ export class Guest {
     imports: WebAssembly.Imports,
     registry: Registry,
     linker: LiveLinker,
+    links: GuestLinks = {},
+    size = 0,
   ) {
+    this.links = links;
+    this.size = size;
     this.module = options.module;
     this.probes = probes;
     this.instance = instance;
@@ -74,9 +95,15 @@ export class Guest {
   static async start(options: GuestOptions): Promise<Guest> {
     const { module } = options;
     refuseImportedState(module);
-    const { module: instrumented, probes } = instrument(module);
+    // The start function runs when the host knows the guest: it may call WASI, and hand code over.
+    const startName = freeName(module, '\0start');
+    const { module: instrumented, probes } = instrument(deferStart(module, startName), {
+      importedFunctions: true,
+    });
     const compiled = await compile(encode(instrumented), 'the guest');
-    const wasi = await options.host(compiled);
+    const wasi = await options.host(compiled).catch((error: unknown) => {
+      throw hostError(error);
+    });
     const registry = new Registry();
     const linker = new LiveLinker(registry, options.limits);
     let guest: Guest | undefined;
@@ -86,13 +113,35 @@ export class Guest {
     try {
       const instance = await WebAssembly.instantiate(compiled, imports);
       guest = new Guest(options, probes, instance, wasi, imports, registry, linker);
+      registry.addInstance(0, module, probes, instance.exports);
+      if (guest.has('memory')) wasi.bind(instance);
+      const start = instance.exports[startName];
+      if (typeof start === 'function') start();
     } catch (error) {
       if (error instanceof WebAssembly.LinkError) throw engineLacks(error.message);
       throw guestError(error, 'while it was instantiated');
     }
-    registry.addInstance(0, module, probes, guest.instance.exports);
-    if (guest.has('memory')) wasi.bind(guest.instance);
     return guest;
+  }
+
+  /** A guest that its own JavaScript has brought up, with everything that it was linked with. */
+  static driven(options: Omit<GuestOptions, 'host' | 'module'>, driven: Driven): Guest {
+    const { module, probes, exports, imports, registry } = driven;
+    const linker = new LiveLinker(registry, options.limits);
+    for (const aux of driven.auxes) linker.adopt(aux);
+    const host: HostFactory = async () => NO_WASI;
+    const instance = { exports };
+    return new Guest(
+      { ...options, host, module },
+      probes,
+      instance,
+      NO_WASI,
+      imports,
+      registry,
+      linker,
+      driven,
+      driven.bytes.length,
+    );
   }
 
   /** Whether it exports a function, or a memory, of this name. */
@@ -135,9 +184,11 @@ export class Guest {
    * stops the build with the error.
    */
   link(bytes: Uint8Array | undefined, name: string | undefined): number {
+    const { auxes } = this.linker;
+    const before = auxes.length;
     const outcome = this.linker.link(bytes ?? new Uint8Array(0), name, this.#resolve);
     this.#options.onLink?.({
-      name: this.linker.auxes.at(-1)?.name ?? name,
+      name: auxes.length > before ? auxes.at(-1)?.name : name,
       size: bytes?.length ?? 0,
       outcome,
     });
@@ -155,8 +206,17 @@ export class Guest {
     if (module === 'env' && !name.startsWith(this.probes.prefix) && this.has(name))
       return this.instance.exports[name];
     if (module === 'slot' && /^\d+$/.test(name)) return this.#slot(Number(name));
-    return this.#imports[module]?.[name] ?? this.linker.exportOf(module, name);
+    return this.#hostFunction(module, name) ?? this.linker.exportOf(module, name);
   };
+
+  /** A function of the host as the guest has it: with a type, so that the engine sees whether it fits. */
+  #hostFunction(module: string, name: string): unknown {
+    const index = spaces(this.module).imports.func.findIndex((item) => sameImport(item, module, name));
+    const functions = this.instance.exports[this.probes.funcTable];
+    const at = this.probes.funcs.findIndex((func) => func === index);
+    if (at >= 0 && functions instanceof WebAssembly.Table) return functions.get(at);
+    return this.#imports[module]?.[name];
+  }
 
   #slot(slot: number): unknown {
     const table = this.instance.exports[this.probes.table(0)];
@@ -166,7 +226,7 @@ export class Guest {
 }
 
 /** State that the guest does not own is not ours to write down. */
-function refuseImportedState(module: Module): void {
+export function refuseImportedState(module: Module): void {
   for (const { module: from, name, desc } of module.imports) {
     if (desc.kind === 'mem') throw importedState('memory', from, name);
     if (desc.kind === 'table') throw importedState('table', from, name);
@@ -175,14 +235,16 @@ function refuseImportedState(module: Module): void {
   }
 }
 
-function guestImports(
+/** What a module imports, from its host and its stubs. Throws where something is missing. */
+export function guestImports(
   module: Module,
   wasi: WasiHost,
   stubs: ReadonlyMap<number, Stub>,
   push: (address: number, size: number) => number,
   registry: Registry,
 ): WebAssembly.Imports {
-  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+  // Names are the module's to choose: what every object has by inheritance is no host's.
+  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = Object.create(null);
   const missing: string[] = [];
   const { types } = spaces(module);
   const hosts: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>> = wasi.imports;
@@ -190,7 +252,8 @@ function guestImports(
     const stub = stubs.get(index);
     const comp = item.desc.kind === 'func' ? types[item.desc.type]?.comp : undefined;
     const results = comp?.kind === 'func' ? comp.results : [];
-    let value: unknown = hosts[item.module]?.[item.name];
+    const host = Object.hasOwn(hosts, item.module) ? hosts[item.module] : undefined;
+    let value: unknown = host !== undefined && Object.hasOwn(host, item.name) ? host[item.name] : undefined;
     if (stub !== undefined) value = stubFunction(item, stub, results);
     else if (item.module === PUSH_IMPORT.module && item.name === PUSH_IMPORT.name) value = push;
     if (typeof value !== 'function') {
@@ -209,11 +272,7 @@ function guestImports(
 /** What a stub does while the guest runs: the same as the function that takes its place. */
 function stubFunction(item: Import, stub: Stub, results: readonly ValType[]): () => unknown {
   if (stub.kind === 'trap') {
-    return () => {
-      throw new WebAssembly.RuntimeError(
-        `${item.module}.${item.name} was called, and --stub-import makes it trap`,
-      );
-    };
+    return () => trap(`${item.module}.${item.name} was called, and --stub-import makes it trap`);
   }
   const value = stub.kind === 'const' ? stub.value : 0n;
   const values = results.map((type) => {

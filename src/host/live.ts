@@ -3,7 +3,7 @@
  * guest's own values, and patched in. What was linked is recorded, each import with the entity
  * that it was given: names are only how a value is found, identity is what counts.
  */
-import { deferInstantiation, runsNothing } from '../link/defer.ts';
+import { deferInstantiation, freeName, runsNothing } from '../link/defer.ts';
 import type { Aux, Binding } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
 import { encode } from '../wasm/encode.ts';
@@ -16,7 +16,7 @@ import {
   unresolvedImport,
 } from '../wasm/errors.ts';
 import { assemble } from '../wasm/instructions.ts';
-import type { Import, Module } from '../wasm/module.ts';
+import { exportNamed, type Import, type Module } from '../wasm/module.ts';
 import { parse } from '../wasm/parse.ts';
 import { compileNow } from './engine.ts';
 import type { Registry } from './registry.ts';
@@ -89,9 +89,10 @@ export class LiveLinker {
     let module: Module;
     let compiled: WebAssembly.Module;
     let probes: Probes;
-    const patch = '\0patch';
+    let patch: string;
     try {
       module = parse(bytes);
+      patch = freeName(module, '\0patch');
       const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
       const instrumented = instrument(quiet);
       probes = instrumented.probes;
@@ -110,6 +111,10 @@ export class LiveLinker {
     } catch (error) {
       if (error instanceof WebAssembly.LinkError)
         return failed(LINK_STATUS.unlinkable, importMismatch(name, module, error));
+      // Its own memories and tables cannot be had, or an initializer of its own traps.
+      if (error instanceof RangeError) return failed(LINK_STATUS.limit, auxLimit(name, plainMessage(error)));
+      if (error instanceof WebAssembly.RuntimeError)
+        return failed(LINK_STATUS.trapped, auxTrapped(name, plainMessage(error)));
       throw error;
     }
     const aux = { name, module, bindings: resolved.bindings, instance, probes, size: bytes.length };
@@ -118,9 +123,18 @@ export class LiveLinker {
     return this.#patch(aux, patch);
   }
 
+  /** Takes in a module that was instantiated elsewhere; its entities are in the registry. */
+  adopt(aux: LiveAux): void {
+    this.#names.add(aux.name);
+    this.#bytes += aux.size;
+    this.auxes.push(aux);
+  }
+
   /** The export of an earlier module, by the module's name. */
   exportOf(aux: string, name: string): unknown {
-    return this.auxes.find((one) => one.name === aux)?.instance.exports[name];
+    const found = this.auxes.find((one) => one.name === aux);
+    // What instrumentation exports beside is not to be had.
+    return found && exportNamed(found.module, name) && found.instance.exports[name];
   }
 
   #patch(aux: LiveAux, patch: string): LiveOutcome {
@@ -138,7 +152,8 @@ export class LiveLinker {
   }
 
   #resolve(name: string, module: Module, resolve: Resolve): Resolved | LiveOutcome {
-    const values: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+    // Module names are the guest's to choose, "__proto__" among them.
+    const values: Record<string, Record<string, WebAssembly.ImportValue>> = Object.create(null);
     const bindings: Binding[] = [];
     for (const item of module.imports) {
       const value = resolve(item);

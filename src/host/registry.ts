@@ -20,10 +20,17 @@ export class Registry {
       this.#entities.set(value, entity);
   }
 
-  /** Everything that instrumentation exports of an instance. */
-  addInstance(instance: number, module: Module, probes: Probes, exports: WebAssembly.Exports): void {
+  /** Everything that instrumentation exports of an instance, or what the instance itself defines of it. */
+  addInstance(
+    instance: number,
+    module: Module,
+    probes: Probes,
+    exports: WebAssembly.Exports,
+    which: 'all' | 'definitions' = 'all',
+  ): void {
     const all = spaces(module);
     const add = (kind: ExternKind, name: (index: number) => string, index: number): void => {
+      if (which === 'definitions' && index < all.imported[kind]) return;
       this.add(exports[name(index)], { instance, kind, index });
     };
     all.mems.forEach((_, index) => {
@@ -38,6 +45,13 @@ export class Registry {
     all.globals.forEach((type, index) => {
       if (type.mutable) add('global', probes.global, index);
     });
-    for (const index of probes.funcs) add('func', probes.func, index);
+    const functions = exports[probes.funcTable];
+    probes.funcs.forEach((index, i) => {
+      if (which === 'definitions' && index < all.imported.func) return;
+      if (functions instanceof WebAssembly.Table)
+        this.add(functions.get(i), { instance, kind: 'func', index });
+    });
+    // An engine may show one global as several objects, one for each export of it; V8 does.
+    for (const item of module.exports) add(item.kind, () => item.name, item.index);
   }
 }

@@ -2,8 +2,17 @@
  * What came out of a call into the guest, told apart: a trap, an exit, an exception, or an error of
  * our own on its way through. The stack keeps the frames that are Wasm, with their names.
  */
-import { FreezeError, GuestError, guestExited, guestThrew, guestTrapped } from '../wasm/errors.ts';
-import { WasiExit } from './wasi/wasi.ts';
+import {
+  badWasiOption,
+  FreezeError,
+  GuestError,
+  guestDrewRandom,
+  guestExited,
+  guestThrew,
+  guestTrapped,
+  wasiWithoutMemory,
+} from '../wasm/errors.ts';
+import { RandomDenied, WasiExit, WasiOptionError, WasiUnbound } from './wasi/types.ts';
 
 /** A V8 stack line of a Wasm frame: `at name (wasm://wasm/module-hash:wasm-function[12]:0x2f1)`. */
 const WASM_FRAME = /^\s*at (?:(.+?) \()?wasm:\/\/wasm\/(?:[^:]*?):wasm-function\[(\d+)\]:(0x[0-9a-f]+)\)?$/;
@@ -34,10 +43,18 @@ export function guestError(error: unknown, doing: string): FreezeError {
       : error;
   }
   if (error instanceof WasiExit) return guestExited(doing, error.code);
+  if (error instanceof WasiUnbound) return wasiWithoutMemory(doing);
+  if (error instanceof RandomDenied)
+    return guestDrewRandom(doing, error.requested, error.drawn, wasmStack(error));
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError)
     return guestTrapped(doing, message, wasmStack(error));
   return guestThrew(doing, message, wasmStack(error));
+}
+
+/** What came out of the factory of a WASI host. */
+export function hostError(error: unknown): unknown {
+  return error instanceof WasiOptionError ? badWasiOption(error.message) : error;
 }
 
 function withStack(error: GuestError, stack: readonly string[]): GuestError {

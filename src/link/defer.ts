@@ -8,7 +8,7 @@
  */
 import { madeSpan, spanBytes } from '../wasm/encode.ts';
 import { assemble, type Op } from '../wasm/instructions.ts';
-import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
+import { type ConstExpr, exportNamed, type Module, spaces } from '../wasm/module.ts';
 import type { FuncIdx } from '../wasm/types.ts';
 import { Writer } from '../wasm/writer.ts';
 import { TypePool } from './types.ts';
@@ -53,6 +53,20 @@ export function deferInstantiation(module: Module, name: string): Module {
     datas,
     dataCount: datas.length === 0 ? module.dataCount : { count: datas.length },
   };
+}
+
+/** The module without its start function, which is exported as `name`. */
+export function deferStart(module: Module, name: string): Module {
+  const { start, exports } = module;
+  if (start === undefined) return module;
+  return { ...module, start: undefined, exports: [...exports, { name, kind: 'func', index: start.func }] };
+}
+
+/** A name that no export of the module has. */
+export function freeName(module: Module, wanted: string): string {
+  let name = wanted;
+  while (exportNamed(module, name) !== undefined) name = `\0${name}`;
+  return name;
 }
 
 /** Nothing to run: no active segment, no start function. */

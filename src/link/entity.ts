@@ -18,8 +18,13 @@ export type Binding =
   | { readonly kind: 'constant'; readonly code: Uint8Array }
   /** A function in an immutable global, null where there is none. */
   | { readonly kind: 'ref'; readonly entity: EntityRef | undefined }
-  /** A function of the host that the guest does not import: it becomes an import of the output. */
-  | { readonly kind: 'host'; readonly module: string; readonly name: string };
+  /**
+   * A function of the host that the guest does not import: it becomes an import of the output. The
+   * host can give one function at several types: `type` tells those imports apart.
+   */
+  | { readonly kind: 'host'; readonly module: string; readonly name: string; readonly type?: string }
+  /** What no module can hold: an error where live code needs it, told with the slot that holds it. */
+  | { readonly kind: 'unknown'; readonly refuse: (place: string | undefined) => Error };
 
 /** An auxiliary module as it was linked live. */
 export interface Aux {
@@ -28,6 +33,12 @@ export interface Aux {
   readonly module: import('../wasm/module.ts').Module;
   /** One for each import, in order. */
   readonly bindings: readonly Binding[];
+}
+
+/** State that an auxiliary module defines and the guest imports: it is the guest's in the output. */
+export interface Adopted {
+  readonly entity: EntityRef;
+  readonly guest: EntityRef;
 }
 
 /** A key for maps and sets. */

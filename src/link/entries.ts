@@ -10,6 +10,7 @@ import { madeSpan } from '../wasm/encode.ts';
 import { assembleBody, type LocalGroup, type Op } from '../wasm/instructions.ts';
 import { type Body, type Export, type Global, type Module, spaces } from '../wasm/module.ts';
 import type { CompType, FuncIdx, FuncType, TypeIdx } from '../wasm/types.ts';
+import { declareFunctions } from './declare.ts';
 import { addFunctionNames } from './names.ts';
 import { TypePool } from './types.ts';
 
@@ -50,14 +51,29 @@ class Additions {
   }
 
   func(name: string, comp: CompType, ops: readonly Op[], locals: readonly LocalGroup[] = []): FuncIdx {
-    this.#funcs.push(this.pool.intern({ types: [{ final: true, supers: [], comp }], explicit: false }));
+    const type = this.pool.intern({ types: [{ final: true, supers: [], comp }], explicit: false });
+    return this.funcOf(name, type, ops, locals);
+  }
+
+  /** A function of a type that the module has. */
+  funcOf(name: string, type: TypeIdx, ops: readonly Op[], locals: readonly LocalGroup[] = []): FuncIdx {
+    this.#funcs.push(type);
     this.#codes.push(madeSpan(assembleBody(ops, locals), name));
     this.names.set(this.#next, name);
     return this.#next++ as FuncIdx;
   }
 
+  /** The type of a function, of the module's or of one that was added. */
+  signature(func: FuncIdx): FuncType & { readonly type: TypeIdx } {
+    const { imported } = spaces(this.#module);
+    const type = func < imported.func ? spaces(this.#module).funcs[func] : this.#funcs[func - imported.func];
+    const comp = this.pool.recs.flatMap((rec) => rec.types)[type as TypeIdx]?.comp;
+    if (comp?.kind !== 'func') throw new TypeError(`function ${func} has no function type`);
+    return { ...comp, type: type as TypeIdx };
+  }
+
   finish(rest: Partial<Module>): Module {
-    if (this.names.size === 0) return { ...this.#module, ...rest };
+    if (this.names.size === 0) return declareFunctions({ ...this.#module, ...rest });
     const module = {
       ...this.#module,
       ...rest,
@@ -65,15 +81,9 @@ class Additions {
       funcs: this.#funcs,
       codes: this.#codes,
     };
-    return addFunctionNames(module, this.names);
+    // An export that went, or leads to a wrapper now, may have been what declared its function.
+    return declareFunctions(addFunctionNames(module, this.names));
   }
-}
-
-function signature(module: Module, func: FuncIdx): FuncType {
-  const { funcs, types } = spaces(module);
-  const comp = types[funcs[func] as TypeIdx]?.comp;
-  if (comp?.kind !== 'func') throw new TypeError(`function ${func} has no function type`);
-  return comp;
 }
 
 /** The funcidx of WASI's `proc_exit`, where the module imports it. */
@@ -100,9 +110,10 @@ function settle(module: Module, entry: Entry, results: FuncType['results']): rea
 /** The module with its entries, and without a way to initialize it a second time. */
 export function addEntries(module: Module, options: EntryOptions): Module {
   const add = new Additions(module);
-  let exports: readonly Export[] = module.exports.filter((item) => item.name !== INITIALIZE);
+  const initializes = ({ name, kind }: Export): boolean => name === INITIALIZE && kind === 'func';
+  let exports = module.exports.filter((item) => !initializes(item));
   for (const entry of options.entries) {
-    const { results } = signature(module, entry.func);
+    const { results } = add.signature(entry.func);
     const index = add.func(entry.name, { kind: 'func', params: [], results }, [
       ...entry.args,
       ['call', entry.func],
@@ -122,16 +133,10 @@ export function addEntries(module: Module, options: EntryOptions): Module {
     }
   }
   if (options.afterRestore === undefined) return add.finish({ exports });
-  return withHook(module, add, exports, options.afterRestore, options.command !== undefined);
+  return withHook(module, add, exports, options.afterRestore);
 }
 
-function withHook(
-  module: Module,
-  add: Additions,
-  exports: readonly Export[],
-  hook: FuncIdx,
-  command: boolean,
-): Module {
+function withHook(module: Module, add: Additions, exports: readonly Export[], hook: FuncIdx): Module {
   const thawed = spaces(module).globals.length;
   const flag: Global = {
     type: { val: 'i32', mutable: true },
@@ -139,28 +144,33 @@ function withHook(
   };
   const nothing = { kind: 'func', params: [], results: [] } as const;
   // The flag is set first: what the hook calls by way of exports must not start it again.
+  const set: readonly Op[] = [
+    ['i32.const', 1],
+    ['global.set', thawed],
+  ];
   const thaw = add.func('freeze.thaw', nothing, [
     ['global.get', thawed],
     ['i32.eqz'],
     ['if', { block: undefined }],
-    ['i32.const', 1],
-    ['global.set', thawed],
+    ...set,
     ['call', hook],
     ['end'],
   ]);
-  const signatures = (func: FuncIdx): FuncType =>
-    func < spaces(module).funcs.length ? signature(module, func) : nothing;
   const wrapped = exports.map((item) => {
     if (item.kind !== 'func') return item;
     const func = item.index as FuncIdx;
-    const comp = signatures(func);
-    const index = add.func(`freeze.thawed.${item.name}`, comp, [
-      ['call', thaw],
-      ...comp.params.map((_, i): Op => ['local.get', i]),
+    const { type, params } = add.signature(func);
+    // Who calls the hook itself has it run, and no other export runs it again.
+    const before: readonly Op[] = func === hook ? set : [['call', thaw]];
+    const index = add.funcOf(`freeze.thawed.${item.name}`, type, [
+      ...before,
+      ...params.map((_, i): Op => ['local.get', i]),
       ['call', func],
     ]);
     return { ...item, index };
   });
+  // A module with `_start` is a command, which hosts refuse to initialize.
+  const command = exports.some((item) => item.name === START && item.kind === 'func');
   const initialize: readonly Export[] = command ? [] : [{ name: INITIALIZE, kind: 'func', index: thaw }];
   return add.finish({ exports: [...wrapped, ...initialize], globals: [...module.globals, flag] });
 }

@@ -1,29 +1,109 @@
 /**
- * Branch hints: which way a branch mostly goes, by function and byte offset in its body.
+ * Code metadata: notes to instructions, by function and byte offset in its body. Branch hints, which
+ * way a branch mostly goes, are the kind that compilers write; all kinds have the same form.
  *
+ * https://github.com/WebAssembly/tool-conventions/blob/main/CodeMetadata.md
  * https://github.com/WebAssembly/branch-hinting
  */
+import { FreezeError } from '../wasm/errors.ts';
+import type { CustomSection } from '../wasm/module.ts';
 import { Reader } from '../wasm/reader.ts';
+import { type Span, walkBody } from '../wasm/walk.ts';
 import { Writer } from '../wasm/writer.ts';
+
+/** What the names of such sections begin with. */
+export const CODE_METADATA = 'metadata.code.';
+export const BRANCH_HINTS = 'metadata.code.branch_hint';
 
 export interface FunctionHints {
   readonly func: number;
   readonly hints: readonly { readonly offset: number; readonly value: Uint8Array }[];
 }
 
-export function readBranchHints(bytes: Uint8Array): readonly FunctionHints[] {
-  return new Reader(bytes, 'branch hint section').vec((r) => ({
+/** A function's new index, and its body before and after indices in it moved. */
+export interface Place {
+  readonly func: number;
+  readonly before: Span;
+  readonly after: Span;
+}
+
+export function readHints(bytes: Uint8Array): readonly FunctionHints[] {
+  return new Reader(bytes, 'code metadata section').vec((r) => ({
     func: r.u32(),
     hints: r.vec((s) => ({ offset: s.u32(), value: s.take(s.u32()) })),
   }));
 }
 
 /** Functions must stand in ascending order. */
-export function writeBranchHints(functions: readonly FunctionHints[]): Uint8Array {
+export function writeHints(functions: readonly FunctionHints[]): Uint8Array {
   const sorted = [...functions].sort((a, b) => a.func - b.func);
   return new Writer()
     .vec(sorted, (w, { func, hints }) => {
       w.u32(func).vec(hints, (v, { offset, value }) => v.u32(offset).sized(value));
     })
     .finish();
+}
+
+/** The hints of a section where their functions are now; nothing of one that cannot be read, as in engines. */
+export function placedHints(
+  bytes: Uint8Array,
+  place: (func: number) => Place | undefined,
+): readonly FunctionHints[] {
+  let read: readonly FunctionHints[];
+  try {
+    read = readHints(bytes);
+  } catch (error) {
+    if (error instanceof FreezeError) return [];
+    throw error;
+  }
+  return read.flatMap(({ func, hints }) => {
+    const placed = place(func);
+    if (placed === undefined) return [];
+    const offsets = movedOffsets(placed);
+    return [
+      {
+        func: placed.func,
+        hints: hints.map((hint) => ({ ...hint, offset: offsets.get(hint.offset) ?? hint.offset })),
+      },
+    ];
+  });
+}
+
+export function moveHints(bytes: Uint8Array, place: (func: number) => Place | undefined): Uint8Array {
+  return writeHints(placedHints(bytes, place));
+}
+
+/** Where a section of hints goes in a module that has none: before the code section. */
+const BEFORE_CODE = 12;
+
+/** The custom sections with more branch hints. */
+export function addHints(
+  customs: readonly CustomSection[],
+  added: readonly FunctionHints[],
+): readonly CustomSection[] {
+  if (added.length === 0) return customs;
+  const at = customs.findIndex((custom) => custom.name === BRANCH_HINTS);
+  const known = customs[at];
+  const hints = known === undefined ? added : [...readHints(known.bytes), ...added];
+  const custom = { name: BRANCH_HINTS, bytes: writeHints(hints), after: known?.after ?? BEFORE_CODE };
+  return at < 0 ? [...customs, custom] : customs.with(at, custom);
+}
+
+/** Where each instruction stands now: relocation changes how long they are, not how many. */
+function movedOffsets({ before, after }: Place): ReadonlyMap<number, number> {
+  if (before === after) return new Map();
+  const now = offsetsOf(after);
+  return new Map(offsetsOf(before).map((offset, i) => [offset, now[i] ?? offset]));
+}
+
+function offsetsOf(body: Span): readonly number[] {
+  const offsets: number[] = [];
+  walkBody(body, {
+    kinds: 0,
+    index: () => {},
+    op: (_, at) => {
+      offsets.push(at - body.start);
+    },
+  });
+  return offsets;
 }

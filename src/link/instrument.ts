@@ -5,20 +5,23 @@
  * Memories, tables and tags are exported as they are. A global is read through a function that gives
  * its bits as integers, because the JS API cannot read a v128 and may quieten a NaN
  * (https://webassembly.github.io/spec/js-api/#towebassemblyvalue). Functions that a table or a
- * global can hold are exported, so that a reference can be told by identity: only what an element
- * segment, an initializer or an export names can be held (spec: the `refs` of a context).
+ * global can hold stand in a table of their own, so that a reference can be told by identity: only
+ * what an element segment, an initializer or an export names can be held (spec: the `refs` of a
+ * context).
  *
  * Whether a passive segment was dropped is seen by reading nothing from its end: `memory.init` of 0
  * bytes at offset `length` traps where the segment has length 0 now.
  */
 import { madeSpan } from '../wasm/encode.ts';
-import { assembleBody, type Op } from '../wasm/instructions.ts';
-import { type Body, type Elem, type Export, type Module, spaces } from '../wasm/module.ts';
+import { assemble, assembleBody, type Op } from '../wasm/instructions.ts';
+import { type Body, type Elem, type Export, type Module, spaces, type Table } from '../wasm/module.ts';
 import {
+  FUNCREF,
   type FuncIdx,
   isRef,
   type NumType,
   type RefType,
+  type TableIdx,
   type TypeIdx,
   type ValType,
 } from '../wasm/types.ts';
@@ -32,15 +35,17 @@ export interface Probes {
   readonly table: (index: number) => string;
   readonly global: (index: number) => string;
   readonly tag: (index: number) => string;
-  readonly func: (index: number) => string;
   /** Functions [] → [i32 | i64]: the bits of global `index`; part 1 is the upper half of a v128. */
   readonly globalBits: (index: number, part: 0 | 1) => string;
   /** Functions [] → [i32]: whether reference global `index` is null. */
   readonly globalIsNull: (index: number) => string;
+  /** Functions [slot] → [i32]: whether it is null, of tables that JavaScript cannot look into. */
+  readonly tableIsNull: (index: number) => string;
   /** Functions [] → []: trap where the segment was dropped. */
   readonly elemAlive: (index: number) => string;
   readonly dataAlive: (index: number) => string;
-  /** The functions that a reference can be to. */
+  /** A table of the functions that a reference can be to, in the order of `funcs`. */
+  readonly funcTable: string;
   readonly funcs: readonly FuncIdx[];
 }
 
@@ -64,18 +69,19 @@ function probeNames(prefix: string, funcs: readonly FuncIdx[]): Probes {
     table: named('t'),
     global: named('g'),
     tag: named('e'),
-    func: named('f'),
+    funcTable: `${prefix}f`,
     globalBits: (index, part) => `${prefix}${part === 0 ? 'b' : 'h'}${index}`,
     globalIsNull: named('n'),
+    tableIsNull: named('u'),
     elemAlive: named('s'),
     dataAlive: named('d'),
     funcs,
   };
 }
 
-/** The functions that element segments, initializers and exports name. */
-function referable(module: Module): readonly FuncIdx[] {
-  const found = new Set<FuncIdx>();
+/** The functions that element segments, initializers and exports name, and the first ones. */
+function referable(module: Module, first: number): readonly FuncIdx[] {
+  const found = new Set<FuncIdx>(Array.from({ length: first }, (_, index) => index as FuncIdx));
   const visitor = {
     kinds: INDEX_KIND.func,
     index: (_: number, func: number) => {
@@ -104,13 +110,23 @@ class Additions {
     this.#next = spaces(module).funcs.length;
   }
 
-  /** An exported function without parameters. */
-  func(name: string, results: readonly ValType[], ops: readonly Op[]): void {
-    const comp = { kind: 'func', params: [], results } as const;
+  slotProbe(probes: Probes, table: number, address: 'i32' | 'i64'): void {
+    const ops: readonly Op[] = [['local.get', 0], ['table.get', table], ['ref.is_null']];
+    this.func(probes.tableIsNull(table), ['i32'], ops, [address]);
+  }
+
+  /** An exported function. */
+  func(name: string, results: readonly ValType[], ops: readonly Op[], params: readonly ValType[] = []): void {
+    const comp = { kind: 'func', params, results } as const;
     this.funcs.push(this.pool.intern({ types: [{ final: true, supers: [], comp }], explicit: false }));
     this.codes.push(madeSpan(assembleBody(ops), 'instrumentation'));
     this.exports.push({ name, kind: 'func', index: this.#next++ as FuncIdx });
   }
+}
+
+/** https://webassembly.github.io/spec/js-api/#dom-table-get throws for these, null or not. */
+function isUnseen({ heap }: RefType): boolean {
+  return heap === 'exn' || heap === 'noexn';
 }
 
 function globalProbes(add: Additions, probes: Probes, index: number, type: ValType): void {
@@ -148,9 +164,24 @@ function sameRef(a: RefType, b: RefType): boolean {
   return a.heap === b.heap && (a.nullable === b.nullable || a.nullable);
 }
 
-export function instrument(module: Module): Instrumented {
+export interface InstrumentOptions {
+  /**
+   * Imported globals are read as the module's own are: who drives the guest may have made them, and
+   * of an immutable float or vector only Wasm sees all bits.
+   */
+  readonly importedGlobals?: boolean;
+  /** All imported functions are among those that can be told by identity. */
+  readonly importedFunctions?: boolean;
+}
+
+function isExactOnlyInside(type: ValType): boolean {
+  return type === 'f32' || type === 'f64' || type === 'v128';
+}
+
+export function instrument(module: Module, options: InstrumentOptions = {}): Instrumented {
   const all = spaces(module);
-  const funcs = referable(module);
+  const imports = options.importedFunctions === true ? all.imported.func : 0;
+  const funcs = referable(module, imports);
   const probes = probeNames(freePrefix(module), funcs);
   const add = new Additions(module);
   const extern = (kind: Export['kind'], name: (index: number) => string, count: number): void => {
@@ -159,14 +190,22 @@ export function instrument(module: Module): Instrumented {
   };
   extern('mem', probes.mem, all.mems.length);
   extern('table', probes.table, all.tables.length);
-  extern('tag', probes.tag, all.tags.length);
-  for (const index of funcs) add.exports.push({ name: probes.func(index), kind: 'func', index });
-  all.globals.forEach((type, index) => {
-    if (!type.mutable) return;
-    add.exports.push({ name: probes.global(index), kind: 'global', index: index as FuncIdx });
-    if (index >= all.imported.global) globalProbes(add, probes, index, type.val);
+  module.tables.forEach(({ type }, i) => {
+    if (isUnseen(type.ref)) add.slotProbe(probes, all.imported.table + i, type.limits.address);
   });
-  const { mems, tables } = segmentProbes(module, add, probes);
+  extern('tag', probes.tag, all.tags.length);
+  all.globals.forEach((type, index) => {
+    const own = index >= all.imported.global;
+    const wanted = own || options.importedGlobals === true;
+    if (!type.mutable) {
+      if (!own && wanted && isExactOnlyInside(type.val)) globalProbes(add, probes, index, type.val);
+      return;
+    }
+    add.exports.push({ name: probes.global(index), kind: 'global', index: index as FuncIdx });
+    if (wanted) globalProbes(add, probes, index, type.val);
+  });
+  const segments = segmentProbes(module, add, probes);
+  const { tables, elems } = functionTable(module, segments.tables, add, probes);
   return {
     module: {
       ...module,
@@ -174,10 +213,40 @@ export function instrument(module: Module): Instrumented {
       funcs: [...module.funcs, ...add.funcs],
       codes: [...module.codes, ...add.codes],
       exports: [...module.exports, ...add.exports],
-      mems,
+      mems: segments.mems,
       tables,
+      elems,
     },
     probes,
+  };
+}
+
+/**
+ * The functions that a reference can be to, in a table of their own: one export whatever their
+ * number (V8 takes 100,000 exports), and no function object before one is asked for.
+ */
+function functionTable(
+  module: Module,
+  tables: readonly Table[],
+  add: Additions,
+  { funcs, funcTable }: Probes,
+): Pick<Module, 'tables' | 'elems'> {
+  if (funcs.length === 0) return { tables, elems: module.elems };
+  const table = (spaces(module).imported.table + tables.length) as TableIdx;
+  const size = BigInt(funcs.length);
+  const limits = { address: 'i32', min: size, max: size } as const;
+  const offset = madeSpan(assemble([['i32.const', 0]]), 'instrumentation');
+  add.exports.push({ name: funcTable, kind: 'table', index: table });
+  return {
+    tables: [...tables, { type: { ref: FUNCREF, limits }, init: undefined }],
+    elems: [
+      ...module.elems,
+      {
+        mode: { kind: 'active', table, offset },
+        type: { nullable: false, heap: 'func' },
+        items: { kind: 'funcs', funcs },
+      },
+    ],
   };
 }
 

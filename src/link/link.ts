@@ -6,11 +6,14 @@
  * Active segments and start functions of auxiliary modules have run live: they are not taken over.
  * What they did is in the snapshot, which `bake` writes into the module that comes out of here.
  */
-import { assemble } from '../wasm/instructions.ts';
+import { madeSpan, spanBytes } from '../wasm/encode.ts';
+import { assemble, assembleBody, type Op, readExpr } from '../wasm/instructions.ts';
 import {
   type Body,
   type Data,
   type Elem,
+  type Export,
+  type ExportIndex,
   type ExternKind,
   type Global,
   type Import,
@@ -18,8 +21,18 @@ import {
   spaces,
   type Table,
 } from '../wasm/module.ts';
-import { type FuncIdx, type MemType, mapRefType, mapValType, type TypeIdx } from '../wasm/types.ts';
-import type { Aux, Binding, EntityRef } from './entity.ts';
+import {
+  type FuncIdx,
+  type GlobalType,
+  isRef,
+  type MemType,
+  mapRefType,
+  mapValType,
+  type TypeIdx,
+  type ValType,
+} from '../wasm/types.ts';
+import type { Adopted, Aux, Binding, EntityRef } from './entity.ts';
+import { addHints, BRANCH_HINTS, type FunctionHints, type Place, placedHints } from './hints.ts';
 import { mergeNames } from './names.ts';
 import { type Held, hostKey, type LiveParts, Owners, reach } from './reach.ts';
 import { GONE, type IndexMap, type Maps, mapIndex, relocateBody, relocateExpr } from './relocate.ts';
@@ -33,6 +46,20 @@ export interface LinkInput {
   readonly held: Held;
   /** Imported functions of the guest that become functions of the output, by funcidx. */
   readonly stubs?: ReadonlyMap<number, Body>;
+  /** Imported functions of the guest that are functions of auxiliary modules, by funcidx. */
+  readonly forwards?: ReadonlyMap<number, EntityRef>;
+  /** What auxiliary modules define and the guest imported, `internalize`d since. */
+  readonly adopted?: readonly Adopted[];
+  /** What the output exports beside the guest's exports. */
+  readonly kept?: readonly Kept[];
+}
+
+/** How a guest is tied to what its host's JavaScript made. */
+export type GuestLinks = Pick<LinkInput, 'forwards' | 'adopted' | 'kept'>;
+
+export interface Kept {
+  readonly name: string;
+  readonly entity: EntityRef;
 }
 
 export interface Linked {
@@ -71,33 +98,41 @@ export interface LinkStats {
 }
 
 export function link(input: LinkInput): Linked {
-  const { guest, auxes, held } = input;
-  const owners = new Owners(auxes);
-  const live = reach(guest, auxes, owners, held);
+  const { guest, auxes, held, forwards = new Map(), adopted = [], kept = [] } = input;
+  const owners = new Owners(auxes, adopted);
+  const roots = [...forwards.values(), ...kept.map(({ entity }) => entity)];
+  const live = reach(guest, auxes, owners, held, roots);
   const added = hostImports(auxes, live.hosts);
   const pool = new TypePool(guest.types);
   const typeMaps = auxes.map((aux) => pool.add(aux.module.types));
   const imports = added.map(({ item, instance }) => retyped(item, typeMaps[instance - 1] as IndexMap));
-  const renumbered = changeImports(guest, { added: imports, stubs: input.stubs ?? new Map() });
+  const stubs = new Map(input.stubs);
+  for (const func of forwards.keys()) stubs.set(func, PENDING);
+  const renumbered = changeImports(guest, { added: imports, stubs });
 
   const out = new Output(renumbered.module, renumbered.func, owners, pool);
-  added.forEach(({ item }, i) => {
-    out.hostFuncs.set(hostKey(item), renumbered.added[i] as FuncIdx);
+  added.forEach(({ key }, i) => {
+    out.hostFuncs.set(key, renumbered.added[i] as FuncIdx);
   });
   // Indices first, then code: a function may name one that comes later.
   auxes.forEach((aux, i) => {
     out.place(i + 1, aux, live.parts[i] as LiveParts);
   });
+  for (const [func, target] of forwards) out.forward(func, target);
   auxes.forEach((aux, i) => {
     out.append(i + 1, aux, live.parts[i] as LiveParts, typeMaps[i] as IndexMap, held);
   });
-  return out.finish(auxes, live.parts, {
+  return out.finish(auxes, live.parts, kept, {
     typesAdded: pool.recs.length - guest.types.length,
     importsAdded: imports.length,
   });
 }
 
+/** The body of a forward, until its target has an index. */
+const PENDING: Body = madeSpan(assembleBody([['unreachable']]), 'forward');
+
 interface HostImport {
+  readonly key: string;
   readonly item: Import;
   readonly instance: number;
 }
@@ -111,7 +146,8 @@ function hostImports(auxes: readonly Aux[], live: ReadonlySet<string>): readonly
       if (binding?.kind !== 'host' || item.desc.kind !== 'func') return;
       const key = hostKey(binding);
       if (live.has(key) && !found.has(key)) {
-        found.set(key, { item: { ...item, module: binding.module, name: binding.name }, instance: i + 1 });
+        const { module, name } = binding;
+        found.set(key, { key, item: { ...item, module, name }, instance: i + 1 });
       }
     });
   });
@@ -142,6 +178,7 @@ class Output {
   readonly #dataOrigin: SegmentRef[];
   readonly #next: Record<ExternKind, number>;
   readonly #auxFunctions: FunctionRange[] = [];
+  readonly #hints: FunctionHints[] = [];
   /** For each auxiliary module: its own index → the output's, definitions only; GONE otherwise. */
   readonly #placed: Record<ExternKind, IndexMap>[] = [];
 
@@ -205,6 +242,17 @@ class Output {
     if (count > 0) this.#auxFunctions.push({ name: aux.name, first, count });
   }
 
+  /** An imported function of the guest that calls one of an auxiliary module. */
+  forward(func: number, target: EntityRef): void {
+    const { funcs, types, imported } = spaces(this.#guest);
+    const at = this.indexOf({ instance: 0, kind: 'func', index: func }) as number;
+    const comp = types[funcs[at] as TypeIdx]?.comp;
+    const callee = this.indexOf(target);
+    if (comp?.kind !== 'func' || callee === undefined) throw new TypeError(`import ${func} leads nowhere`);
+    const params = comp.params.map((_, i): Op => ['local.get', i]);
+    this.#codes[at - imported.func] = madeSpan(assembleBody([...params, ['call', callee]]), 'forward');
+  }
+
   indexOf(entity: EntityRef): number | undefined {
     const owner = this.#owners.owner(entity);
     if (!('instance' in owner)) {
@@ -217,14 +265,29 @@ class Output {
     return index === GONE ? undefined : index;
   }
 
-  /** What `global.get` of an imported constant becomes. */
-  #constant(binding: Binding): Uint8Array | undefined {
+  /** What `global.get` of an imported constant of this type becomes. */
+  #constant(binding: Binding, type: ValType): Uint8Array | undefined {
     if (binding.kind === 'constant') return binding.code;
-    if (binding.kind !== 'ref') return undefined;
+    if (binding.kind !== 'ref' || !isRef(type)) return undefined;
     const func = binding.entity && this.indexOf(binding.entity);
     const code =
-      func === undefined ? assemble([['ref.null', { heap: 'nofunc' }]]) : assemble([['ref.func', func]]);
+      func === undefined ? assemble([['ref.null', { heap: type.heap }]]) : assemble([['ref.func', func]]);
     return code.subarray(0, -1);
+  }
+
+  /**
+   * What `global.get` of an immutable global becomes whose initializer is one instruction. In code it
+   * could stay; constant expressions may name imported globals only, but where the engine has GC.
+   */
+  #initial(global: EntityRef): Uint8Array | undefined {
+    const index = this.indexOf(global);
+    if (index === undefined) return undefined;
+    const found = this.#globals[index - spaces(this.#guest).imported.global];
+    if (found === undefined || found.type.mutable) return undefined;
+    const [first, second] = readExpr(found.init);
+    if (first === undefined || second?.row.name !== 'end' || first.row.name === 'global.get')
+      return undefined;
+    return spanBytes(found.init).subarray(0, -1);
   }
 
   #maps(instance: number, types: IndexMap, elem: IndexMap, data: IndexMap): Maps {
@@ -234,12 +297,17 @@ class Output {
       this.#owners.imports(instance, kind).forEach((_, index) => {
         map[index] = this.indexOf({ instance, kind, index }) ?? GONE;
       });
+      for (const { entity, guest } of this.#owners.adoptedFrom(instance, kind))
+        map[entity.index] = guest.index;
       return map;
     };
     const constants = new Map<number, Uint8Array>();
+    const { globals } = spaces(this.#owners.aux(instance).module);
+    const type = (index: TypeIdx): TypeIdx => types[index] as TypeIdx;
     this.#owners.imports(instance, 'global').forEach((_, index) => {
       const owner = this.#owners.owner({ instance, kind: 'global', index });
-      const code = 'instance' in owner ? undefined : this.#constant(owner);
+      const val = mapValType((globals[index] as GlobalType).val, type);
+      const code = 'instance' in owner ? this.#initial(owner) : this.#constant(owner, val);
       if (code !== undefined) constants.set(index, code);
     });
     return {
@@ -271,6 +339,7 @@ class Output {
       this.#funcs.push(type(module.funcs[i] as TypeIdx));
       this.#codes.push(relocateBody({ ...body, label: `code of ${aux.name}` }, maps));
     });
+    this.#hint(instance, module);
     module.tables.forEach((table, i) => {
       if (!alive('table', i)) return;
       this.#tables.push({
@@ -293,16 +362,31 @@ class Output {
     });
     module.elems.forEach((segment, index) => {
       if (live.elem[index] !== 1) return;
-      const gone = segment.mode.kind !== 'passive' || held.droppedElem(instance, index);
+      const gone = held.droppedElem(instance, index);
       this.#elems.push(relocateElem(segment, maps, type, gone));
       this.#elemOrigin.push({ instance, index });
     });
     module.datas.forEach((segment, index) => {
       if (live.data[index] !== 1) return;
-      const gone = segment.mode.kind !== 'passive' || held.droppedData(instance, index);
-      this.#datas.push({ mode: { kind: 'passive' }, bytes: gone ? new Uint8Array(0) : segment.bytes });
+      this.#datas.push(held.droppedData(instance, index) ? EMPTY_DATA : { ...PASSIVE, bytes: segment.bytes });
       this.#dataOrigin.push({ instance, index });
     });
+  }
+
+  /** Takes over the branch hints of functions that were appended. */
+  #hint(instance: number, module: Module): void {
+    const hints = module.customs.find((custom) => custom.name === BRANCH_HINTS);
+    if (hints === undefined) return;
+    const first = spaces(module).imported.func;
+    const place = (index: number): Place | undefined => {
+      const func = this.#placed[instance]?.func[index] ?? GONE;
+      const [before, after] = [
+        module.codes[index - first],
+        this.#codes[func - spaces(this.#guest).imported.func],
+      ];
+      return before && after && { func, before, after };
+    };
+    this.#hints.push(...placedHints(hints.bytes, place));
   }
 
   #segmentMap(flags: Uint8Array, first: number): IndexMap {
@@ -310,9 +394,16 @@ class Output {
     return Uint32Array.from(flags, (flag) => (flag === 1 ? next++ : GONE));
   }
 
+  #export({ name, entity }: Kept): Export {
+    const index = this.indexOf(entity);
+    if (index === undefined) throw new TypeError(`what is exported as ${name} was not linked`);
+    return { name, kind: entity.kind, index: index as ExportIndex };
+  }
+
   finish(
     auxes: readonly Aux[],
     live: readonly LiveParts[],
+    kept: readonly Kept[],
     added: { typesAdded: number; importsAdded: number },
   ): Linked {
     const guest = this.#guest;
@@ -330,8 +421,11 @@ class Output {
       globals: same(this.#globals, guest.globals),
       tags: same(this.#tags, guest.tags),
       elems: same(this.#elems, guest.elems),
+      exports:
+        kept.length === 0 ? guest.exports : [...guest.exports, ...kept.map((one) => this.#export(one))],
       datas,
       dataCount: datas === guest.datas ? guest.dataCount : { count: datas.length },
+      customs: addHints(guest.customs, this.#hints),
     };
     const functions = this.#codes.length - guestFuncs;
     const all = auxes.reduce((sum, aux) => sum + aux.module.codes.length, 0);
@@ -374,4 +468,5 @@ export function emptyElem(segment: Elem): Elem {
   };
 }
 
-export const EMPTY_DATA: Data = { mode: { kind: 'passive' }, bytes: new Uint8Array(0) };
+const PASSIVE = { mode: { kind: 'passive' } } as const;
+export const EMPTY_DATA: Data = { ...PASSIVE, bytes: new Uint8Array(0) };

@@ -2,12 +2,13 @@
  * What of the auxiliary modules is still reachable. Guests reuse slots and throw code away, and each
  * auxiliary module brings a start function that has done its work; what nothing names goes.
  *
- * Roots are the guest's tables and globals, by what they hold. The guest's own code is not looked
- * at: it can name no auxiliary function but through these.
+ * Roots are the guest's tables and globals, by what they hold, and what the guest imports from
+ * auxiliary modules. The guest's own code is not looked at: it can name no auxiliary function but
+ * through these.
  */
 import { type ExternKind, type Module, spaces } from '../wasm/module.ts';
 import { INDEX_KIND, type IndexKind, type Span, type Visitor, walkBody, walkExpr } from '../wasm/walk.ts';
-import type { Aux, Binding, EntityRef } from './entity.ts';
+import { type Adopted, type Aux, type Binding, type EntityRef, entityKey } from './entity.ts';
 
 /** What the snapshot knows about entities; the linker asks, and knows no state itself. */
 export interface Held {
@@ -15,6 +16,8 @@ export interface Held {
   readonly functions: (entity: EntityRef) => Iterable<EntityRef>;
   readonly droppedElem: (instance: number, index: number) => boolean;
   readonly droppedData: (instance: number, index: number) => boolean;
+  /** Where a table or a global holds a function, for messages. */
+  readonly place?: (holder: EntityRef, func: EntityRef) => string;
 }
 
 /** Flags by index, for one auxiliary module. */
@@ -32,9 +35,12 @@ const EXTERN_OF: ReadonlyMap<IndexKind, ExternKind> = new Map([
 export class Owners {
   readonly #auxes: readonly Aux[];
   readonly #bindings: readonly Readonly<Record<ExternKind, readonly Binding[]>>[];
+  /** What is the guest's now, though an auxiliary module defines it, by {@link entityKey}. */
+  readonly #adopted: ReadonlyMap<string, Adopted>;
 
-  constructor(auxes: readonly Aux[]) {
+  constructor(auxes: readonly Aux[], adopted: readonly Adopted[] = []) {
     this.#auxes = auxes;
+    this.#adopted = new Map(adopted.map((one) => [entityKey(one.entity), one]));
     this.#bindings = auxes.map((aux) => {
       const byKind: Record<ExternKind, Binding[]> = { func: [], table: [], mem: [], global: [], tag: [] };
       aux.module.imports.forEach((item, i) => {
@@ -56,11 +62,18 @@ export class Owners {
     return this.#bindings[instance - 1]?.[kind] ?? [];
   }
 
+  /** The definitions of a module that are the guest's now. */
+  adoptedFrom(instance: number, kind: ExternKind): readonly Adopted[] {
+    return [...this.#adopted.values()].filter(
+      ({ entity }) => entity.instance === instance && entity.kind === kind,
+    );
+  }
+
   owner(entity: EntityRef): EntityRef | Binding {
     let at: EntityRef = entity;
     while (at.instance > 0) {
       const binding = this.imports(at.instance, at.kind)[at.index];
-      if (binding === undefined) return at;
+      if (binding === undefined) return this.#adopted.get(entityKey(at))?.guest ?? at;
       if (binding.kind !== 'entity') return binding;
       at = binding.entity;
     }
@@ -79,13 +92,19 @@ export interface Live {
   readonly hosts: ReadonlySet<string>;
 }
 
-export function hostKey({ module, name }: { readonly module: string; readonly name: string }): string {
-  return `${module}\0${name}`;
+export function hostKey(host: Extract<Binding, { kind: 'host' }>): string {
+  return `${host.module}\0${host.name}\0${host.type ?? ''}`;
 }
 
-/** Marks what is live. */
-export function reach(guest: Module, auxes: readonly Aux[], owners: Owners, held: Held): Live {
-  return new Reach(auxes, owners, held).from(guest);
+/** Marks what is live: what the guest holds, `roots`, and what these lead to. */
+export function reach(
+  guest: Module,
+  auxes: readonly Aux[],
+  owners: Owners,
+  held: Held,
+  roots: readonly EntityRef[] = [],
+): Live {
+  return new Reach(auxes, owners, held).from(guest, roots);
 }
 
 class Reach {
@@ -114,8 +133,9 @@ class Reach {
     });
   }
 
-  from(guest: Module): Live {
+  from(guest: Module, roots: readonly EntityRef[]): Live {
     const { tables, globals } = spaces(guest);
+    for (const root of roots) this.#mark(root);
     tables.forEach((_, index) => {
       this.#holder({ instance: 0, kind: 'table', index });
     });
@@ -127,14 +147,15 @@ class Reach {
   }
 
   #holder(entity: EntityRef): void {
-    for (const func of this.#held.functions(entity)) this.#mark(func);
+    for (const func of this.#held.functions(entity)) this.#mark(func, entity);
   }
 
-  #mark(entity: EntityRef): void {
+  #mark(entity: EntityRef, holder?: EntityRef): void {
     const owner = this.#owners.owner(entity);
     if (!isEntity(owner)) {
       if (owner.kind === 'ref' && owner.entity !== undefined) this.#mark(owner.entity);
       if (owner.kind === 'host') this.#hosts.add(hostKey(owner));
+      if (owner.kind === 'unknown') throw owner.refuse(holder && this.#held.place?.(holder, entity));
       return;
     }
     if (owner.instance === 0) return;
@@ -184,7 +205,7 @@ class Reach {
     if (flags[index] === 1) return;
     flags[index] = 1;
     const segment = this.#auxes[instance - 1]?.module.elems[index];
-    if (segment?.mode.kind !== 'passive' || this.#held.droppedElem(instance, index)) return;
+    if (segment === undefined || this.#held.droppedElem(instance, index)) return;
     if (segment.items.kind === 'funcs') {
       for (const func of segment.items.funcs) this.#mark({ instance, kind: 'func', index: func });
     } else {

@@ -7,7 +7,7 @@ import type { Body, Elem, Export, Import, Module } from '../wasm/module.ts';
 import { spaces } from '../wasm/module.ts';
 import { moduleNames, type NameMap, writeNames } from '../wasm/names.ts';
 import type { FuncIdx } from '../wasm/types.ts';
-import { readBranchHints, writeBranchHints } from './hints.ts';
+import { CODE_METADATA, moveHints, type Place } from './hints.ts';
 import { type IndexMap, mapIndex, relocateBody, relocateExpr } from './relocate.ts';
 
 export interface ImportChange {
@@ -66,6 +66,12 @@ function moveFunctions(module: Module, func: IndexMap): Module {
   });
   const exported = (item: Export): Export =>
     item.kind === 'func' ? { ...item, index: move(item.index as FuncIdx, 'export section') } : item;
+  const codes = module.codes.map((body) => moveBody(body, func));
+  const { imported } = spaces(module);
+  const placed = (index: number): Place | undefined => {
+    const [before, after] = [module.codes[index - imported.func], codes[index - imported.func]];
+    return before && after && { func: func[index] as number, before, after };
+  };
   return {
     ...module,
     tables: module.tables.map((table) =>
@@ -75,17 +81,11 @@ function moveFunctions(module: Module, func: IndexMap): Module {
     exports: module.exports.map(exported),
     start: module.start && { func: move(module.start.func, 'start section') },
     elems: module.elems.map(elem),
-    codes: module.codes.map((body) => moveBody(body, func)),
+    codes,
     customs: module.customs.map((custom) => {
       if (custom.name === 'name') return { ...withoutRaw(custom), bytes: moveNames(module, func) };
-      if (custom.name === 'metadata.code.branch_hint') {
-        const hints = readBranchHints(custom.bytes).map((hint) => ({
-          ...hint,
-          func: func[hint.func] ?? hint.func,
-        }));
-        return { ...withoutRaw(custom), bytes: writeBranchHints(hints) };
-      }
-      return custom;
+      if (!custom.name.startsWith(CODE_METADATA)) return custom;
+      return { ...withoutRaw(custom), bytes: moveHints(custom.bytes, placed) };
     }),
   };
 }

@@ -5,6 +5,7 @@
  *
  * https://webassembly.github.io/spec/core/exec/modules.html#instantiation
  */
+import { declareFunctions } from '../link/declare.ts';
 import type { EntityRef } from '../link/entity.ts';
 import { EMPTY_DATA, emptyElem, type Linked, type SegmentRef } from '../link/link.ts';
 import { madeSpan } from '../wasm/encode.ts';
@@ -20,7 +21,7 @@ import {
 } from '../wasm/module.ts';
 import type { FuncIdx, GlobalType, MemIdx, MemType, RefType, TableIdx } from '../wasm/types.ts';
 import { isRef } from '../wasm/types.ts';
-import { INDEX_KIND, walkBody, walkExpr } from '../wasm/walk.ts';
+import { INDEX_KIND, walkBody } from '../wasm/walk.ts';
 import { closeGaps, nonZeroRuns } from './runs.ts';
 import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
 
@@ -45,20 +46,19 @@ export function bake(linked: Linked, snapshot: Snapshot): Baked {
   const memories = bakeMemories(linked, snapshot);
   const datas = [...keptDatas(linked, snapshot), ...memories.datas];
   const tables = bakeTables(linked, snapshot);
-  const elems = [...keptElems(linked, snapshot), ...tables.elems];
   const baked: Module = {
     ...module,
     mems: memories.mems,
     tables: tables.tables,
     globals: bakeGlobals(linked, snapshot),
     start: undefined,
-    elems: [...elems, ...declarations(module, elems)],
+    elems: [...keptElems(linked, snapshot), ...tables.elems],
     datas,
     dataCount: module.dataCount && { count: datas.length },
   };
   const segmentBytes = memories.datas.reduce((sum, data) => sum + data.bytes.length, 0);
   return {
-    module: baked,
+    module: declareFunctions(baked),
     stats: {
       segments: memories.datas.length,
       segmentBytes,
@@ -127,9 +127,7 @@ function keptDataCount(linked: Linked): number {
 function keptDatas(linked: Linked, snapshot: Snapshot): Data[] {
   return linked.module.datas.slice(0, keptDataCount(linked)).map((data, i) => {
     const { instance, index } = linked.datas[i] as SegmentRef;
-    const gone =
-      data.mode.kind === 'active' || snapshot.instances[instance]?.droppedDatas.has(index) === true;
-    return gone ? EMPTY_DATA : data;
+    return snapshot.instances[instance]?.droppedDatas.has(index) === true ? EMPTY_DATA : data;
   });
 }
 
@@ -237,40 +235,6 @@ function tableSegments(linked: Linked, table: Table, index: TableIdx, state: Tab
 function keptElems(linked: Linked, snapshot: Snapshot): readonly Elem[] {
   return linked.module.elems.map((elem, i) => {
     const { instance, index } = linked.elems[i] as SegmentRef;
-    const gone =
-      elem.mode.kind !== 'passive' || snapshot.instances[instance]?.droppedElems.has(index) === true;
-    return gone ? emptyElem(elem) : elem;
+    return snapshot.instances[instance]?.droppedElems.has(index) === true ? emptyElem(elem) : elem;
   });
-}
-
-/**
- * `ref.func` in code wants its function declared outside code. Segments that have gone may have
- * been the only place: what they named is declared again.
- */
-function declarations(module: Module, elems: readonly Elem[]): Elem[] {
-  const declared = new Set<number>(elems.flatMap(elemFuncs));
-  for (const item of module.exports) if (item.kind === 'func') declared.add(item.index);
-  const missing = new Set(module.elems.flatMap(elemFuncs).filter((func) => !declared.has(func)));
-  if (missing.size === 0) return [];
-  const funcs = [...missing].sort((a, b) => a - b);
-  return [
-    {
-      mode: { kind: 'declarative' },
-      type: { nullable: false, heap: 'func' },
-      items: { kind: 'funcs', funcs },
-    },
-  ];
-}
-
-function elemFuncs({ items }: Elem): readonly FuncIdx[] {
-  if (items.kind === 'funcs') return items.funcs;
-  const funcs: FuncIdx[] = [];
-  const visitor = {
-    kinds: INDEX_KIND.func,
-    index: (_: number, func: number) => {
-      funcs.push(func as FuncIdx);
-    },
-  };
-  for (const expr of items.exprs) walkExpr(expr, visitor);
-  return funcs;
 }

@@ -2,7 +2,9 @@
  * Which bytes of a memory must be written: the runs of non-zero bytes, joined where a gap of zeros
  * costs less than a segment of its own.
  *
- * The scan looks at eight bytes at a time; most memories are mostly zeros.
+ * Most memories are mostly zeros, so zeros are skipped eight bytes at a time, several words a step.
+ * Inside a run four bytes are looked at: a gap that is worth a new segment is longer than seven
+ * bytes, so it holds an aligned word of zeros.
  */
 
 /** Bytes [start, end) of a memory. */
@@ -13,58 +15,85 @@ export interface Run {
 
 /**
  * A data segment costs flag, `i32.const`, address, `end` and length: 1 + 1 + 3..5 + 1 + 1..4 bytes.
- * A gap of up to so many zeros is cheaper written out.
+ * A gap of up to so many zeros is cheaper written out. It must be 7 or more, see above.
  */
 const SEGMENT_COST = 8;
 
-/**
- * The first non-zero byte at or behind `from`, or `bytes.length`. `words` views the same bytes; both
- * begin at a multiple of eight, as every memory does.
- */
-function nextNonZero(bytes: Uint8Array, words: BigUint64Array, from: number): number {
-  const { length } = bytes;
-  let at = from;
-  for (; at < length && (at & 7) !== 0; at++) if (bytes[at] !== 0) return at;
-  let word = at / 8;
-  const { length: wordCount } = words;
-  // Four words a step: the test is the cost.
-  for (; word + 4 <= wordCount; word += 4) {
-    if (
-      ((words[word] as bigint) |
-        (words[word + 1] as bigint) |
-        (words[word + 2] as bigint) |
-        (words[word + 3] as bigint)) !==
-      0n
-    )
-      break;
-  }
-  for (; word < wordCount && words[word] === 0n; word++);
-  for (at = word * 8; at < length && bytes[at] === 0; at++);
-  return at;
+/** One memory, seen three ways. Memories are whole pages, so all views have the same end. */
+interface Views {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly longs: BigInt64Array;
 }
 
-/** Where the zeros begin that end a run: at least `gap` of them, or the end of the memory. */
-function runEnd(bytes: Uint8Array, from: number, gap: number): number {
-  let zeros = 0;
-  let at = from;
-  for (; at < bytes.length; at++) {
-    if (bytes[at] !== 0) zeros = 0;
-    else if (++zeros > gap) return at - gap;
+function viewsOf(memory: Uint8Array): Views {
+  const fits = memory.byteOffset % 8 === 0 && memory.length % 8 === 0;
+  // Copied where it is no memory of an engine: a test's, or a part of something.
+  const bytes = fits ? memory : new Uint8Array(Math.ceil(memory.length / 8) * 8);
+  if (!fits) bytes.set(memory);
+  return {
+    bytes,
+    words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
+    longs: new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8),
+  };
+}
+
+/** The first non-zero byte at or behind `from`, a multiple of 8; the length where there is none. */
+function nextNonZero({ bytes, longs }: Views, from: number): number {
+  const { length } = longs;
+  let at = from / 8;
+  // Eight words a step: the comparison is what costs.
+  while (
+    at + 8 <= length &&
+    longs[at] === 0n &&
+    longs[at + 1] === 0n &&
+    longs[at + 2] === 0n &&
+    longs[at + 3] === 0n &&
+    longs[at + 4] === 0n &&
+    longs[at + 5] === 0n &&
+    longs[at + 6] === 0n &&
+    longs[at + 7] === 0n
+  ) {
+    at += 8;
   }
-  return at - zeros;
+  while (at < length && longs[at] === 0n) at++;
+  let byte = at * 8;
+  while (byte < bytes.length && bytes[byte] === 0) byte++;
+  return byte;
+}
+
+/** Where the run that holds byte `from` ends: behind its last non-zero byte before a gap worth it. */
+function runEnd({ bytes, words }: Views, from: number): number {
+  const { length } = words;
+  for (let word = from >> 2; ; ) {
+    while (word < length && words[word] !== 0) word++;
+    let start = word * 4;
+    while (bytes[start - 1] === 0) start--;
+    while (word < length && words[word] === 0 && word * 4 - start <= SEGMENT_COST) word++;
+    let end = word * 4;
+    while (end - start <= SEGMENT_COST && bytes[end] === 0) end++;
+    if (end - start > SEGMENT_COST || end >= bytes.length) return start;
+    word = end >> 2;
+  }
 }
 
 /** The runs of non-zero bytes, gaps of up to a segment's cost closed. */
-export function nonZeroRuns(bytes: Uint8Array): Run[] {
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
-  const words = new BigUint64Array(aligned.buffer, aligned.byteOffset, Math.floor(aligned.length / 8));
+export function nonZeroRuns(memory: Uint8Array): Run[] {
+  const views = viewsOf(memory);
+  const { length } = views.bytes;
   const runs: Run[] = [];
-  for (let at = nextNonZero(aligned, words, 0); at < aligned.length; ) {
-    const end = runEnd(aligned, at, SEGMENT_COST);
+  for (let at = nextNonZero(views, 0); at < length; ) {
+    const end = runEnd(views, at);
     runs.push({ start: at, end });
-    at = nextNonZero(aligned, words, end);
+    at = nextAfter(views, end);
   }
   return runs;
+}
+
+function nextAfter(views: Views, end: number): number {
+  let at = end;
+  for (; (at & 7) !== 0; at++) if (views.bytes[at] !== 0) return at;
+  return nextNonZero(views, at);
 }
 
 /**

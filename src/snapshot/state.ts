@@ -2,7 +2,7 @@
  * State as plain values: what memories, globals, tables and segments of the guest and of every
  * auxiliary module held when the snapshot was taken. No engine below this line.
  */
-import type { EntityRef } from '../link/entity.ts';
+import { type EntityRef, entityKey } from '../link/entity.ts';
 import type { Held } from '../link/reach.ts';
 
 /** A reference: null, or a function by who defines it. */
@@ -30,7 +30,7 @@ export interface InstanceState {
   /** Mutable globals; the others are what their initializers say. */
   readonly globals: ReadonlyMap<number, GlobalState>;
   readonly tables: ReadonlyMap<number, TableState>;
-  /** Segments that were dropped, active ones and declarative ones included. */
+  /** Segments that were dropped; instantiation drops active and declarative ones. */
   readonly droppedElems: ReadonlySet<number>;
   readonly droppedDatas: ReadonlySet<number>;
 }
@@ -51,8 +51,16 @@ export function heldBy(snapshot: Snapshot): Held {
       if (value?.kind === 'ref' && value.ref !== null) yield value.ref;
     }
   };
+  const place = (holder: EntityRef, func: EntityRef): string => {
+    const of = holder.instance === 0 ? '' : ` of auxiliary module ${holder.instance}`;
+    if (holder.kind !== 'table') return `global ${holder.index}${of}`;
+    const slots = snapshot.instances[holder.instance]?.tables.get(holder.index)?.slots ?? [];
+    const slot = slots.findIndex((one) => one !== null && entityKey(one) === entityKey(func));
+    return `slot ${slot} of table ${holder.index}${of}`;
+  };
   return {
     functions,
+    place,
     droppedElem: (instance, index) => snapshot.instances[instance]?.droppedElems.has(index) === true,
     droppedData: (instance, index) => snapshot.instances[instance]?.droppedDatas.has(index) === true,
   };

@@ -84,6 +84,10 @@ export function isComponent(): UnsupportedError {
   );
 }
 
+export function badText(what: string, line: number, column: number): MalformedError {
+  return new MalformedError('text', `${what}, in line ${line}, column ${column}`, 'text', 0);
+}
+
 export function wrongVersion(version: number): MalformedError {
   return new MalformedError(
     'version',
@@ -128,6 +132,10 @@ export function trailing(section: string, offset: number): MalformedError {
 
 export function countMismatch(what: string, section: string, offset: number): MalformedError {
   return new MalformedError('count', `inconsistent counts: ${what}`, section, offset);
+}
+
+export function missingEnd(section: string, offset: number): MalformedError {
+  return new MalformedError('end', 'the code ends inside a block', section, offset);
 }
 
 export function unknownOpcode(bytes: string, section: string, offset: number): MalformedError {
@@ -199,6 +207,14 @@ export function unfreezableReference(place: string, type: string): UnsupportedEr
   );
 }
 
+export function mutableObject(place: string): UnsupportedError {
+  return new UnsupportedError(
+    'mutable-object',
+    `${place} is initialized with a struct or an array that code can write`,
+    'what was written cannot be seen from outside: make its fields immutable, or keep them in memory',
+  );
+}
+
 export function importedState(kind: string, module: string, name: string): UnsupportedError {
   return new UnsupportedError(
     'imported-state',
@@ -220,6 +236,14 @@ export function missingImports(names: readonly string[]): UnsupportedError {
     'missing-import',
     `the guest imports what no host here gives: ${names.join(', ')}`,
     'turn them into functions of the module with --stub-import MODULE.NAME=trap|nop|CONST (globs allowed)',
+  );
+}
+
+export function wasiWithoutMemory(doing: string): UnsupportedError {
+  return new UnsupportedError(
+    'wasi-memory',
+    `the guest made a WASI call ${doing}, and its memory is not known`,
+    'a guest that uses WASI exports its memory as "memory", and makes no WASI call in its start function',
   );
 }
 
@@ -248,6 +272,21 @@ export function guestExited(doing: string, code: number): GuestError {
 
 export function guestThrew(doing: string, message: string, stack: readonly string[]): GuestError {
   return new GuestError('exception', `the guest let an exception out ${doing}: ${message}`, stack);
+}
+
+export function guestDrewRandom(
+  doing: string,
+  requested: number,
+  drawn: number,
+  stack: readonly string[],
+): GuestError {
+  const before = drawn === 0 ? '' : `, after the ${drawn} that it may have`;
+  return new GuestError(
+    'entropy',
+    `the guest asked for ${requested} random bytes ${doing}${before}`,
+    stack,
+    'none are given unasked, for a snapshot repeats them in every instance: --random seed=N gives a repeatable stream, --random system what this machine has',
+  );
 }
 
 export function guestRefused(doing: string, message: string): GuestError {
@@ -306,4 +345,193 @@ export function noSuchImport(pattern: string, imports: readonly string[]): Usage
     `--stub-import ${pattern}: the guest imports nothing of this name`,
     `it imports ${imports.join(', ') || 'nothing'}`,
   );
+}
+
+export function badWasiOption(what: string): UsageError {
+  return new UsageError('wasi-option', `the WASI host cannot give the guest this: ${what}`);
+}
+
+export function badCommandLine(what: string, hint?: string): UsageError {
+  return new UsageError('command-line', what, hint);
+}
+
+export function badOption(option: string, value: string, want: string): UsageError {
+  return new UsageError('option', `${option} ${value}: ${want}`);
+}
+
+export function givenTwice(option: string): UsageError {
+  return new UsageError('twice', `${option} is given twice, and takes one value`);
+}
+
+export function sameFile(path: string, one: string, other: string): UsageError {
+  return new UsageError(
+    'same-file',
+    `${one} and ${other} are the same file: ${path}`,
+    'give -o another path; an input is never overwritten',
+  );
+}
+
+export function binaryToTerminal(): UsageError {
+  return new UsageError(
+    'terminal',
+    'the frozen module would go to the terminal',
+    'give a file with -o, or redirect stdout',
+  );
+}
+
+export function nothingToRun(known: readonly string[]): UsageError {
+  const shown = known.slice(0, 12).join(', ');
+  return new UsageError(
+    'nothing-to-run',
+    'the module is no command: it exports no function "_start"',
+    known.length === 0
+      ? 'it exports no function at all'
+      : `say what to call: --invoke "NAME(ARGS)"; it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+  );
+}
+
+// ---- drivers -------------------------------------------------------------------------------------
+
+const DRIVER_HINT =
+  'docs/drivers.md says what a driver does; `freeze init --driver` writes one to start from';
+
+export function noDriver(file: string): UsageError {
+  return new UsageError('driver', `${file} exports no default function`, DRIVER_HINT);
+}
+
+export function driverRunning(): UsageError {
+  return new UsageError(
+    'driver-running',
+    'another driver runs in this process, and both would replace the global WebAssembly',
+    'await the one before you start the other',
+  );
+}
+
+export function driverThrew(message: string, stack: readonly string[]): GuestError {
+  return new GuestError('driver-threw', `the driver threw: ${message}`, stack);
+}
+
+export function driverNeverDone(): UsageError {
+  return new UsageError(
+    'never-done',
+    'the driver ended and never called freeze.done()',
+    'call it once the guest is warm, and before the promise of the driver settles',
+  );
+}
+
+export function driverTimedOut(ms: number): UsageError {
+  return new UsageError(
+    'driver-timeout',
+    `the driver did not end in ${ms} ms`,
+    'its promise must settle; where the guest needs longer, allow more (driverTimeoutMs)',
+  );
+}
+
+export function noGuest(): UsageError {
+  return new UsageError(
+    'no-guest',
+    'the driver never said which instance is the guest',
+    'call freeze.guest(instance)',
+  );
+}
+
+export function twoGuests(): UsageError {
+  return new UsageError(
+    'two-guests',
+    'the driver called freeze.guest() with two instances',
+    'one instance is the guest; the others are auxiliary modules, linked into it',
+  );
+}
+
+export function notRecorded(what: string): UsageError {
+  return new UsageError(
+    'not-recorded',
+    `${what} was not made while the driver ran`,
+    'load the JavaScript of the guest inside the driver, so that it sees the WebAssembly that records',
+  );
+}
+
+export function notTheGuest(instance: number, given: number): UsageError {
+  return new UsageError(
+    'not-the-guest',
+    `freeze.guest() was given an instance of another module than the guest: ${instance} bytes, the guest has ${given}`,
+    'hand over the instance of the module that is being frozen',
+  );
+}
+
+export function moduleAfterDone(): UsageError {
+  return new UsageError(
+    'after-done',
+    'a module was made after freeze.done()',
+    'call freeze.done() last; asynchronous compilations that began before it are waited for',
+  );
+}
+
+export function unreadableGuest(why: string): UnsupportedError {
+  return new UnsupportedError('guest', `freeze cannot take in the module of the guest: ${why}`);
+}
+
+export function foreignState(kind: string, module: string, name: string): UnsupportedError {
+  return new UnsupportedError(
+    'foreign-state',
+    `the guest imports its ${kind} "${module}" "${name}", which was not made while the driver ran`,
+    'make it inside the driver, with the global WebAssembly',
+  );
+}
+
+export function importedTwice(kind: string, module: string, name: string): UnsupportedError {
+  return new UnsupportedError(
+    'imported-twice',
+    `the guest imports its ${kind} "${module}" "${name}" a second time, under another name`,
+    'import it once',
+  );
+}
+
+export function hostFunction(
+  aux: string,
+  item: { readonly module: string; readonly name: string },
+  func: string,
+  place: string | undefined,
+): UnsupportedError {
+  const given = `"${item.module}" "${item.name}"`;
+  return new UnsupportedError(
+    'host-function',
+    place === undefined
+      ? `auxiliary module ${aux} imports ${given}, which is the JavaScript function ${func}`
+      : `${place} holds the JavaScript function ${func}, by way of auxiliary module ${aux}, which imports it as ${given}`,
+    'keep it as an import of the frozen module, with freeze.host(func, module, name) in the driver or --keep-host-functions',
+  );
+}
+
+export function unknownOrigin(
+  aux: string,
+  item: { readonly module: string; readonly name: string },
+  what: string,
+  place: string | undefined,
+): LinkError {
+  const by = place === undefined ? '' : ` (${place} holds it)`;
+  return new LinkError(
+    'unknown-origin',
+    `auxiliary module ${aux} imports "${item.module}" "${item.name}", ${what} of unknown origin${by}`,
+    'only what was made while the driver ran, with the global WebAssembly, can be part of the output',
+  );
+}
+
+export function badHandover(method: string, what: string): UsageError {
+  return new UsageError('driver-call', `freeze.${method}: ${what}`, DRIVER_HINT);
+}
+
+// ---- files ---------------------------------------------------------------------------------------
+
+export function cannotRead(path: string, why: string): FileError {
+  return new FileError('read', `cannot read ${path}: ${why}`);
+}
+
+export function cannotWrite(path: string, why: string): FileError {
+  return new FileError('write', `cannot write ${path}: ${why}`);
+}
+
+/** Who read stdout has gone: nobody is left to be told, so nothing is printed for it. */
+export function closedPipe(): FileError {
+  return new FileError('closed-pipe', 'standard output was closed');
 }

@@ -8,7 +8,30 @@
  * https://webassembly.github.io/spec/core/binary/instructions.html
  * https://github.com/WebAssembly/threads, …/exception-handling/blob/main/proposals/exception-handling/legacy
  */
-import { FEATURES, type Feature } from './features.ts';
+
+/** What WebAssembly grew by after its first version, under the names that tools know. */
+export const FEATURES = [
+  'mvp',
+  'sign-extension',
+  'saturating-float-to-int',
+  'mutable-globals',
+  'multi-value',
+  'bulk-memory',
+  'reference-types',
+  'simd',
+  'relaxed-simd',
+  'threads',
+  'tail-call',
+  'extended-const',
+  'multi-memory',
+  'memory64',
+  'table64',
+  'exceptions',
+  'legacy-exceptions',
+  'function-references',
+  'gc',
+] as const;
+export type Feature = (typeof FEATURES)[number];
 
 const TABLE = `
 [mvp]
@@ -635,14 +658,16 @@ export type Immediate = (typeof IMMEDIATES)[number];
  */
 export type Opcode = number;
 export const OPCODE_COUNT = 0x600;
-const PREFIX_BASE: Readonly<Record<string, number>> = { fb: 0x100, fc: 0x200, fd: 0x300, fe: 0x500 };
-const PREFIX_END: Readonly<Record<string, number>> = { fb: 0x200, fc: 0x300, fd: 0x500, fe: 0x600 };
+const FIRST_PREFIX = 0xfb;
+/** Where the opcodes of each prefix begin; those of 0xfe end where all end. */
+const PREFIX_BASES: readonly number[] = [0x100, 0x200, 0x300, 0x500, OPCODE_COUNT];
 
 /** The dense opcode for a prefix byte and a secondary opcode, or -1 where the format has none. */
 export function prefixed(prefix: number, secondary: number): Opcode {
-  const key = prefix.toString(16);
-  const opcode = (PREFIX_BASE[key] ?? OPCODE_COUNT) + secondary;
-  return opcode < (PREFIX_END[key] ?? 0) ? opcode : -1;
+  const base = PREFIX_BASES[prefix - FIRST_PREFIX];
+  const end = PREFIX_BASES[prefix - FIRST_PREFIX + 1];
+  if (base === undefined || end === undefined) return -1;
+  return secondary < end - base ? base + secondary : -1;
 }
 
 export interface OpcodeRow {

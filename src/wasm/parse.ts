@@ -67,8 +67,58 @@ function checkHeader(bytes: Uint8Array): void {
   if (version !== 1) throw wrongVersion(version);
 }
 
+/** Whether bytes begin as a component does: layer 1 in the upper half of the version. */
+export function beginsAsComponent(bytes: Uint8Array): boolean {
+  return bytes.length >= 8 && HEADER.every((byte, i) => i >= 4 || bytes[i] === byte) && bytes[6] === 1;
+}
+
+/** A section of a component as it stands in the file. */
+export interface ComponentSection {
+  readonly name: string;
+  readonly offset: number;
+  readonly body: Uint8Array;
+}
+
+/** By id. https://github.com/WebAssembly/component-model/blob/main/design/mvp/Binary.md */
+const COMPONENT_SECTIONS = [
+  'custom',
+  'core module',
+  'core instance',
+  'core type',
+  'component',
+  'instance',
+  'alias',
+  'type',
+  'canonical function',
+  'start',
+  'import',
+  'export',
+  'value',
+] as const;
+
+/** The sections of a component, which may stand in any order and number. */
+export function readComponentSections(bytes: Uint8Array): readonly ComponentSection[] {
+  const reader = new Reader(plainView(bytes), 'component', 0, 8);
+  const sections: ComponentSection[] = [];
+  while (!reader.eof) {
+    const at = reader.pos;
+    const id = reader.u8();
+    const name = COMPONENT_SECTIONS[id];
+    if (name === undefined) throw unknownSection(id, at);
+    const size = reader.u32();
+    sections.push({ name, offset: reader.pos, body: reader.take(size) });
+  }
+  return sections;
+}
+
+/** A view that is a Uint8Array and no subclass: a Buffer's `slice`, for one, does not copy. */
+function plainView(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 /** The sections of a module in file order, as views; order and sizes are checked. */
-export function readSections(bytes: Uint8Array): readonly Section[] {
+export function readSections(source: Uint8Array): readonly Section[] {
+  const bytes = plainView(source);
   checkHeader(bytes);
   const reader = new Reader(bytes, 'module', 0, 8);
   const sections: Section[] = [];

@@ -47,6 +47,11 @@ export interface Visitor {
   index(kind: IndexKind, index: number, at: number, end: number, flags: number): void;
   /** Every instruction, where this is wanted. */
   op?(opcode: Opcode, at: number): void;
+  /**
+   * The one-byte code of every value type, of a block type that is no typeidx (0x40: empty), and of
+   * every abstract heap type, where this is wanted; 0x63 and 0x64 stand before a heap type.
+   */
+  type?(code: number): void;
 }
 
 // An opcode's shape is what follows it. Single immediates have the number of their kind, from 1 on;
@@ -75,7 +80,7 @@ const CATCHES = code('catches');
 const CASTOP = code('castop');
 const ZERO = code('zero');
 
-// The shapes that are an index of a kind, and which.
+// The shapes that are an index of a kind, and which, as an index kind's bit.
 const KINDS = new Uint8Array(256);
 for (const name of INDEX_NAMES) KINDS[code(`${name}idx`)] = INDEX_KIND[name];
 
@@ -85,6 +90,39 @@ for (const row of OPCODES) {
   const [first, second] = row.immediates;
   SHAPES[row.opcode] = first === undefined ? NOTHING : second === undefined ? code(first) : MANY;
   LISTS[row.opcode] = row.immediates.map(code);
+}
+
+// How the main loop may step over an instruction that shows nothing, by its first byte. These make
+// nine of ten instructions; what is not in one of these forms is read by the opcode table.
+const BY_TABLE = 0;
+const NO_BYTES = 1;
+/** A LEB: one of up to four bytes is in range whatever its type. */
+const ONE_LEB = 2;
+/** A memarg: flags below 0x40, which leave the memory unsaid, and an offset. */
+const TWO_LEBS = 3;
+const ONE_TYPE = 4;
+/** An index to be shown. */
+const INDEX = 5;
+
+/** The steps for visitors that want these kinds of index. */
+function stepsFor(kinds: number): Uint8Array {
+  const single = new Set([LOCALIDX, LABELIDX, U32, I32, I64]);
+  return Uint8Array.from({ length: 256 }, (_, opcode) => {
+    const shape = SHAPES[opcode] as number;
+    const kind = KINDS[shape] as number;
+    if (shape === NOTHING) return NO_BYTES;
+    if (kind !== 0) return (kinds & kind) === 0 ? ONE_LEB : INDEX;
+    if (single.has(shape)) return ONE_LEB;
+    if (shape === MEMARG && (kinds & INDEX_KIND.mem) === 0) return TWO_LEBS;
+    return shape === BLOCKTYPE ? ONE_TYPE : BY_TABLE;
+  });
+}
+
+const knownSteps: (Uint8Array | undefined)[] = [];
+
+function steps(kinds: number): Uint8Array {
+  knownSteps[kinds] ??= stepsFor(kinds);
+  return knownSteps[kinds];
 }
 
 /** Walks the instructions of a span, which must end where an instruction ends. */
@@ -110,6 +148,27 @@ export function walkValType(span: Span, visitor: Visitor): number {
 export function constExprEnd(span: Span): number {
   const walk = new Walk(span, { kinds: 0, index: () => {} });
   return walk.constExpr();
+}
+
+/** Where the instruction at `pos` ends, if it can be stepped over; otherwise 0. */
+function stepOver(bytes: Uint8Array, pos: number, step: number, everyType: boolean): number {
+  if (step === NO_BYTES) return pos + 1;
+  if (step === ONE_LEB) return lebEnd(bytes, pos + 1);
+  if (step === TWO_LEBS) return (bytes[pos + 1] as number) < 0x40 ? lebEnd(bytes, pos + 2) : 0;
+  if (step === ONE_TYPE && !everyType) {
+    const type = bytes[pos + 1] as number;
+    // 0x63 and 0x64 have a heap type behind them.
+    return type >= 0x40 && type < 0x80 && type !== 0x63 && type !== 0x64 ? pos + 2 : 0;
+  }
+  return 0;
+}
+
+/** Where a LEB of up to four bytes ends; 0 for a longer one. */
+function lebEnd(bytes: Uint8Array, pos: number): number {
+  if ((bytes[pos] as number) < 0x80) return pos + 1;
+  if ((bytes[pos + 1] as number) < 0x80) return pos + 2;
+  if ((bytes[pos + 2] as number) < 0x80) return pos + 3;
+  return (bytes[pos + 3] as number) < 0x80 ? pos + 4 : 0;
 }
 
 class Walk {
@@ -160,12 +219,15 @@ class Walk {
     return (value | (last << 28)) >>> 0;
   }
 
-  /** Skips a LEB of up to `bits` bits. */
-  skip(bits: number): void {
+  /** Skips a LEB of up to `bits` bits; what its last byte holds beyond them must repeat the sign. */
+  skip(type: 's32' | 's64' | 'u64', bits: number): void {
     const at = this.pos;
-    const longest = Math.ceil(bits / 7);
-    for (let n = 1; n <= longest; n++) if (this.u8() < 0x80) return;
-    this.fail((s, o) => badLeb(`${bits}-bit integer`, s, o), at);
+    for (let left = bits; left > 7; left -= 7) if (this.u8() < 0x80) return;
+    const last = this.u8();
+    const value = type === 'u64' ? last : (last << 25) >> 25;
+    const rest = bits % 7;
+    const fits = type === 'u64' ? value >> rest === 0 : value >> (rest - 1) === value >> 7;
+    if (last >= 0x80 || !fits) this.fail((s, o) => badLeb(type, s, o), at);
   }
 
   take(count: number): void {
@@ -179,34 +241,53 @@ class Walk {
     if ((this.kinds & kind) !== 0) this.visitor.index(kind, value, at, this.pos, at);
   }
 
-  /** A block type or heap type: a negative one-byte code, or a typeidx as a non-negative s33. */
-  s33(): void {
+  /** A typeidx where types stand: a non-negative s33. */
+  typeIdx(): void {
     const at = this.pos;
-    const first = this.u8();
-    // 0x40 up to 0x7f are the one-byte negative codes: empty, value types, abstract heap types.
-    if (first >= 0x40 && first < 0x80) {
-      if (first === 0x63 || first === 0x64) this.s33();
-      return;
-    }
-    let value = first & 0x7f;
+    let byte = this.u8();
+    let value = byte & 0x7f;
     let scale = 128;
-    let byte = first;
     for (let n = 1; byte >= 0x80; n++) {
       if (n === 5) this.fail((s, o) => badLeb('s33', s, o), at);
       byte = this.u8();
       value += (byte & 0x7f) * scale;
       scale *= 128;
     }
-    if ((byte & 0x40) !== 0) this.fail((s, o) => badLeb('s33', s, o), at);
+    // The fifth byte holds five bits of the value, the sign among them.
+    if ((byte & 0x40) !== 0 || value >= 2 ** 32) this.fail((s, o) => badLeb('typeidx', s, o), at);
     if ((this.kinds & INDEX_KIND.type) !== 0) this.visitor.index(INDEX_KIND.type, value, at, this.pos, at);
   }
 
-  valType(): void {
-    const first = this.bytes[this.pos];
-    if (first === undefined || first < 0x40 || first >= 0x80 || first === 0x40) {
-      this.fail((s, o) => badByte('value type', first ?? 0, s, o), this.pos);
+  /** Whether a one-byte type code comes next; from 0x80 on and below 0x40 it is a typeidx. */
+  isTypeCode(): boolean {
+    const byte = this.bytes[this.pos] as number;
+    return this.pos < this.end && byte >= 0x40 && byte < 0x80;
+  }
+
+  blockType(): void {
+    if (!this.isTypeCode()) this.typeIdx();
+    else if (this.bytes[this.pos] !== 0x40) this.valType();
+    else this.visitor.type?.(this.u8());
+  }
+
+  heapType(): void {
+    if (!this.isTypeCode()) {
+      this.typeIdx();
+      return;
     }
-    this.s33();
+    const at = this.pos;
+    const heap = this.u8();
+    // Abstract heap types lie between exn and noexn.
+    if (heap < 0x69 || heap > 0x74) this.fail((s, o) => badByte('heap type', heap, s, o), at);
+    this.visitor.type?.(heap);
+  }
+
+  valType(): void {
+    const at = this.pos;
+    const first = this.u8();
+    if (first <= 0x40 || first >= 0x80) this.fail((s, o) => badByte('value type', first, s, o), at);
+    this.visitor.type?.(first);
+    if (first === 0x63 || first === 0x64) this.heapType();
   }
 
   memarg(): void {
@@ -221,7 +302,7 @@ class Walk {
     if ((this.kinds & INDEX_KIND.mem) !== 0) {
       this.visitor.index(INDEX_KIND.mem, memory, at, this.pos, flags);
     }
-    this.skip(64);
+    this.skip('u64', 64);
   }
 
   locals(): void {
@@ -271,10 +352,10 @@ class Walk {
         this.u32();
         return;
       case I32:
-        this.skip(32);
+        this.skip('s32', 32);
         return;
       case I64:
-        this.skip(64);
+        this.skip('s64', 64);
         return;
       case F32:
         this.take(4);
@@ -292,8 +373,10 @@ class Walk {
         this.take(1);
         return;
       case BLOCKTYPE:
+        this.blockType();
+        return;
       case HEAPTYPE:
-        this.s33();
+        this.heapType();
         return;
       case MEMARG:
         this.memarg();
@@ -312,6 +395,12 @@ class Walk {
     }
   }
 
+  /** An instruction of one byte whose one immediate is an index. */
+  indexOf(opcode: Opcode): void {
+    this.pos++;
+    this.index(KINDS[SHAPES[opcode] as number] as IndexKind);
+  }
+
   /** One instruction; its opcode. */
   instruction(): Opcode {
     const at = this.pos;
@@ -325,23 +414,27 @@ class Walk {
   }
 
   instructions(): void {
-    const { bytes, end } = this;
-    const everyOp = this.visitor.op !== undefined;
-    while (this.pos < end) {
-      const byte = bytes[this.pos] as number;
-      const shape = SHAPES[byte] as number;
-      // The three commonest shapes inline: more than half of all instructions.
-      if (!everyOp && shape === NOTHING) {
-        this.pos++;
-      } else if (!everyOp && (shape === LOCALIDX || shape === LABELIDX)) {
-        this.pos++;
-        if ((bytes[this.pos] as number) < 0x80) this.pos++;
-        else this.u32();
-      } else {
-        this.instruction();
+    const { bytes, end, visitor } = this;
+    const step = steps(this.kinds);
+    const everyOp = visitor.op !== undefined;
+    const everyType = visitor.type !== undefined;
+    let pos = this.pos;
+    while (pos < end) {
+      const first = bytes[pos] as number;
+      const how = step[first] as number;
+      const next = stepOver(bytes, pos, how, everyType);
+      if (everyOp && (next !== 0 || how === INDEX)) visitor.op?.(first, pos);
+      if (next !== 0) {
+        pos = next;
+        continue;
       }
+      this.pos = pos;
+      if (how === INDEX) this.indexOf(first);
+      else this.instruction();
+      pos = this.pos;
     }
-    if (this.pos !== end) this.fail(unexpectedEnd, end);
+    this.pos = pos;
+    if (pos !== end) this.fail(unexpectedEnd, end);
   }
 
   constExpr(): number {

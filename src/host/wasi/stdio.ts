@@ -1,13 +1,13 @@
 // Descriptors 0, 1 and 2: the same on every host and whatever the process has there.
 //
-// Input is a given sequence of bytes; output goes to a callback as it comes. All three say that
+// Input is a given sequence of bytes, or read as the guest asks for it; output goes to a callback as it comes. All three say that
 // they are terminals: C libraries then write line by line, so that less of what a warm-up prints
 // is still in the guest's buffers when the snapshot is taken, to be printed again by every
 // instance. It is also what @wasmer/wasi says.
 
 import type { GuestMemory } from './memory.ts';
 import { Errno, FdFlag, type Fdstat, type Filestat, FileType, Right } from './preview1.ts';
-import type { CommonOptions } from './types.ts';
+import type { CommonOptions, StdinReader } from './types.ts';
 
 /** Output taken from one call; more is a short write, which guests go on from. */
 const MAX_CHUNK = 1 << 24;
@@ -24,17 +24,21 @@ export function isStdio(fd: number): fd is StdioNumber {
 export class Stdio {
   readonly #memory: GuestMemory;
   readonly #input: Uint8Array;
+  readonly #reader: StdinReader | undefined;
   readonly #outputs: readonly (((chunk: Uint8Array) => void) | undefined)[];
   #position = 0;
 
   constructor(memory: GuestMemory, options: CommonOptions) {
     this.#memory = memory;
-    this.#input = options.stdin ?? new Uint8Array(0);
+    const { stdin } = options;
+    this.#reader = typeof stdin === 'function' ? stdin : undefined;
+    this.#input = stdin === undefined || typeof stdin === 'function' ? new Uint8Array(0) : stdin;
     this.#outputs = [undefined, options.stdout, options.stderr];
   }
 
-  /** Bytes of input that are left. */
+  /** Bytes of input that are left; where it is live, 1, for nobody knows before asking. */
   get left(): number {
+    if (this.#reader !== undefined) return 1;
     return this.#input.length - this.#position;
   }
 
@@ -42,15 +46,23 @@ export class Stdio {
     if (which !== 0) return Errno.badf;
     const vectors = this.#memory.vectors(pointer, count);
     if (typeof vectors === 'number') return vectors;
+    const source = this.#take(vectors.reduce((sum, target) => sum + target.length, 0));
     let read = 0;
     for (const target of vectors) {
-      const chunk = this.#input.subarray(this.#position, this.#position + target.length);
+      const chunk = source.subarray(read, read + target.length);
       target.set(chunk);
-      this.#position += chunk.length;
       read += chunk.length;
     }
     this.#memory.setU32(readPointer, read);
     return Errno.success;
+  }
+
+  /** The next bytes of input, at most so many. */
+  #take(most: number): Uint8Array {
+    if (this.#reader !== undefined) return most === 0 ? new Uint8Array(0) : this.#reader(most);
+    const chunk = this.#input.subarray(this.#position, this.#position + most);
+    this.#position += chunk.length;
+    return chunk;
   }
 
   write(which: StdioNumber, pointer: number, count: number, writtenPointer: number): Errno {

@@ -30,7 +30,7 @@ export interface CommonOptions {
   /** The environment, in the order of its keys; default empty. No NUL, no `=` in a name. */
   readonly env?: Readonly<Record<string, string>>;
   /** What the guest reads from descriptor 0; default empty, that is, at its end. */
-  readonly stdin?: Uint8Array;
+  readonly stdin?: Uint8Array | StdinReader;
   /** Where `random_get` takes its bytes; default denied. */
   readonly random?: RandomSource;
   /** Realtime at the start, nanoseconds since the epoch; default {@link DEFAULT_CLOCK}. */
@@ -43,6 +43,12 @@ export interface CommonOptions {
   /** The same for descriptor 2. */
   readonly stderr?: (chunk: Uint8Array) => void;
 }
+
+/**
+ * Input as it comes: asked for at most so many bytes during an fd_read, it waits for some; none is
+ * the end. What it throws unwinds the guest.
+ */
+export type StdinReader = (most: number) => Uint8Array;
 
 /** What {@link createWasi} takes. */
 export interface WasiOptions extends CommonOptions {

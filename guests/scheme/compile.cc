@@ -1,0 +1,1776 @@
+/*
+ * The compiler has two passes over a lambda's tree.
+ *
+ * The first finds for every node which of the lambda's variables it uses, and what type its value
+ * has: a fixnum, a flonum, or any. It starts from constants and from the arguments that the
+ * interpreter saw (the function's entry checks those, and leaves other calls to the interpreter),
+ * and assumes of loop variables what their first values are until a Continue says otherwise. A
+ * value of type flonum lives unboxed in an f64.
+ *
+ * The second writes code. An operation whose operands are not known tests for fixnums inline, for
+ * flonums too where the interpreter met some, and calls the guest for the rest.
+ *
+ * Values never move, so a call that may collect garbage needs the live ones stored on the stack, and
+ * nothing loaded again. The stack pointer is a parameter: what a frame stored lies below the one
+ * that it hands on, exactly, and there is nothing to undo on return.
+ */
+#include "compile.h"
+
+#include "bytecode.h"
+#include "heap.h"
+
+namespace {
+
+constexpr uint32_t kMaxVars = 256;
+
+// What is known of a value. None: control never gets there.
+enum TypeOf : uint8_t { tNone, tFixnum, tFlonum, tAny };
+TypeOf join(TypeOf a, TypeOf b) { return a == tNone ? b : b == tNone || a == b ? a : tAny; }
+
+// A set of the lambda's own variables, by id.
+struct VarSet {
+  uint64_t words[kMaxVars / 64] = {};
+  void add(const Var *v) { words[v->id / 64] |= 1ull << (v->id % 64); }
+  void remove(const Var *v) { words[v->id / 64] &= ~(1ull << (v->id % 64)); }
+  bool has(const Var *v) const { return words[v->id / 64] >> (v->id % 64) & 1; }
+  VarSet operator|(const VarSet &other) const {
+    VarSet out;
+    for (uint32_t i = 0; i < kMaxVars / 64; i++) out.words[i] = words[i] | other.words[i];
+    return out;
+  }
+};
+
+struct Info {
+  VarSet uses;  // of variables bound outside of the node
+  TypeOf type = tAny;
+  bool pauses = false;  // may it come to a safepoint?
+};
+
+uint32_t countVars(const Node *node) {
+  uint32_t n = node->vars.size();
+  for (const Node *arg : node->args) n += countVars(arg);
+  return n;
+}
+
+bool isSmallFixnum(const Node *node) { return node->kind == Kind::Const && isFixnum(node->value); }
+bool isCompare(uint16_t op) { return op >= kLess && op <= kNumEqual; }
+
+class Analysis {
+ public:
+  Template *lambda;
+  std::vector<Var *> vars;
+  std::vector<Info> infos;
+
+  explicit Analysis(Template *lambda) : lambda(lambda) {
+    infos.emplace_back();
+    for (Var *var : lambda->vars) addVar(var);
+    number(lambda->body);
+    setParamTypes();
+    infer(lambda->body);
+  }
+
+  Info &of(Node *node) { return infos[node->info]; }
+
+ private:
+  struct LoopTypes {
+    Node *loop;
+    std::vector<TypeOf> next;
+  };
+  std::vector<LoopTypes> loops;
+
+  void addVar(Var *var) {
+    var->id = vars.size();
+    var->type = tAny;
+    vars.push_back(var);
+  }
+
+  bool own(const Var *var) { return var->owner == lambda; }
+
+  void number(Node *node) {
+    node->info = infos.size();
+    infos.emplace_back();
+    for (Var *var : node->vars) addVar(var);
+    Info info;
+    for (size_t i = 0; i < node->args.size(); i++) {
+      Node *arg = node->args[i];
+      number(arg);
+      VarSet uses = of(arg).uses;
+      if (i + 1 == node->args.size()) {
+        for (Var *var : node->vars) uses.remove(var);
+      }
+      info.uses = info.uses | uses;
+      info.pauses |= of(arg).pauses;
+    }
+    if (node->kind == Kind::Fix) {
+      for (Var *var : node->vars) info.uses.remove(var);
+    }
+    if (node->var && own(node->var)) info.uses.add(node->var);
+    if (node->kind == Kind::Lambda) {
+      for (Var *var : node->lambda->free) {
+        if (own(var)) info.uses.add(var);
+      }
+    }
+    info.pauses |= node->kind == Kind::Call || node->kind == Kind::Apply || node->kind == Kind::Loop;
+    of(node) = info;
+  }
+
+  // Is the parameter an operand of arithmetic? Else nothing is won by a check at the entry.
+  bool counts(const Node *node, const Var *var) {
+    bool arithmetic = node->kind == Kind::Prim && (node->op <= kMax || node->op == kZeroP || node->op == kVectorRef || node->op == kVectorSet);
+    for (const Node *arg : node->args) {
+      if (arithmetic && arg->kind == Kind::Local && arg->var == var) return true;
+      if (counts(arg, var)) return true;
+    }
+    return false;
+  }
+
+  void setParamTypes() {
+    for (size_t i = 0; i < lambda->params && lambda->guarded; i++) {
+      Var *var = lambda->vars[i];
+      if (var->assigned || !counts(lambda->body, var)) continue;
+      if (lambda->seen[i] == kSawFixnum) var->type = tFixnum;
+      if (lambda->seen[i] == kSawFlonum) var->type = tFlonum;
+    }
+  }
+
+  TypeOf infer(Node *node) {
+    TypeOf type = inferKind(node);
+    of(node).type = type;
+    return type;
+  }
+
+  TypeOf inferKind(Node *node) {
+    switch (node->kind) {
+      case Kind::Const: return isFixnum(node->value) ? tFixnum : isFlonum(node->value) ? tFlonum : tAny;
+      case Kind::Local: return own(node->var) ? (TypeOf)node->var->type : tAny;
+      case Kind::If:
+        infer(node->args[0]);
+        return join2(node->args[1], node->args[2]);
+      case Kind::Or: return infer(node->args[0]), infer(node->args[1]), tAny;
+      case Kind::Let:
+        for (size_t i = 0; i < node->vars.size(); i++) {
+          TypeOf type = infer(node->args[i]);
+          node->vars[i]->type = node->vars[i]->assigned || type == tNone ? tAny : type;
+        }
+        return infer(node->body());
+      case Kind::Loop: return inferLoop(node);
+      case Kind::Continue: return inferContinue(node);
+      case Kind::Prim: return inferPrim(node);
+      default: break;
+    }
+    TypeOf type = tAny;
+    for (Node *arg : node->args) type = infer(arg);
+    bool hasBody = node->kind == Kind::Seq || node->kind == Kind::Fix;
+    return hasBody ? type : tAny;
+  }
+
+  TypeOf join2(Node *a, Node *b) {
+    TypeOf first = infer(a);
+    return join(first, infer(b));
+  }
+
+  TypeOf inferLoop(Node *loop) {
+    size_t n = loop->vars.size();
+    for (size_t i = 0; i < n; i++) {
+      TypeOf type = infer(loop->args[i]);
+      loop->vars[i]->type = loop->vars[i]->assigned || type == tNone ? tAny : type;
+    }
+    for (;;) {
+      loops.push_back({loop, std::vector<TypeOf>(n, tNone)});
+      TypeOf result = infer(loop->body());
+      std::vector<TypeOf> next = loops.back().next;
+      loops.pop_back();
+      bool changed = false;
+      for (size_t i = 0; i < n; i++) {
+        TypeOf type = join((TypeOf)loop->vars[i]->type, next[i]);
+        changed |= type != loop->vars[i]->type;
+        loop->vars[i]->type = type;
+      }
+      if (!changed) return result;
+    }
+  }
+
+  TypeOf inferContinue(Node *node) {
+    for (size_t i = 0; i < node->args.size(); i++) {
+      TypeOf type = infer(node->args[i]);
+      for (LoopTypes &state : loops) {
+        if (state.loop == node->target) state.next[i] = join(state.next[i], type);
+      }
+    }
+    return tNone;
+  }
+
+  TypeOf inferPrim(Node *node) {
+    TypeOf a = infer(node->args[0]);
+    TypeOf b = node->args.size() > 1 ? infer(node->args[1]) : tAny;
+    if (node->args.size() > 2) infer(node->args[2]);
+    bool flonum = a == tFlonum || b == tFlonum;
+    switch (node->op) {
+      case kAdd:
+      case kSub:
+      case kMul:
+      case kDiv:
+      case kMin:
+      case kMax: return flonum ? tFlonum : tAny;
+      case kToInexact: return tFlonum;
+      case kSqrt:
+      case kAbs: return a == tFlonum ? tFlonum : tAny;
+      case kQuotient:
+      case kRemainder:
+      case kModulo: return a == tFixnum && dividesSafely(node->args[1]) ? tFixnum : tAny;
+      case kVectorLength:
+      case kStringLength:
+      case kCharToInteger: return tFixnum;
+      default: return tAny;
+    }
+  }
+
+ public:
+  // A constant divisor for which the machine's division needs no check.
+  static bool dividesSafely(const Node *divisor) { return isSmallFixnum(divisor) && fixnumOf(divisor->value) > 0; }
+};
+
+// An operand that was evaluated: a constant, or in a local.
+struct Operand {
+  bool constant;
+  Value value;
+  uint32_t local;
+  TypeOf type;
+  bool temporary;
+};
+
+class Compiler {
+ public:
+  explicit Compiler(Template *lambda) : lambda(lambda), analysis(lambda) {}
+
+  Bytes run() {
+    uint32_t params = lambda->frameParams();
+    locals.assign(params + 2, wI32);
+    for (Var *var : analysis.vars) var->local = 0;
+    for (uint32_t i = 0; i < params; i++) lambda->vars[i]->local = i + 2;
+    entry();
+    emitTail(lambda->body);
+    code.op(wEnd);
+    return finish(params + 2);
+  }
+
+ private:
+  static constexpr uint32_t kSp = 0, kClosureLocal = 1;
+  Template *lambda;
+  Analysis analysis;
+  Code code;
+  std::vector<uint8_t> locals;              // types of all, parameters included
+  std::vector<uint32_t> freeLocals[2];      // temporaries to be used again: i32, f64
+  std::vector<uint32_t> rooted;             // temporaries that hold values across safepoints
+  struct LoopState {
+    Node *loop;
+    uint32_t label;
+    VarSet live;
+  };
+  std::vector<LoopState> loops;
+
+  Bytes finish(uint32_t params) {
+    Bytes out;
+    out.u32(locals.size() - params);
+    for (size_t i = params; i < locals.size(); i++) {
+      out.u32(1);
+      out.byte(locals[i]);
+    }
+    out.append(code);
+    return out;
+  }
+
+  Info &info(Node *node) { return analysis.of(node); }
+  TypeOf typeOf(Node *node) { return info(node).type; }
+  bool own(const Var *var) { return var->owner == lambda; }
+
+  // ---- Locals ----
+
+  uint32_t newLocal(uint8_t type) {
+    locals.push_back(type);
+    return locals.size() - 1;
+  }
+
+  uint32_t takeLocal(uint8_t type) {
+    auto &list = freeLocals[type == wF64];
+    if (list.empty()) return newLocal(type);
+    uint32_t local = list.back();
+    list.pop_back();
+    return local;
+  }
+
+  void giveLocal(uint32_t local) { freeLocals[locals[local] == wF64].push_back(local); }
+
+  // The local of a variable gets its own at its binding; parameters have theirs.
+  void bindLocal(Var *var) {
+    if (!var->local) var->local = newLocal(var->type == tFlonum && !var->boxed() ? wF64 : wI32);
+  }
+
+  void unroot(uint32_t local) {
+    for (size_t i = rooted.size(); i-- > 0;) {
+      if (rooted[i] != local) continue;
+      rooted.erase(rooted.begin() + i);
+      return;
+    }
+  }
+
+  // ---- Entry ----
+
+  // Are there calls that need native stack? Leaves need no check.
+  bool calls() { return info(lambda->body).pauses; }
+
+  void storeCall() {
+    for (uint32_t i = 0; i <= lambda->frameParams(); i++) {
+      code.get(kSp);
+      code.get(kClosureLocal + i);
+      code.store(4 * i);
+    }
+  }
+
+  void pushStackEnd(uint32_t words) {
+    code.get(kSp);
+    code.constant(4 * words);
+    code.op(wI32Add);
+  }
+
+  void giveToInterpreter(HelperFunction helper) {
+    pushStackEnd(lambda->frameParams() + 1);
+    code.constant(lambda->frameParams());
+    code.op(wReturnCall), code.u32(helper);
+  }
+
+  void entry() {
+    if (calls()) {
+      code.get(kSp);
+      code.constant(&vm);
+      code.load(offsetof(Vm, limit));
+      code.op(wI32GtU);
+      code.open(wIf);
+      storeCall();
+      pushStackEnd(lambda->frameParams() + 1);
+      code.call(hSafepoint);
+      code.op(wI32Eqz);
+      code.open(wIf);
+      giveToInterpreter(hInterpret);
+      code.close();
+      code.close();
+    }
+    checkArguments();
+    for (Var *var : lambda->vars) {
+      if (!var->boxed()) continue;
+      emitBox([&] { code.get(var->local); });
+      code.set(var->local);
+    }
+  }
+
+  // Calls with other kinds of arguments than expected are the interpreter's.
+  void checkArguments() {
+    uint32_t checks = 0;
+    for (Var *var : lambda->vars) {
+      if (var->type == tAny) continue;
+      code.get(var->local);
+      code.constant(var->type == tFixnum ? 1 : 7);
+      code.op(wI32And);
+      if (var->type == tFlonum) {
+        code.constant(kFlonumTag);
+        code.op(wI32Ne);
+      }
+      if (checks++) code.op(wI32Or);
+    }
+    if (!checks) return;
+    code.open(wIf);
+    storeCall();
+    giveToInterpreter(hMiss);
+    code.close();
+    for (Var *var : lambda->vars) {
+      if (var->type != tFlonum) continue;
+      code.get(var->local);
+      code.loadF64(kFlonumOffset);
+      var->local = newLocal(wF64);
+      code.set(var->local);
+    }
+  }
+
+  // ---- Failures ----
+
+  // Returns with the failure that the stack's top is, if it is one; leaves the value in a local.
+  void checkFailure(Place place) {
+    uint32_t result = takeLocal(wI32);
+    code.tee(result);
+    code.constant(kFail);
+    code.op(wI32Eq);
+    code.open(wIf);
+    failHere(place);
+    code.close();
+    code.get(result);
+    giveLocal(result);
+  }
+
+  void failHere(Place place) {
+    code.constant(place);
+    code.call(hFailAt);
+    code.op(wReturn);
+  }
+
+  // ---- Allocation ----
+
+  // Leaves the address of a new block in a local, which the caller gives back.
+  uint32_t emitAllocate(uint32_t size) {
+    uint32_t block = takeLocal(wI32), end = takeLocal(wI32);
+    code.constant(&vm);
+    code.load(offsetof(Vm, free));
+    code.tee(block);
+    code.constant(size);
+    code.op(wI32Add);
+    code.tee(end);
+    code.constant(&vm);
+    code.load(offsetof(Vm, freeEnd));
+    code.op(wI32GtU);
+    code.open(wIf);
+    code.constant(size);
+    code.call(hAllocate);
+    code.set(block);
+    code.otherwise();
+    code.constant(&vm);
+    code.get(end);
+    code.store(offsetof(Vm, free));
+    code.close();
+    giveLocal(end);
+    return block;
+  }
+
+  void pushTagged(uint32_t block, uint32_t tagOffset) {
+    code.get(block);
+    code.constant(tagOffset);
+    code.op(wI32Sub);
+    giveLocal(block);
+  }
+
+  // The f64 on the stack becomes a flonum.
+  void boxFlonum() {
+    uint32_t number = takeLocal(wF64);
+    code.set(number);
+    uint32_t block = emitAllocate(8);
+    code.get(block);
+    code.get(number);
+    code.storeF64(0);
+    giveLocal(number);
+    pushTagged(block, kFlonumOffset);
+  }
+
+  template <class Push> void emitBox(Push push) {
+    uint32_t block = emitAllocate(8);
+    code.get(block);
+    code.constant(kBox | 1 << 8);
+    code.store(0);
+    code.get(block);
+    push();
+    code.store(4);
+    pushTagged(block, kHeaderOffset);
+  }
+
+  // ---- Values ----
+
+  static uint8_t wasmType(TypeOf type) { return type == tFlonum ? wF64 : wI32; }
+
+  // Leaves an f64 for a node of type flonum, else a word.
+  void emit(Node *node, const VarSet &live) {
+    switch (node->kind) {
+      case Kind::Const:
+        if (isFlonum(node->value)) code.number(flonumOf(node->value));
+        else code.constant(node->value);
+        return;
+      case Kind::Local: return emitLocal(node);
+      case Kind::Global: return emitGlobal(node);
+      case Kind::SetLocal: return emitSetLocal(node, live);
+      case Kind::SetGlobal:
+      case Kind::Define: return emitSetGlobal(node, live);
+      case Kind::If: return emitIf(node, live);
+      case Kind::Or: return emitOr(node, live);
+      case Kind::Lambda: return emitLambda(node->lambda);
+      case Kind::Seq: return emitSeq(node, live);
+      case Kind::Let: return bindLet(node, live), emit(node->body(), live);
+      case Kind::Fix: return bindFix(node), emit(node->body(), live);
+      case Kind::Loop: return emitLoop(node, live, false);
+      case Kind::Continue: return emitContinue(node);
+      case Kind::Prim: return emitPrim(node, live);
+      case Kind::Builtin: return emitBuiltin(node, live);
+      case Kind::Call: return emitCall(node, live, false);
+      case Kind::Apply: return emitApply(node, live, false);
+    }
+  }
+
+  // As a word, whatever its type.
+  void emitWord(Node *node, const VarSet &live) {
+    if (node->kind == Kind::Const) return code.constant(node->value);
+    emit(node, live);
+    if (typeOf(node) == tFlonum) boxFlonum();
+  }
+
+  void emitAs(Node *node, TypeOf type, const VarSet &live) {
+    if (type == tFlonum) emit(node, live);
+    else emitWord(node, live);
+  }
+
+  void emitEffect(Node *node, const VarSet &live) {
+    if (node->kind == Kind::Const) return;
+    emit(node, live);
+    code.op(wDrop);
+  }
+
+  uint32_t freeOffset(const Var *var) {
+    uint32_t i = 0;
+    while (lambda->free[i] != var) i++;
+    return kFieldOffset + 4 * (1 + i);
+  }
+
+  // The variable's word or f64 as it lies there; its box, if it has one.
+  void pushVar(const Var *var) {
+    if (own(var)) return code.get(var->local);
+    code.get(kClosureLocal);
+    code.load(freeOffset(var));
+  }
+
+  void emitLocal(Node *node) {
+    Var *var = node->var;
+    pushVar(var);
+    if (var->boxed()) code.load(kFieldOffset);
+    if (!var->checked) return;
+    uint32_t value = takeLocal(wI32);
+    code.tee(value);
+    code.constant(kUnbound);
+    code.op(wI32Eq);
+    code.open(wIf);
+    code.constant(var);
+    code.call(hUnchecked);
+    code.op(wDrop);
+    failHere(node->place);
+    code.close();
+    code.get(value);
+    giveLocal(value);
+  }
+
+  void emitGlobal(Node *node) {
+    uint32_t value = takeLocal(wI32);
+    code.constant(node->symbol);
+    code.load(offsetof(Symbol, value));
+    code.tee(value);
+    code.constant(kUnbound);
+    code.op(wI32Eq);
+    code.open(wIf);
+    code.constant(node->symbol);
+    code.call(hUnbound);
+    code.op(wDrop);
+    failHere(node->place);
+    code.close();
+    code.get(value);
+    giveLocal(value);
+  }
+
+  void emitSetLocal(Node *node, const VarSet &live) {
+    Var *var = node->var;
+    VarSet during = live;
+    if (own(var) && var->boxed()) during.add(var);
+    if (!var->boxed()) {
+      emitWord(node->args[0], during);
+      code.set(var->local);
+    } else {
+      uint32_t value = takeLocal(wI32);
+      emitWord(node->args[0], during);
+      code.set(value);
+      pushVar(var);
+      code.get(value);
+      code.store(kFieldOffset);
+      giveLocal(value);
+    }
+    code.constant(kUnspecified);
+  }
+
+  void emitSetGlobal(Node *node, const VarSet &live) {
+    uint32_t value = takeLocal(wI32);
+    emitWord(node->args[0], live);
+    code.set(value);
+    code.constant(node->symbol);
+    code.get(value);
+    giveLocal(value);
+    code.call(node->kind == Kind::Define ? hDefine : hSetGlobal);
+    if (node->kind == Kind::SetGlobal) checkFailure(node->place);
+    code.op(wDrop);
+    code.constant(kUnspecified);
+  }
+
+  void emitIf(Node *node, const VarSet &live) {
+    Node *then = node->args[1], *otherwise = node->args[2];
+    TypeOf type = typeOf(node);
+    emitTest(node->args[0], live | info(then).uses | info(otherwise).uses);
+    code.open(wIf, wasmType(type));
+    emitAs(then, type, live);
+    code.otherwise();
+    emitAs(otherwise, type, live);
+    code.close();
+  }
+
+  void emitOr(Node *node, const VarSet &live) {
+    uint32_t value = takeLocal(wI32);
+    emitWord(node->args[0], live | info(node->args[1]).uses);
+    code.tee(value);
+    code.constant(kFalse);
+    code.op(wI32Ne);
+    code.open(wIf, wI32);
+    code.get(value);
+    giveLocal(value);
+    code.otherwise();
+    emitWord(node->args[1], live);
+    code.close();
+  }
+
+  void emitSeq(Node *node, const VarSet &live) {
+    emitSeqStart(node, live);
+    emit(node->args.back(), live);
+  }
+
+  void emitSeqStart(Node *node, const VarSet &live) {
+    size_t n = node->args.size();
+    for (size_t i = 0; i + 1 < n; i++) emitEffect(node->args[i], live | usesFrom(node, i + 1));
+  }
+
+  VarSet usesFrom(Node *node, size_t i) {
+    VarSet uses;
+    for (; i < node->args.size(); i++) uses = uses | info(node->args[i]).uses;
+    return uses;
+  }
+
+  // What lives while value `i` of a binding node is computed: not the variables that it binds.
+  VarSet liveDuringBinding(Node *node, size_t i, const VarSet &live) {
+    VarSet body = info(node->body()).uses;
+    for (Var *var : node->vars) body.remove(var);
+    VarSet during = live | body;
+    for (size_t k = i + 1; k + 1 < node->args.size(); k++) during = during | info(node->args[k]).uses;
+    // Those bound already in this row do live.
+    for (size_t k = 0; k < i; k++) during.add(node->vars[k]);
+    return during;
+  }
+
+  void bindLet(Node *node, const VarSet &live) {
+    for (size_t i = 0; i < node->vars.size(); i++) {
+      Var *var = node->vars[i];
+      VarSet during = liveDuringBinding(node, i, live);
+      bindLocal(var);
+      emitAs(node->args[i], var->boxed() ? tAny : (TypeOf)var->type, during);
+      code.set(var->local);
+    }
+    boxVars(node);
+  }
+
+  void boxVars(Node *node) {
+    for (Var *var : node->vars) {
+      if (!var->boxed()) continue;
+      emitBox([&] { code.get(var->local); });
+      code.set(var->local);
+    }
+  }
+
+  // ---- Closures ----
+
+  uint32_t emitEmptyClosure(Template *inner) {
+    uint32_t n = inner->free.size();
+    uint32_t block = emitAllocate((8 + 4 * n + 7) & ~7u);
+    code.get(block);
+    code.constant(kClosure | n << 8);
+    code.store(0);
+    code.get(block);
+    code.constant(inner);
+    code.store(4);
+    return block;
+  }
+
+  void fillClosure(uint32_t block, Template *inner) {
+    for (size_t i = 0; i < inner->free.size(); i++) {
+      Var *var = inner->free[i];
+      if (own(var) && var->type == tFlonum && !var->boxed()) {
+        uint32_t boxed = takeLocal(wI32);
+        pushVar(var);
+        boxFlonum();
+        code.set(boxed);
+        code.get(block);
+        code.get(boxed);
+        giveLocal(boxed);
+      } else {
+        code.get(block);
+        pushVar(var);
+      }
+      code.store(8 + 4 * i);
+    }
+  }
+
+  void emitLambda(Template *inner) {
+    uint32_t block = emitEmptyClosure(inner);
+    fillClosure(block, inner);
+    pushTagged(block, kHeaderOffset);
+  }
+
+  // All closures first, so that they can capture each other. Nothing collects in between.
+  void bindFix(Node *node) {
+    for (size_t i = 0; i < node->vars.size(); i++) {
+      Var *var = node->vars[i];
+      bindLocal(var);
+      uint32_t block = emitEmptyClosure(node->args[i]->lambda);
+      pushTagged(block, kHeaderOffset);
+      code.set(var->local);
+    }
+    for (size_t i = 0; i < node->vars.size(); i++) {
+      Template *inner = node->args[i]->lambda;
+      if (inner->free.empty()) continue;
+      uint32_t block = takeLocal(wI32);
+      code.get(node->vars[i]->local);
+      code.constant(kHeaderOffset);
+      code.op(wI32Add);
+      code.set(block);
+      fillClosure(block, inner);
+      giveLocal(block);
+    }
+  }
+
+  // ---- Loops ----
+
+  void emitLoop(Node *node, const VarSet &live, bool tail) {
+    for (size_t i = 0; i < node->vars.size(); i++) bindLocal(node->vars[i]);
+    // The first values may use the variables of a former round of this very loop: evaluate all first.
+    std::vector<Operand> values = emitOperands(node->args, 0, node->vars.size(), live | liveAtLoop(node), loopTypes(node));
+    assign(node, values);
+    VarSet inside = live | liveAtLoop(node);
+    uint32_t label = code.open(wLoop, tail ? (uint8_t)wVoid : wasmType(typeOf(node)));
+    loops.push_back({node, label, inside});
+    boxVars(node);
+    VarSet atStart = inside;
+    for (Var *var : node->vars) {
+      if (info(node->body()).uses.has(var)) atStart.add(var);
+    }
+    loopSafepoint(atStart);
+    if (tail) emitTail(node->body());
+    else emit(node->body(), inside);
+    loops.pop_back();
+    code.close();
+    if (tail) code.op(wUnreachable);
+  }
+
+  // Variables of outside that any round of the loop uses.
+  VarSet liveAtLoop(Node *node) {
+    VarSet uses = info(node->body()).uses;
+    for (Var *var : node->vars) uses.remove(var);
+    return uses;
+  }
+
+  std::vector<TypeOf> loopTypes(Node *loop) {
+    std::vector<TypeOf> types;
+    for (Var *var : loop->vars) types.push_back(var->boxed() ? tAny : (TypeOf)var->type);
+    return types;
+  }
+
+  void assign(Node *loop, std::vector<Operand> &values) {
+    for (Operand &value : values) push(value);
+    for (size_t i = values.size(); i-- > 0;) code.set(loop->vars[i]->local);
+    release(values);
+  }
+
+  void loopSafepoint(const VarSet &live) {
+    code.constant(&vm);
+    code.load(offsetof(Vm, limit));
+    code.op(wI32Eqz);
+    code.open(wIf);
+    uint32_t words = spill(live);
+    pushStackEnd(words);
+    code.call(hSafepoint);
+    code.op(wDrop);
+    code.close();
+  }
+
+  void emitContinue(Node *node) {
+    for (LoopState &state : loops) {
+      if (state.loop != node->target) continue;
+      LoopState target = state;
+      std::vector<Operand> values = emitOperands(node->args, 0, node->args.size(), target.live, loopTypes(target.loop));
+      assign(target.loop, values);
+      return code.branch(wBr, target.label);
+    }
+  }
+
+  // ---- Roots ----
+
+  // Stores what lives on the stack; how many words that takes.
+  uint32_t spill(const VarSet &live) {
+    uint32_t words = 0;
+    auto store = [&](uint32_t local) {
+      code.get(kSp);
+      code.get(local);
+      code.store(4 * words++);
+    };
+    if (!lambda->free.empty()) store(kClosureLocal);
+    for (Var *var : analysis.vars) {
+      if (!live.has(var) || !var->local) continue;
+      if (var->boxed() || var->type == tAny) store(var->local);
+    }
+    for (uint32_t local : rooted) store(local);
+    return words;
+  }
+
+  // The same before a call: every call takes a word at least, the measure of the native stack.
+  uint32_t spillForCall(const VarSet &live) {
+    uint32_t words = spill(live);
+    if (words > 0) return words;
+    code.get(kSp);
+    code.constant(0u);
+    code.store(0);
+    return 1;
+  }
+
+  // ---- Operands ----
+
+  /*
+   * Evaluates args[from .. to) in order, into locals. A constant, or a variable that nothing assigns,
+   * needs no local of its own; the variable then lives on until the last operand is there.
+   */
+  std::vector<Operand> emitOperands(const std::vector<Node *> &args, size_t from, size_t to, const VarSet &live,
+                                    const std::vector<TypeOf> &types = {}) {
+    std::vector<Operand> out;
+    VarSet during = live;
+    for (size_t i = from; i < to; i++) {
+      Node *arg = args[i];
+      TypeOf type = i - from < types.size() ? types[i - from] : typeOf(arg);
+      if (type == tFixnum || type == tNone) type = typeOf(arg) == tFixnum ? tFixnum : tAny;
+      if (arg->kind == Kind::Const && !(type == tFlonum)) {
+        out.push_back({true, arg->value, 0, typeOf(arg), false});
+        continue;
+      }
+      if (isStable(arg) && (type == tFlonum) == (typeOf(arg) == tFlonum)) {
+        during.add(arg->var);
+        out.push_back({false, 0, arg->var->local, typeOf(arg), false});
+        continue;
+      }
+      VarSet later = during;
+      bool pauses = false;
+      for (size_t k = i + 1; k < to; k++) {
+        later = later | info(args[k]).uses;
+        pauses |= info(args[k]).pauses;
+      }
+      emitAs(arg, type, later);
+      uint32_t local = takeLocal(wasmType(type));
+      code.set(local);
+      if (type == tAny && pauses) rooted.push_back(local);
+      out.push_back({false, 0, local, type, true});
+    }
+    return out;
+  }
+
+  bool isStable(Node *node) {
+    return node->kind == Kind::Local && own(node->var) && !node->var->assigned && node->var->local;
+  }
+
+  void push(const Operand &operand) {
+    if (operand.constant) code.constant(operand.value);
+    else code.get(operand.local);
+  }
+
+  void release(std::vector<Operand> &operands) {
+    for (Operand &operand : operands) {
+      if (!operand.temporary) continue;
+      unroot(operand.local);
+      giveLocal(operand.local);
+    }
+    operands.clear();
+  }
+
+  void unrootAll(std::vector<Operand> &operands) {
+    for (Operand &operand : operands) {
+      if (operand.temporary) unroot(operand.local);
+    }
+  }
+
+  // ---- Tests ----
+
+  // Leaves 1 if the node's value counts as true, else 0.
+  void emitTest(Node *node, const VarSet &live) {
+    if (node->kind == Kind::Const) return code.constant(node->value != kFalse);
+    if (node->kind == Kind::Prim && emitTestPrim(node, live)) return;
+    if (node->kind == Kind::If) {
+      Node *then = node->args[1], *otherwise = node->args[2];
+      emitTest(node->args[0], live | info(then).uses | info(otherwise).uses);
+      code.open(wIf, wI32);
+      emitTest(then, live);
+      code.otherwise();
+      emitTest(otherwise, live);
+      return code.close();
+    }
+    if (node->kind == Kind::Or) {
+      emitTest(node->args[0], live | info(node->args[1]).uses);
+      code.open(wIf, wI32);
+      code.constant(1u);
+      code.otherwise();
+      emitTest(node->args[1], live);
+      return code.close();
+    }
+    emitWord(node, live);
+    isTrue();
+  }
+
+  void isTrue() {
+    code.constant(kFalse);
+    code.op(wI32Ne);
+  }
+
+  // False, and nothing emitted, for operations that are no tests.
+  bool emitTestPrim(Node *node, const VarSet &live) {
+    auto op = (PrimOp)node->op;
+    if (isCompare(op)) return emitCompare(node, live), true;
+    switch (op) {
+      case kNot:
+        emitTest(node->args[0], live);
+        code.op(wI32Eqz);
+        return true;
+      case kNullP:
+      case kEofP:
+        emitWord(node->args[0], live);
+        code.constant(op == kNullP ? kNil : kEof);
+        code.op(wI32Eq);
+        return true;
+      case kPairP:
+      case kCharP:
+        emitWord(node->args[0], live);
+        code.constant(op == kPairP ? 7 : 0xff);
+        code.op(wI32And);
+        code.constant(op == kPairP ? kPairTag : (uint32_t)kCharTag);
+        code.op(wI32Eq);
+        return true;
+      case kEq: {
+        auto operands = emitOperands(node->args, 0, 2, live, {tAny, tAny});
+        push(operands[0]);
+        push(operands[1]);
+        release(operands);
+        code.op(wI32Eq);
+        return true;
+      }
+      case kZeroP: return emitZero(node, live), true;
+      default: return false;
+    }
+  }
+
+  void emitZero(Node *node, const VarSet &live) {
+    auto operands = emitOperands(node->args, 0, 1, live);
+    Operand &a = operands[0];
+    if (typeOf(node->args[0]) == tFlonum) {
+      pushF64(a);
+      code.number(0);
+      code.op(wF64Eq);
+    } else {
+      openFixnumTest(a, nullptr, wI32);
+      push(a);
+      code.op(wI32Eqz);
+      closeFixnumTest(a, nullptr, [&] {
+        code.constant(kZeroP);
+        push(a);
+        code.call(hPrimitive1);
+        checkFailure(node->place);
+        isTrue();
+      });
+    }
+    release(operands);
+  }
+
+  static Wasm wordCompare(uint16_t op) {
+    static const Wasm table[] = {wI32LtS, wI32GtS, wI32LeS, wI32GeS, wI32Eq};
+    return table[op - kLess];
+  }
+  static Wasm f64Compare(uint16_t op) {
+    static const Wasm table[] = {wF64Lt, wF64Gt, wF64Le, wF64Ge, wF64Eq};
+    return table[op - kLess];
+  }
+
+  void emitCompare(Node *node, const VarSet &live) {
+    auto operands = emitNumbers(node, live);
+    Operand &a = operands[0], &b = operands[1];
+    if (a.type == tFlonum || b.type == tFlonum) {
+      pushF64Pair(node, a, b);
+      code.op(f64Compare(node->op));
+    } else {
+      openFixnumTest(a, &b, wI32);
+      push(a);
+      push(b);
+      code.op(wordCompare(node->op));
+      closeFixnumTest(a, &b, [&] { emitSlowNumbers(node, a, b, wI32, [&] { code.op(f64Compare(node->op)); }, [&] { isTrue(); }); });
+    }
+    release(operands);
+  }
+
+  // ---- Arithmetic ----
+
+  // Two operands; a constant that meets a flonum becomes one.
+  std::vector<Operand> emitNumbers(Node *node, const VarSet &live) { return emitOperands(node->args, 0, 2, live); }
+
+  // Opens the case that all operands are fixnums. Without a check if that is known.
+  void openFixnumTest(const Operand &a, const Operand *b, uint8_t type) {
+    bool checkA = a.type != tFixnum, checkB = b && b->type != tFixnum;
+    if (!checkA && !checkB) return;
+    if (checkA) push(a);
+    if (checkB) push(*b);
+    if (checkA && checkB) code.op(wI32Or);
+    code.constant(1u);
+    code.op(wI32And);
+    code.op(wI32Eqz);
+    code.open(wIf, type);
+  }
+
+  template <class Slow> void closeFixnumTest(const Operand &a, const Operand *b, Slow slow) {
+    if (a.type == tFixnum && (!b || b->type == tFixnum)) return;
+    code.otherwise();
+    slow();
+    code.close();
+  }
+
+  // The operands are no two fixnums. Two flonums, if the interpreter met such; else the guest's case.
+  template <class Flonums, class Result>
+  void emitSlowNumbers(Node *node, const Operand &a, const Operand &b, uint8_t type, Flonums flonums, Result result) {
+    bool met = lambda->code[node->site] & kFeedbackBit;
+    met &= a.type == tAny && b.type == tAny;
+    if (met) {
+      isFlonumTest(a);
+      isFlonumTest(b);
+      code.op(wI32And);
+      code.open(wIf, type);
+      push(a);
+      code.loadF64(kFlonumOffset);
+      push(b);
+      code.loadF64(kFlonumOffset);
+      flonums();
+      code.otherwise();
+    }
+    callPrimitive2(node, a, b);
+    result();
+    if (met) code.close();
+  }
+
+  void isFlonumTest(const Operand &a) {
+    push(a);
+    code.constant(7);
+    code.op(wI32And);
+    code.constant(kFlonumTag);
+    code.op(wI32Eq);
+  }
+
+  void callPrimitive2(Node *node, const Operand &a, const Operand &b) {
+    code.constant(node->op);
+    push(a);
+    push(b);
+    code.call(hPrimitive2);
+    checkFailure(node->place);
+  }
+
+  void pushF64(const Operand &a) {
+    if (a.type == tFlonum && !a.constant) return code.get(a.local);
+    if (a.constant) return code.number(isFixnum(a.value) ? fixnumOf(a.value) : flonumOf(a.value));
+    code.get(a.local);  // a fixnum, then
+    code.constant(1u);
+    code.op(wI32ShrS);
+    code.op(wF64ConvertI32S);
+  }
+
+  // Both operands as f64s, one of which is one. The other is checked, in the order of evaluation.
+  void pushF64Pair(Node *node, const Operand &a, const Operand &b) {
+    for (const Operand *operand : {&a, &b}) {
+      if (operand->type == tAny) pushAnyAsF64(node, *operand, operand == &a);
+      else pushF64(*operand);
+    }
+  }
+
+  void pushAnyAsF64(Node *node, const Operand &operand, bool first) {
+    isFlonumTest(operand);
+    code.open(wIf, wF64);
+    push(operand);
+    code.loadF64(kFlonumOffset);
+    code.otherwise();
+    push(operand);
+    code.constant(1u);
+    code.op(wI32And);
+    code.open(wIf);
+    // No number: the guest says so, and the other operand does not matter.
+    code.constant(node->op);
+    if (first) push(operand), code.constant(fixnum(1));
+    else code.constant(fixnum(1)), push(operand);
+    code.call(hPrimitive2);
+    code.op(wDrop);
+    failHere(node->place);
+    code.close();
+    push(operand);
+    code.constant(1u);
+    code.op(wI32ShrS);
+    code.op(wF64ConvertI32S);
+    code.close();
+  }
+
+  void emitArithmetic(Node *node, const VarSet &live) {
+    auto operands = emitNumbers(node, live);
+    Operand &a = operands[0], &b = operands[1];
+    if (a.type == tFlonum || b.type == tFlonum) {
+      pushF64Pair(node, a, b);
+      code.op(f64Operation(node->op));
+    } else {
+      emitWordArithmetic(node, a, b);
+    }
+    release(operands);
+  }
+
+  static Wasm f64Operation(uint16_t op) {
+    switch (op) {
+      case kAdd: return wF64Add;
+      case kSub: return wF64Sub;
+      case kMul: return wF64Mul;
+      case kDiv: return wF64Div;
+      case kMin: return wF64Min;
+      default: return wF64Max;
+    }
+  }
+
+  /*
+   *   block done: (result i32)
+   *     block slow
+   *       not both fixnums: br slow
+   *       result = a op b; overflow: br slow
+   *       result; br done
+   *     end
+   *     the other cases
+   *   end
+   */
+  void emitWordArithmetic(Node *node, const Operand &a, const Operand &b) {
+    uint32_t done = code.open(wBlock, wI32);
+    uint32_t slow = code.open(wBlock);
+    uint32_t result = takeLocal(wI32);
+    bool checkA = a.type != tFixnum, checkB = b.type != tFixnum;
+    if (checkA || checkB) {
+      if (checkA) push(a);
+      if (checkB) push(b);
+      if (checkA && checkB) code.op(wI32Or);
+      code.constant(1u);
+      code.op(wI32And);
+      code.branch(wBrIf, slow);
+    }
+    emitFixnumOperation(node->op, a, b, result, slow);
+    code.get(result);
+    code.branch(wBr, done);
+    code.close();
+    giveLocal(result);
+    auto flonums = [&] {
+      code.op(f64Operation(node->op));
+      boxFlonum();
+    };
+    emitSlowNumbers(node, a, b, wI32, flonums, [] {});
+    code.close();
+  }
+
+  void emitFixnumOperation(uint16_t op, const Operand &a, const Operand &b, uint32_t result, uint32_t slow) {
+    switch (op) {
+      case kMul: return emitMultiply(a, b, result, slow);
+      case kMin:
+      case kMax:
+        push(a), push(b), push(a), push(b);
+        code.op(op == kMin ? wI32LtS : wI32GtS);
+        code.op(wSelect);
+        return code.set(result);
+      case kDiv: return code.branch(wBr, slow);
+      default: break;
+    }
+    push(a), push(b);
+    code.op(op == kAdd ? wI32Add : wI32Sub);
+    code.set(result);
+    if (b.constant) {
+      // Adding what is positive overflowed if the sum got less, and so on.
+      bool grows = (op == kAdd) == ((int32_t)b.value >= 0);
+      code.get(result);
+      push(a);
+      code.op(grows ? wI32LtS : wI32GtS);
+    } else {
+      // A sum overflowed if both operands differ from it in sign; a difference, if a differs in sign
+      // from it and from b.
+      push(a), op == kAdd ? code.get(result) : push(b);
+      code.op(wI32Xor);
+      push(op == kAdd ? b : a), code.get(result);
+      code.op(wI32Xor);
+      code.op(wI32And);
+      code.constant(0u);
+      code.op(wI32LtS);
+    }
+    code.branch(wBrIf, slow);
+  }
+
+  void emitMultiply(const Operand &a, const Operand &b, uint32_t result, uint32_t slow) {
+    // In 64 bits: (a >> 1) * b, which fits into 32 or is the slow case's.
+    push(a);
+    code.constant(1u);
+    code.op(wI32ShrS);
+    code.op(wI64ExtendI32S);
+    push(b);
+    code.op(wI64ExtendI32S);
+    code.op(wI64Mul);
+    uint32_t product = newI64();
+    code.tee(product);
+    code.op(wI32WrapI64);
+    code.tee(result);
+    code.op(wI64ExtendI32S);
+    code.get(product);
+    code.op(wI64Ne);
+    code.branch(wBrIf, slow);
+  }
+
+  uint32_t i64Local = 0;
+  uint32_t newI64() {
+    if (!i64Local) i64Local = newLocal(0x7e);
+    return i64Local;
+  }
+
+  // quotient, remainder and modulo by a positive constant; else the guest's.
+  void emitDivision(Node *node, const VarSet &live) {
+    auto operands = emitNumbers(node, live);
+    Operand &a = operands[0], &b = operands[1];
+    if (a.type == tFlonum || b.type == tFlonum) {
+      emitAsWordsAndCall(node, operands);
+      release(operands);
+      return;
+    }
+    bool safe = Analysis::dividesSafely(node->args[1]);
+    openFixnumTest(a, &b, wI32);
+    if (!safe) {
+      // By zero or less is rare: the guest's.
+      push(b);
+      code.constant(0u);
+      code.op(wI32GtS);
+      code.open(wIf, wI32);
+    }
+    emitPositiveDivision(node->op, a, b);
+    if (!safe) {
+      code.otherwise();
+      callPrimitive2(node, a, b);
+      code.close();
+    }
+    closeFixnumTest(a, &b, [&] { callPrimitive2(node, a, b); });
+    release(operands);
+  }
+
+  void emitPositiveDivision(uint16_t op, const Operand &a, const Operand &b) {
+    push(a), push(b);
+    if (op == kQuotient) {
+      code.op(wI32DivS);
+      code.constant(1u);
+      return code.op(wI32Shl);
+    }
+    code.op(wI32RemS);
+    if (op == kRemainder) return;
+    // The remainder has the sign of a: a negative one needs the divisor added.
+    uint32_t rest = takeLocal(wI32);
+    code.tee(rest);
+    push(b);
+    code.constant(0u);
+    code.get(rest);
+    code.constant(0u);
+    code.op(wI32LtS);
+    code.op(wSelect);
+    code.op(wI32Add);
+    giveLocal(rest);
+  }
+
+  // A rare mix: flonums as words, and the guest's procedure.
+  void emitAsWordsAndCall(Node *node, std::vector<Operand> &operands) {
+    std::vector<uint32_t> words;
+    for (Operand &operand : operands) {
+      if (operand.type == tFlonum && !operand.constant) {
+        code.get(operand.local);
+        boxFlonum();
+      } else {
+        push(operand);
+      }
+      words.push_back(takeLocal(wI32));
+      code.set(words.back());
+    }
+    code.constant(node->op);
+    for (uint32_t word : words) {
+      code.get(word);
+      giveLocal(word);
+    }
+    code.call(hPrimitive1 + words.size() - 1);
+    checkFailure(node->place);
+  }
+
+  // ---- Other operations ----
+
+  void emitPrim(Node *node, const VarSet &live) {
+    auto op = (PrimOp)node->op;
+    switch (op) {
+      case kAdd:
+      case kSub:
+      case kMul:
+      case kDiv:
+      case kMin:
+      case kMax: return emitArithmetic(node, live);
+      case kQuotient:
+      case kRemainder:
+      case kModulo: return emitDivision(node, live);
+      case kCar:
+      case kCdr: return emitAccess(node, live);
+      case kCons: return emitCons(node, live);
+      case kVectorRef:
+      case kVectorSet: return emitVector(node, live);
+      case kVectorLength: return emitVectorLength(node, live);
+      case kToInexact: return emitToInexact(node, live);
+      case kSqrt:
+      case kAbs:
+        if (typeOf(node->args[0]) != tFlonum) break;
+        emit(node->args[0], live);
+        return code.op(op == kSqrt ? wF64Sqrt : wF64Abs);
+      default: break;
+    }
+    if (emitTestPrim(node, live)) {
+      // #f and #t are 0x003 and 0x103.
+      code.constant(8);
+      code.op(wI32Shl);
+      code.constant(kFalse);
+      return code.op(wI32Or);
+    }
+    std::vector<TypeOf> words(node->args.size(), tAny);
+    auto operands = emitOperands(node->args, 0, node->args.size(), live, words);
+    code.constant(op);
+    for (Operand &operand : operands) push(operand);
+    code.call(hPrimitive1 + operands.size() - 1);
+    release(operands);
+    checkFailure(node->place);
+  }
+
+  void emitAccess(Node *node, const VarSet &live) {
+    auto operands = emitOperands(node->args, 0, 1, live, {tAny});
+    Operand &pair = operands[0];
+    push(pair);
+    code.constant(7);
+    code.op(wI32And);
+    code.constant(kPairTag);
+    code.op(wI32Ne);
+    code.open(wIf);
+    code.constant(node->op);
+    push(pair);
+    code.call(hPrimitive1);
+    code.op(wDrop);
+    failHere(node->place);
+    code.close();
+    push(pair);
+    code.load(node->op == kCar ? kCarOffset : kCdrOffset);
+    release(operands);
+  }
+
+  void emitCons(Node *node, const VarSet &live) {
+    auto operands = emitOperands(node->args, 0, 2, live, {tAny, tAny});
+    uint32_t block = emitAllocate(8);
+    code.get(block);
+    push(operands[0]);
+    code.store(0);
+    code.get(block);
+    push(operands[1]);
+    code.store(4);
+    release(operands);
+    pushTagged(block, kCarOffset);
+  }
+
+  // Goes to `slow` unless the operand is a vector.
+  void checkVector(const Operand &v, uint32_t slow) {
+    push(v);
+    code.constant(7);
+    code.op(wI32And);
+    code.constant(kObjectTag);
+    code.op(wI32Ne);
+    code.branch(wBrIf, slow);
+    push(v);
+    code.loadByte(kHeaderOffset);
+    code.constant(kVector);
+    code.op(wI32Ne);
+    code.branch(wBrIf, slow);
+  }
+
+  void emitVector(Node *node, const VarSet &live) {
+    bool sets = node->op == kVectorSet;
+    std::vector<TypeOf> words(node->args.size(), tAny);
+    words[1] = typeOf(node->args[1]) == tFixnum ? tFixnum : tAny;
+    auto operands = emitOperands(node->args, 0, node->args.size(), live, words);
+    Operand &v = operands[0], &i = operands[1];
+    uint32_t done = code.open(wBlock, wI32);
+    uint32_t slow = code.open(wBlock);
+    checkVector(v, slow);
+    if (i.type != tFixnum) {
+      push(i);
+      code.constant(1u);
+      code.op(wI32And);
+      code.branch(wBrIf, slow);
+    }
+    push(i);
+    code.constant(1u);
+    code.op(wI32ShrU);
+    push(v);
+    code.load(kHeaderOffset);
+    code.constant(8);
+    code.op(wI32ShrU);
+    code.op(wI32GeU);
+    code.branch(wBrIf, slow);
+    // An index is twice its number already, and a field is four bytes.
+    push(v);
+    push(i);
+    code.constant(1u);
+    code.op(wI32Shl);
+    code.op(wI32Add);
+    if (sets) {
+      push(operands[2]);
+      code.store(kFieldOffset);
+      code.constant(kUnspecified);
+    } else {
+      code.load(kFieldOffset);
+    }
+    code.branch(wBr, done);
+    code.close();
+    code.constant(node->op);
+    for (Operand &operand : operands) push(operand);
+    code.call(sets ? hPrimitive3 : hPrimitive2);
+    checkFailure(node->place);
+    code.close();
+    release(operands);
+  }
+
+  void emitVectorLength(Node *node, const VarSet &live) {
+    auto operands = emitOperands(node->args, 0, 1, live, {tAny});
+    uint32_t done = code.open(wBlock, wI32);
+    uint32_t slow = code.open(wBlock);
+    checkVector(operands[0], slow);
+    push(operands[0]);
+    code.load(kHeaderOffset);
+    code.constant(8);
+    code.op(wI32ShrU);
+    code.constant(1u);
+    code.op(wI32Shl);
+    code.branch(wBr, done);
+    code.close();
+    code.constant(kVectorLength);
+    push(operands[0]);
+    code.call(hPrimitive1);
+    checkFailure(node->place);
+    code.close();
+    release(operands);
+  }
+
+  void emitToInexact(Node *node, const VarSet &live) {
+    auto operands = emitOperands(node->args, 0, 1, live);
+    Operand &a = operands[0];
+    if (a.type != tAny) {
+      pushF64(a);
+      return release(operands);
+    }
+    isFlonumTest(a);
+    code.open(wIf, wF64);
+    push(a);
+    code.loadF64(kFlonumOffset);
+    code.otherwise();
+    push(a);
+    code.constant(1u);
+    code.op(wI32And);
+    code.open(wIf);
+    code.constant(kToInexact);
+    push(a);
+    code.call(hPrimitive1);
+    code.op(wDrop);
+    failHere(node->place);
+    code.close();
+    pushF64({false, 0, a.local, tFixnum, false});
+    code.close();
+    release(operands);
+  }
+
+  // ---- Calls ----
+
+  // Stores operands on the stack from word `at`.
+  void storeOperands(const std::vector<Operand> &operands, uint32_t at) {
+    for (const Operand &operand : operands) {
+      code.get(kSp);
+      push(operand);
+      code.store(4 * at++);
+    }
+  }
+
+  // A builtin is called through its table slot, which is a constant of the guest. It collects nothing.
+  void emitBuiltin(Node *node, const VarSet &live) {
+    std::vector<TypeOf> words(node->args.size(), tAny);
+    auto operands = emitOperands(node->args, 0, node->args.size(), live, words);
+    storeOperands(operands, 0);
+    code.get(kSp);
+    code.constant(operands.size());
+    release(operands);
+    code.constant((uint32_t)node->builtin->function);
+    code.op(wCallIndirect), code.u32(2), code.u32(0);
+    checkFailure(node->place);
+  }
+
+  // What a call goes to, as far as it is known.
+  struct Callee {
+    Template *known = nullptr;   // the template, if the guard holds
+    Symbol *global = nullptr;    // whose value it is; needs a guard
+  };
+
+  Callee calleeOf(Node *node) {
+    Node *f = node->args[0];
+    uint32_t argc = node->args.size() - 1;
+    Callee callee;
+    if (f->kind == Kind::Global) {
+      callee.global = f->symbol;
+      callee.known = f->symbol->function;
+    } else if (f->kind == Kind::Local && f->var->binding && !f->var->assigned) {
+      callee.known = f->var->lambda;
+    }
+    if (callee.known && (callee.known->rest || callee.known->params != argc || argc > kMaxCompiledParams)) callee.known = nullptr;
+    return callee;
+  }
+
+  void emitCall(Node *node, const VarSet &live, bool tail) {
+    Callee callee = calleeOf(node);
+    std::vector<TypeOf> words(node->args.size(), tAny);
+    if (!callee.global) return emitCallOf(node, callee, live, tail, emitOperands(node->args, 0, node->args.size(), live, words));
+    std::vector<Operand> operands = emitOperands(node->args, 1, node->args.size(), live, words);
+    // The procedure gets a local here and its value below, for each way on its own.
+    operands.insert(operands.begin(), {false, 0, takeLocal(wI32), tAny, true});
+    emitCallOf(node, callee, live, tail, std::move(operands));
+  }
+
+  // operands[0] is the procedure. With `tail`, all ways return.
+  void emitCallOf(Node *node, const Callee &callee, const VarSet &live, bool tail, std::vector<Operand> operands) {
+    unrootAll(operands);
+    bool leaves = tail && !(callee.known && callee.known->library);
+    uint32_t words = leaves ? 0 : spillForCall(live);
+    if (!callee.global) {
+      if (callee.known) callKnown(callee.known, operands, words, leaves);
+      else callUnknown(operands, words, tail, live);
+    } else if (!callee.known) {
+      emitGlobal(node->args[0]);
+      code.set(operands[0].local);
+      callUnknown(operands, words, tail, live);
+    } else {
+      code.constant(callee.global);
+      code.load(offsetof(Symbol, function));
+      code.constant(callee.known);
+      code.op(wI32Eq);
+      code.open(wIf, wI32);
+      code.constant(callee.global);
+      code.load(offsetof(Symbol, value));
+      code.set(operands[0].local);
+      callKnown(callee.known, operands, words, leaves);
+      code.otherwise();
+      emitGlobal(node->args[0]);
+      code.set(operands[0].local);
+      callUnknown(operands, words, tail, live);
+      code.close();
+    }
+    release(operands);
+    checkFailure(node->place);
+    if (tail) code.op(wReturn);
+  }
+
+  void pushArguments(const std::vector<Operand> &operands, uint32_t words) {
+    if (words) pushStackEnd(words);
+    else code.get(kSp);
+    for (const Operand &operand : operands) push(operand);
+  }
+
+  void callKnown(Template *t, const std::vector<Operand> &operands, uint32_t words, bool tail) {
+    if (t->batch) {
+      pushArguments(operands, words);
+      code.op(tail ? wReturnCall : wCall), code.u32(kHelpers + t->batch - 1);
+      return;
+    }
+    if (t->slot) {
+      pushArguments(operands, words);
+      code.constant(t->slot);
+      return callThrough(t->params, tail);
+    }
+    // Not compiled yet: perhaps when this runs.
+    code.constant(t);
+    code.load(0);
+    code.open(wIf, wI32);
+    pushArguments(operands, words);
+    code.constant(t);
+    code.load(0);
+    callThrough(t->params, tail);
+    code.otherwise();
+    callGuest(operands, words, tail);
+    code.close();
+  }
+
+  void callThrough(uint32_t argc, bool tail) {
+    code.op(tail ? wReturnCallIndirect : wCallIndirect), code.u32(argc + 2), code.u32(0);
+  }
+
+  // Through the interpreter's entry, which does all kinds of procedures.
+  void callGuest(const std::vector<Operand> &operands, uint32_t words, bool tail) {
+    storeOperands(operands, words);
+    pushStackEnd(words + operands.size());
+    code.constant(operands.size() - 1);
+    code.op(tail ? wReturnCall : wCall), code.u32(hCall);
+  }
+
+  /*
+   * Any value may be called. A closure of fitting shape that has generated code is called through
+   * its slot; the rest is the guest's. A tail call that must leave this frame in place, for the line
+   * of its error, is no tail call.
+   */
+  void callUnknown(const std::vector<Operand> &operands, uint32_t words, bool tail, const VarSet &live) {
+    const Operand &f = operands[0];
+    uint32_t argc = operands.size() - 1;
+    if (tail) {
+      push(f);
+      code.constant(argc);
+      code.call(hCallable);
+      code.open(wIf);
+      if (argc <= kMaxCompiledParams) callSlotOrGuest(f, operands, 0, true);
+      else callGuest(operands, 0, true);
+      if (argc <= kMaxCompiledParams) code.op(wReturn);
+      code.close();
+      if (!words) words = spillForCall(live);
+    }
+    if (argc <= kMaxCompiledParams) callSlotOrGuest(f, operands, words, false);
+    else callGuest(operands, words, false);
+  }
+
+  void callSlotOrGuest(const Operand &f, const std::vector<Operand> &operands, uint32_t words, bool tail) {
+    uint32_t argc = operands.size() - 1;
+    uint32_t t = takeLocal(wI32);
+    uint32_t done = code.open(wBlock, wI32);
+    uint32_t guest = code.open(wBlock);
+    push(f);
+    code.constant(7);
+    code.op(wI32And);
+    code.constant(kObjectTag);
+    code.op(wI32Ne);
+    code.branch(wBrIf, guest);
+    push(f);
+    code.loadByte(kHeaderOffset);
+    code.constant(kClosure);
+    code.op(wI32Ne);
+    code.branch(wBrIf, guest);
+    push(f);
+    code.load(kFieldOffset);
+    code.tee(t);
+    code.load(offsetof(Template, shape));
+    code.constant(0xffff);
+    code.op(wI32And);
+    code.constant(argc);
+    code.op(wI32Ne);
+    code.branch(wBrIf, guest);
+    code.get(t);
+    code.load(offsetof(Template, slot));
+    code.op(wI32Eqz);
+    code.branch(wBrIf, guest);
+    pushArguments(operands, words);
+    code.get(t);
+    code.load(offsetof(Template, slot));
+    callThrough(argc, tail);
+    if (!tail) code.branch(wBr, done);
+    code.close();
+    callGuest(operands, words, tail);
+    code.close();
+    giveLocal(t);
+  }
+
+  void emitApply(Node *node, const VarSet &live, bool tail) {
+    std::vector<TypeOf> types(node->args.size(), tAny);
+    auto operands = emitOperands(node->args, 0, node->args.size(), live, types);
+    unrootAll(operands);
+    uint32_t words = spillForCall(tail ? VarSet() : live);
+    uint32_t argc = takeLocal(wI32);
+    storeOperands(operands, words);
+    pushStackEnd(words + operands.size());
+    code.constant(operands.size() - 1);
+    code.call(hSpread);
+    code.tee(argc);
+    code.constant(~0u);
+    code.op(wI32Eq);
+    code.open(wIf);
+    failHere(node->place);
+    code.close();
+    if (tail) {
+      push(operands[0]);
+      code.get(argc);
+      code.call(hCallable);
+      code.open(wIf);
+      pushApplied(words, argc);
+      code.op(wReturnCall), code.u32(hCall);
+      code.close();
+    }
+    pushApplied(words, argc);
+    code.call(hCall);
+    giveLocal(argc);
+    release(operands);
+    checkFailure(node->place);
+    if (tail) code.op(wReturn);
+  }
+
+  void pushApplied(uint32_t words, uint32_t argc) {
+    pushStackEnd(words + 1);
+    code.get(argc);
+    code.constant(2);
+    code.op(wI32Shl);
+    code.op(wI32Add);
+    code.get(argc);
+  }
+
+  // ---- Tail position: every way out returns ----
+
+  void emitTail(Node *node) {
+    VarSet none;
+    switch (node->kind) {
+      case Kind::If: {
+        Node *then = node->args[1], *otherwise = node->args[2];
+        emitTest(node->args[0], info(then).uses | info(otherwise).uses);
+        code.open(wIf);
+        emitTail(then);
+        code.otherwise();
+        emitTail(otherwise);
+        code.close();
+        code.op(wUnreachable);
+        return;
+      }
+      case Kind::Or: {
+        uint32_t value = takeLocal(wI32);
+        emitWord(node->args[0], info(node->args[1]).uses);
+        code.tee(value);
+        code.constant(kFalse);
+        code.op(wI32Ne);
+        code.open(wIf);
+        code.get(value);
+        code.op(wReturn);
+        code.close();
+        giveLocal(value);
+        return emitTail(node->args[1]);
+      }
+      case Kind::Seq:
+        emitSeqStart(node, none);
+        return emitTail(node->args.back());
+      case Kind::Let:
+        bindLet(node, none);
+        return emitTail(node->body());
+      case Kind::Fix:
+        bindFix(node);
+        return emitTail(node->body());
+      case Kind::Loop: return emitLoop(node, none, true);
+      case Kind::Continue: return emitContinue(node);
+      case Kind::Call: return emitCall(node, none, true);
+      case Kind::Apply: return emitApply(node, none, true);
+      default:
+        emitWord(node, none);
+        code.op(wReturn);
+    }
+  }
+};
+
+}  // namespace
+
+bool canCompile(const Template *t) {
+  return t->frameParams() <= kMaxCompiledParams && t->vars.size() + countVars(t->body) < kMaxVars;
+}
+
+Bytes compileFunction(Template *t) { return Compiler(t).run(); }

@@ -1,0 +1,6 @@
+(define (make-queue) (let ((front '()) (back '())) (define (push! x) (set! back (cons x back))) (define (pop!) (if (null? front) (begin (set! front (reverse back)) (set! back '()))) (let ((x (car front))) (set! front (cdr front)) x)) (lambda (op . args) (if (eq? op 'push) (apply push! args) (pop!)))))
+(define q (make-queue))
+(do ((i 0 (+ i 1))) ((= i 5)) (q 'push i))
+(write (list (q 'pop) (q 'pop))) (newline)
+(q 'push 9)
+(write (list (q 'pop) (q 'pop) (q 'pop) (q 'pop))) (newline)

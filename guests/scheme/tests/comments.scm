@@ -1,0 +1,5 @@
+; line comment
+#| block
+   comment |#
+(write '(1 #;(hidden) 2)) ; trailing
+(newline)

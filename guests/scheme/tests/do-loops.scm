@@ -1,0 +1,8 @@
+(write (do ((i 0 (+ i 1)) (s 0 (+ s i))) ((= i 10) s))) (newline)
+(define v (make-vector 5))
+(do ((i 0 (+ i 1))) ((= i 5)) (vector-set! v i (* i i)))
+(write v) (newline)
+(do ((l '(1 2 3) (cdr l)) (n 0)) ((null? l)) (display (car l)) (set! n (+ n 1)))
+(newline)
+(define (table n) (do ((i 1 (+ i 1)) (rows '() (cons (do ((k 1 (+ k 1)) (row '() (cons (* i k) row))) ((> k n) (reverse row))) rows))) ((> i n) (reverse rows))))
+(write (table 4)) (newline)

@@ -1,0 +1,6 @@
+(write (list (eq? 2 2) (eqv? 1.5 1.5) (eq? "" "") (equal? 1 1.0) (eqv? #\a #\a) (equal? '#(1 (2)) '#(1 (2))))) (newline)
+(define a (iota 50000)) (define b (iota 50000))
+(write (equal? a b)) (newline)
+(define (nest n) (if (= n 0) '() (list (nest (- n 1)))))
+(write (equal? (nest 1000) (nest 1000))) (newline)
+(write (equal? (nest 1000) (nest 1001))) (newline)

@@ -1,0 +1,6 @@
+(define (f . l) l)
+(write (apply f '(1 2)))
+(newline)
+(define (g x)
+  (apply f x))
+(g 5)

@@ -1,0 +1,5 @@
+(define (f a b) a)
+(define (g)
+  (list
+    (f 1)))
+(g)

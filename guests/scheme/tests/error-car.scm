@@ -1,0 +1,6 @@
+(define (first x)
+  (car x))
+(display "before")
+(newline)
+(display
+  (first 5))

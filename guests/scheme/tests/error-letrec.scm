@@ -1,0 +1,6 @@
+(define (f)
+  (define a (lambda () b))
+  (define c (a))
+  (define b 1)
+  c)
+(f)

@@ -1,0 +1,3 @@
+(define (f)
+  (set! nowhere 1))
+(f)

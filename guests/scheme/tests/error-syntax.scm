@@ -1,0 +1,3 @@
+(display "never seen")
+(define (f)
+  (if))

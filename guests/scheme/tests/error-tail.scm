@@ -1,0 +1,10 @@
+; a failing tail call has its own line; the frames that it replaced are gone
+(define (last-step x)
+  (string-length x))
+(define (middle x)
+  (last-step x))
+(define (outer x)
+  (middle x))
+(write (outer "abc"))
+(newline)
+(outer 'abc)

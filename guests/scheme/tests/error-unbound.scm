@@ -1,0 +1,5 @@
+(define (f)
+  (display "x")
+  (newline)
+  (+ 1 (undefined-procedure 2)))
+(f)

@@ -1,0 +1,7 @@
+(define (check n)
+  (if (< n 0)
+      (error "negative number:" n 'in "check")
+      n))
+(write (check 1))
+(newline)
+(write (check -1))

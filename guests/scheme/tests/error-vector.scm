@@ -1,0 +1,10 @@
+(define v (vector 1 2 3))
+(define (sum n)
+  (let loop ((i 0) (s 0))
+    (if (= i n)
+        s
+        (loop (+ i 1)
+              (+ s (vector-ref v i))))))
+(write (sum 3))
+(newline)
+(sum 4)

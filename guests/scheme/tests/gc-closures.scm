@@ -1,0 +1,8 @@
+(define (chain n) (let loop ((i 0) (f (lambda (x) x))) (if (= i n) f (loop (+ i 1) (let ((g f)) (lambda (x) (+ 1 (g x))))))))
+(write ((chain 1000) 5)) (newline)
+(define (many n) (let loop ((i 0) (s 0)) (if (= i n) s (loop (+ i 1) (+ s ((chain 10) 0))))))
+(write (many 30000)) (newline)
+(define cells (map (lambda (i) (let ((n i)) (cons (lambda () n) (lambda (x) (set! n x))))) (iota 100)))
+(for-each (lambda (c) ((cdr c) (* 2 ((car c))))) cells)
+(many 3000)
+(write (fold (lambda (c s) (+ s ((car c)))) 0 cells)) (newline)

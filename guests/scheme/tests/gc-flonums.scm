@@ -1,0 +1,5 @@
+(define (sum n x) (if (= n 0) x (sum (- n 1) (+ x 0.5))))
+(write (sum 1000000 0)) (newline)
+(define v (make-vector 1000 0.0))
+(do ((i 0 (+ i 1))) ((= i 300000)) (let ((k (remainder i 1000))) (vector-set! v k (+ (vector-ref v k) 1.5))))
+(write (vector-ref v 999)) (newline)

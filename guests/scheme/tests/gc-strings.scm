@@ -1,0 +1,5 @@
+(define (grow n s) (if (= n 0) (string-length s) (grow (- n 1) (substring (string-append s "0123456789") 5))))
+(write (grow 5000 "start")) (newline)
+(define words (map number->string (iota 2000)))
+(define (again n) (if (= n 0) (string-length (string-join words ",")) (begin (string-join words "") (again (- n 1)))))
+(write (again 300)) (newline)

@@ -1,0 +1,7 @@
+(define (big n) (let ((v (make-vector 20000 n))) (vector-ref v 19999)))
+(define (loop n s) (if (= n 0) s (loop (- n 1) (+ s (big n)))))
+(write (loop 1000 0)) (newline)
+(define nest (let loop ((i 0) (v #(end))) (if (= i 5000) v (loop (+ i 1) (vector i v)))))
+(loop 100 0)
+(define (depth v) (let loop ((v v) (n 0)) (if (= (vector-length v) 1) n (loop (vector-ref v 1) (+ n 1)))))
+(write (depth nest)) (newline)

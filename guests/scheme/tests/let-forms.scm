@@ -1,0 +1,8 @@
+(write (let ((x 1) (y 2)) (let ((x y) (y x)) (list x y)))) (newline)
+(write (let* ((x 1) (y (+ x 1)) (x (* y 10))) (list x y))) (newline)
+(write (letrec ((even? (lambda (n) (if (= n 0) #t (odd? (- n 1))))) (odd? (lambda (n) (if (= n 0) #f (even? (- n 1)))))) (even? 101))) (newline)
+(write (letrec* ((a 1) (b (lambda () a)) (c (b))) c)) (newline)
+(write (let () 5)) (newline)
+(write (let loop ((i 0) (acc '())) (if (= i 5) acc (loop (+ i 1) (cons i acc))))) (newline)
+(write (let loop ((i 3)) (if (= i 0) '() (cons i (loop (- i 1)))))) (newline)
+(write (let loop () 7)) (newline)

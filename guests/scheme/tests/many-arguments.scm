@@ -1,0 +1,5 @@
+(define (f a b c d e g h i j k) (list k j i h g e d c b a))
+(define (loop n) (if (= n 0) (f 1 2 3 4 5 6 7 8 9 10) (begin (f 1 2 3 4 5 6 7 8 9 n) (loop (- n 1)))))
+(write (loop 1000)) (newline)
+(define (f8 a b c d e f g h) (if (= a 0) (+ b c d e f g h) (f8 (- a 1) (+ b 1) c d e f g h)))
+(write (f8 1000 0 1 2 3 4 5 6)) (newline)

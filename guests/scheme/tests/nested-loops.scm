@@ -1,0 +1,8 @@
+(define (grid n) (let rows ((y 0) (sum 0)) (if (= y n) sum (rows (+ y 1) (let columns ((x 0) (sum sum)) (if (= x n) sum (columns (+ x 1) (+ sum (* x y)))))))))
+(write (grid 50)) (newline)
+(define (primes n) (let outer ((i 2) (l '())) (if (> i n) (reverse l) (let inner ((d 2)) (cond ((> (* d d) i) (outer (+ i 1) (cons i l))) ((= (remainder i d) 0) (outer (+ i 1) l)) (else (inner (+ d 1))))))))
+(write (primes 60)) (newline)
+(define (find-pair n target) (let a ((i 0)) (if (= i n) #f (or (let b ((k 0)) (cond ((= k n) #f) ((= (* i k) target) (list i k)) (else (b (+ k 1))))) (a (+ i 1))))))
+(write (find-pair 40 437)) (newline)
+(define (closures n) (let loop ((i 0) (l '())) (if (= i n) (map (lambda (f) (f 1)) l) (loop (+ i 1) (let inner ((k 0) (s 0)) (if (= k i) (cons (lambda (x) (+ x s)) l) (inner (+ k 1) (+ s k))))))))
+(write (closures 6)) (newline)

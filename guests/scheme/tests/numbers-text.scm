@@ -1,0 +1,6 @@
+(write (number->string 255 16)) (newline)
+(write (number->string -10 2)) (newline)
+(write (number->string 1.5)) (newline)
+(write (map string->number '("12" "-7" "1e3" "1.5" ".5" "abc" "" "-" "1/2" "0x10" "1e" "+5"))) (newline)
+(write (string->number "ff" 16)) (newline)
+(write (string->number "12345678901")) (newline)

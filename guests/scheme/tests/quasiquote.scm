@@ -1,0 +1,8 @@
+(define x 5) (define l '(1 2 3))
+(write `(a ,x ,@l b)) (newline)
+(write `(1 . ,x)) (newline)
+(write `#(1 ,x ,@l)) (newline)
+(write `(1 `(2 ,(3 ,x)))) (newline)
+(write `(,@l . end)) (newline)
+(write `((,x . ,(* x x)) ,@(map (lambda (i) `(n ,i)) l))) (newline)
+(write '(quote a)) (write `(unquote x)) (newline)

@@ -1,0 +1,6 @@
+(define (f list) (list 1))
+(write (f (lambda (x) (+ x 1)))) (newline)
+(define (g if) (+ if 1))
+(write (g 1)) (newline)
+(write (let ((car cdr)) (car '(1 2)))) (newline)
+(write (let loop ((loop 3)) loop)) (newline)

@@ -1,0 +1,70 @@
+/**
+ * `freeze` for browsers and other engines: all of the API that needs nothing of Node. No file is
+ * read or written here; bytes come in, bytes go out.
+ *
+ * ```js
+ * import { freeze } from 'freeze/browser';
+ * const { bytes, report } = await freeze(guest, {
+ *   warmups: [{ kind: 'program', name: 'bench.scm', bytes: text }],
+ *   entries: [{ name: 'main', workload: { kind: 'call', export: 'start', args: ['1'] } }],
+ * });
+ * ```
+ */
+export {
+  DEFAULT_LIMITS,
+  DEFAULT_ROUNDS,
+  type EntryOption,
+  type FreezeOptions,
+  type Frozen,
+  freeze,
+  type Progress,
+  type StubOption,
+  type Workload,
+} from './freeze.ts';
+export type { HostFactory } from './host/guest.ts';
+export type { LiveLimits } from './host/live.ts';
+export {
+  CLOCK_STEP,
+  type CommonOptions,
+  createWasi,
+  DEFAULT_CLOCK,
+  DEFAULT_FILE_BYTES,
+  type DirEntry,
+  type FileSource,
+  importsWasi,
+  type Mount,
+  type OpenFile,
+  RandomDenied,
+  type RandomSource,
+  type SourceStat,
+  type StdinReader,
+  WasiExit,
+  type WasiHost,
+  WasiOptionError,
+  type WasiOptions,
+  WasiUnbound,
+  type WrittenFile,
+} from './host/wasi/wasi.ts';
+export type { Stub } from './link/stub.ts';
+export { PROTOCOLS, type ProtocolName } from './protocols/detect.ts';
+export type { Program } from './protocols/protocol.ts';
+export {
+  type ModuleReport,
+  type PassReport,
+  REPORT_SCHEMA,
+  type Report,
+  type RoundReport,
+} from './report/report.ts';
+export { summary } from './report/summary.ts';
+export { type RunOptions, run } from './run.ts';
+export { VERSION } from './version.ts';
+export {
+  EXIT,
+  FileError,
+  FreezeError,
+  GuestError,
+  LinkError,
+  MalformedError,
+  UnsupportedError,
+  UsageError,
+} from './wasm/errors.ts';

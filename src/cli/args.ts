@@ -1,0 +1,62 @@
+/**
+ * Reads a command line. yargs does: but loading it takes as long as Node itself takes to start (it
+ * builds Unicode tables to lay out help), so a line without a mistake is read with yargs' own
+ * parser alone. Everything else (help, mistakes, suggestions) goes to yargs, in help.ts.
+ */
+import parser from 'yargs-parser';
+import { badCommandLine, givenTwice } from '../wasm/errors.ts';
+import { COMMANDS, type CommandSpec, PARSING, type Parsed } from './commands.ts';
+
+/** What a line comes down to: a command, or a text to print. */
+export type Line =
+  | { readonly kind: 'command'; readonly parsed: Parsed }
+  | { readonly kind: 'print'; readonly text: string };
+
+/** A line without a mistake that begins with its command; undefined for all others. */
+export function readPlain(argv: readonly string[]): Parsed | undefined {
+  const command = COMMANDS.find((one) => one.name === argv[0]);
+  if (command === undefined) return undefined;
+  const names = Object.keys(command.options);
+  const flags = names.filter((name) => command.options[name]?.kind === 'flag');
+  const valued = names.filter((name) => command.options[name]?.kind !== 'flag');
+  const { argv: values, error } = parser.detailed([...argv.slice(1)], {
+    boolean: flags,
+    string: valued,
+    narg: Object.fromEntries(valued.map((name) => [name, 1])),
+    alias: aliases(command),
+    configuration: PARSING,
+  });
+  const words: readonly unknown[] = values._;
+  if (error !== null || words.length !== 1) return undefined;
+  if (Object.keys(values).some((key) => key !== '_' && key !== '--' && !names.includes(key)))
+    return undefined;
+  if (!command.rest && (values['--'] ?? []).length > 0) return undefined;
+  return collect(command, String(words[0]), values);
+}
+
+export function aliases(command: CommandSpec): Record<string, string[]> {
+  const pairs = Object.entries(command.options).map(([name, { alias }]) => [
+    name,
+    alias === undefined ? [] : [alias],
+  ]);
+  return Object.fromEntries(pairs);
+}
+
+/** What either parser gives, as one shape. */
+export function collect(
+  command: CommandSpec,
+  file: string,
+  values: Readonly<Record<string, unknown>>,
+): Parsed {
+  const options = new Map<string, readonly string[]>();
+  for (const [name, { kind }] of Object.entries(command.options)) {
+    const value = values[name];
+    if (value === undefined || value === false) continue;
+    const texts = kind === 'flag' ? [] : [value].flat().map(String);
+    if (kind === 'one' && texts.length > 1) throw givenTwice(`--${name}`);
+    options.set(name, texts);
+  }
+  const rest = values['--'];
+  if (file === '') throw badCommandLine(`the name of the ${command.file} is empty`);
+  return { command, file, options, rest: Array.isArray(rest) ? rest.map(String) : [] };
+}

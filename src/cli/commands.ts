@@ -1,0 +1,148 @@
+/**
+ * The commands and their options, as one table: the reader of a command line, its help and its
+ * mistakes all come from here. What a value means is for options.ts.
+ */
+
+export interface OptionSpec {
+  /** A flag has no value; `one` is given once; `many` as often as one likes. */
+  readonly kind: 'flag' | 'one' | 'many';
+  readonly alias?: string;
+  readonly group: string;
+  readonly describe: string;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  /** The one positional argument. */
+  readonly file: string;
+  readonly describe: string;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  /** Whether words after `--` are taken: they go to the guest. */
+  readonly rest: boolean;
+}
+
+const WORK = 'What the guest does:';
+const GUEST = 'The guest:';
+const HOST = 'What its host gives it (nothing, unless said so):';
+const OUTPUT = 'Output:';
+
+const hostOptions: Readonly<Record<string, OptionSpec>> = {
+  wasi: { kind: 'one', group: HOST, describe: 'memory (the default) or node: the real file system' },
+  dir: {
+    kind: 'many',
+    group: HOST,
+    describe: 'HOST[::GUEST]: a directory, read when the guest looks at it; only node writes to it',
+  },
+  env: { kind: 'many', group: HOST, describe: 'NAME=VALUE: a variable of its environment' },
+  arg: {
+    kind: 'many',
+    group: HOST,
+    describe: 'an argument of its command line (--arg=-x for one with a dash)',
+  },
+  stdin: { kind: 'one', group: HOST, describe: 'a file that it reads as its standard input' },
+  random: { kind: 'one', group: HOST, describe: 'deny (the default), seed=N or system: random bytes' },
+};
+
+const stubImport: OptionSpec = {
+  kind: 'many',
+  group: GUEST,
+  describe: 'MODULE.NAME=trap|nop|NUMBER: an import becomes a function of the module; * stands for anything',
+};
+
+const BUILD: CommandSpec = {
+  name: 'build',
+  file: 'guest',
+  describe: 'Warm a guest up, link the code that it generates, and write it all as one module',
+  options: {
+    output: {
+      kind: 'one',
+      alias: 'o',
+      group: OUTPUT,
+      describe: 'the frozen module; default is GUEST with .frozen.wasm, - is stdout',
+    },
+    json: {
+      kind: 'one',
+      group: OUTPUT,
+      describe: 'also write the report as JSON to a file, or - for stdout',
+    },
+    quiet: {
+      kind: 'flag',
+      alias: 'q',
+      group: OUTPUT,
+      describe: 'no progress, no summary, no output of the guest',
+    },
+    load: { kind: 'many', group: WORK, describe: 'FILE: a program that the guest loads and keeps' },
+    warmup: {
+      kind: 'many',
+      group: WORK,
+      describe: 'WORKLOAD: run it until no new code comes; a file, or a call EXPORT(ARGS)',
+    },
+    entry: { kind: 'many', group: WORK, describe: 'NAME=WORKLOAD: an exported function that runs it' },
+    command: {
+      kind: 'one',
+      group: WORK,
+      describe: 'NAME: this entry is what the module does as a command (_start)',
+    },
+    rounds: { kind: 'one', group: WORK, describe: 'N: at most so many rounds of warm-up; default 16' },
+    protocol: {
+      kind: 'one',
+      group: GUEST,
+      describe: 'freeze, wasm-jit or plain: how it is driven; default is what its exports tell',
+    },
+    'stub-import': stubImport,
+    'skip-bad-modules': {
+      kind: 'flag',
+      group: GUEST,
+      describe: 'leave out and report generated modules that cannot be linked',
+    },
+    ...hostOptions,
+  },
+  rest: false,
+};
+
+const RUN: CommandSpec = {
+  name: 'run',
+  file: 'module',
+  describe: 'Run a module under the same host: a command, or calls of its exports',
+  options: {
+    invoke: { kind: 'many', group: WORK, describe: 'EXPORT(ARGS): call it and print what it returns' },
+    'stub-import': stubImport,
+    ...hostOptions,
+    stdin: { kind: 'one', group: HOST, describe: 'a file for its standard input; default is that of freeze' },
+  },
+  rest: true,
+};
+
+const INSPECT: CommandSpec = {
+  name: 'inspect',
+  file: 'file',
+  describe: 'Say what a module is: sections, features, imports and exports, functions, where they came from',
+  options: {
+    code: { kind: 'many', group: OUTPUT, describe: 'FUNC: print a function, by its name or index' },
+    json: { kind: 'flag', group: OUTPUT, describe: 'print one JSON object instead of text' },
+  },
+  rest: false,
+};
+
+export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT];
+
+/** A command line as it was read: every value as text, in the order given. */
+export interface Parsed {
+  readonly command: CommandSpec;
+  readonly file: string;
+  /** Values by option; a flag that is set has the empty list. */
+  readonly options: ReadonlyMap<string, readonly string[]>;
+  readonly rest: readonly string[];
+}
+
+/** The switches of yargs-parser, for itself and under yargs: words stay as they were written. */
+export const PARSING = {
+  'boolean-negation': false,
+  'camel-case-expansion': false,
+  'dot-notation': false,
+  'greedy-arrays': false,
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'populate--': true,
+  'strip-aliased': true,
+} as const;

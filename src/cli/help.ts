@@ -1,0 +1,190 @@
+/**
+ * yargs: help, version, and what is wrong with a line, with a suggestion where one is near.
+ */
+import yargs, { type Argv } from 'yargs';
+import { VERSION } from '../version.ts';
+import { badCommandLine } from '../wasm/errors.ts';
+import { aliases, collect, type Line } from './args.ts';
+import { COMMANDS, type CommandSpec, PARSING } from './commands.ts';
+
+/** Three for each command, and for none. */
+const EXAMPLES: Readonly<Record<string, readonly (readonly [line: string, what: string])[]>> = {
+  build: [
+    [
+      '$0 build scheme.wasm --warmup bench.scm --entry main=app.scm -o app.wasm',
+      'run bench.scm until its code is compiled; the export main runs app.scm',
+    ],
+    [
+      '$0 build guest.wasm --warmup "fib(20)" --stub-import "env.*=trap"',
+      'warm up by calling an export; imports of env become functions that trap',
+    ],
+    ['$0 build - -o - --quiet --json report.json < guest.wasm > frozen.wasm', 'in a pipe'],
+  ],
+  run: [
+    ['$0 run app.wasm --invoke "main()"', 'call an export'],
+    ['$0 run tool.wasm --dir .::/work -- --verbose /work/in.txt', 'a command, with arguments and files'],
+    ['$0 run tool.wasm --random system < in.txt | head', 'with randomness, in a pipe'],
+  ],
+  inspect: [
+    ['$0 inspect app.frozen.wasm', 'an overview'],
+    ['$0 inspect app.frozen.wasm --code fib', 'the code of a function'],
+    ['$0 inspect app.frozen.wasm --json | jq .exports', 'for a script'],
+  ],
+};
+
+const EPILOGUE = `A WORKLOAD is a file, or a call of an export: "fib(30)". - is stdin or stdout.
+What the guest prints during a build goes to stderr, each line marked "guest| ".
+Nothing is written unless all went well. NO_COLOR, FORCE_COLOR and CI are heeded.
+
+Exit codes:
+  0   it went well
+  1   the guest failed: it trapped, exited, or reported an error
+  2   a wrong option or argument
+  3   the input is no WebAssembly module
+  4   the guest, or a module that it made, cannot be frozen
+  5   a file cannot be read or written; silently, where the reader of stdout has gone
+  70  a bug in freeze
+  "run" ends with the code that the module exits with.`;
+
+/** As wide as a terminal is, and no wider than a line is easy to read. */
+const MOST_COLUMNS = 100;
+
+export async function readWithYargs(argv: readonly string[]): Promise<Line> {
+  const problem: { message?: string } = {};
+  const program = describeCommands(yargs([...argv]))
+    .scriptName('freeze')
+    .usage(
+      '$0 COMMAND FILE [options]\n\nTurns a WebAssembly guest with a JIT into one plain module: warm, its generated code linked in.',
+    )
+    .locale('en')
+    .parserConfiguration(PARSING)
+    .strict()
+    .recommendCommands()
+    .demandCommand(1, 'which command? build, run or inspect')
+    .version(VERSION)
+    .help()
+    .alias('help', 'h')
+    .epilogue(EPILOGUE)
+    .exitProcess(false)
+    .fail((message, error) => {
+      problem.message ??= message ?? error.message;
+    });
+  // Without a terminal yargs has no width.
+  program.wrap(Math.min(MOST_COLUMNS, program.terminalWidth() || MOST_COLUMNS));
+  addExamples(
+    program,
+    ['build', 'run', 'inspect'].flatMap((name) => EXAMPLES[name]?.slice(0, 1) ?? []),
+  );
+  let text = '';
+  const values: Readonly<Record<string, unknown>> = await program.parseAsync(
+    [...argv],
+    {},
+    (_error, _values, output) => {
+      text = output;
+    },
+  );
+  const command = COMMANDS.find((one) => one.name === argv.find((word) => !word.startsWith('-')));
+  if (problem.message !== undefined) throw mistake(problem.message, command, argv);
+  if (text !== '') return { kind: 'print', text: `${text}\n` };
+  const file = command === undefined ? undefined : values[command.file];
+  if (command === undefined || typeof file !== 'string')
+    throw badCommandLine('which command? build, run or inspect');
+  if (!command.rest && Array.isArray(values['--']))
+    throw badCommandLine(
+      `${command.name} takes no words after --`,
+      'arguments of the guest are given with --arg',
+    );
+  return { kind: 'command', parsed: collect(command, file, values) };
+}
+
+function describeCommands(program: Argv): Argv {
+  return COMMANDS.reduce(
+    (all, command) =>
+      all.command(`${command.name} <${command.file}>`, command.describe, (one) =>
+        describeOptions(one, command),
+      ),
+    program,
+  );
+}
+
+function describeOptions(program: Argv, command: CommandSpec): Argv {
+  for (const [name, { kind, group, describe }] of Object.entries(command.options)) {
+    program.option(name, {
+      group,
+      describe,
+      alias: aliases(command)[name] ?? [],
+      ...(kind === 'flag' ? { type: 'boolean' as const } : { nargs: 1, string: true }),
+    });
+  }
+  const words = command.rest ? ' [-- ARGUMENTS]' : '';
+  program.usage(`$0 ${command.name} ${command.file.toUpperCase()} [options]${words}\n\n${command.describe}.`);
+  addExamples(program, EXAMPLES[command.name] ?? []);
+  return program.epilogue(EPILOGUE);
+}
+
+function addExamples(program: Argv, examples: readonly (readonly [line: string, what: string])[]): void {
+  for (const [line, what] of examples) program.example(line, what);
+}
+
+/** yargs' message in our manner: one line, and where something is near, what was meant. */
+function mistake(message: string, command: CommandSpec | undefined, argv: readonly string[]): Error {
+  const line = message.trim().split('\n').join('; ');
+  const see = command === undefined ? 'see freeze --help' : `see freeze ${command.name} --help`;
+  if (command === undefined) {
+    const word = argv.find((one) => !one.startsWith('-'));
+    const near =
+      word === undefined
+        ? undefined
+        : nearest(
+            word,
+            COMMANDS.map((one) => one.name),
+          );
+    return badCommandLine(
+      word === undefined ? line : `unknown command: ${word}`,
+      near === undefined ? see : `did you mean ${near}?`,
+    );
+  }
+  if (line.startsWith('Not enough non-option'))
+    return badCommandLine(
+      `${command.name} needs a file: freeze ${command.name} ${command.file.toUpperCase()}`,
+      see,
+    );
+  const lacking = /^Not enough arguments following: (.*)$/.exec(line)?.[1];
+  if (lacking !== undefined) return badCommandLine(`${asWritten(lacking, argv)} needs a value`, see);
+  const [word] = /^Unknown arguments?: (.*)$/.exec(line)?.[1]?.split(', ') ?? [];
+  if (word === undefined) return badCommandLine(line, see);
+  const near = nearest(word, Object.keys(command.options));
+  return badCommandLine(
+    `unknown argument: ${asWritten(word, argv)}`,
+    near === undefined ? see : `did you mean --${near}?`,
+  );
+}
+
+/** yargs drops the dashes. */
+function asWritten(word: string, argv: readonly string[]): string {
+  const spelt = [`--${word}`, `-${word}`];
+  return spelt.find((one) => argv.some((arg) => arg.split('=')[0] === one)) ?? word;
+}
+
+/** The word that is at most a third of its letters away. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map((one) => ({ one, distance: distance(word, one) }))
+    .filter(({ one, distance }) => distance <= Math.max(1, Math.floor(one.length / 3)))
+    .sort((a, b) => a.distance - b.distance);
+  return ranked[0]?.one;
+}
+
+/** Levenshtein's: insertions, deletions, replacements. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}

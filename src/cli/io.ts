@@ -1,0 +1,15 @@
+/** What a command has of the process, which only main.ts touches. */
+import type { Sink } from './stdio.ts';
+
+export interface Io {
+  readonly out: Sink;
+  readonly err: Sink;
+  /** Whether somebody watches stderr: a terminal, and no CI. */
+  readonly interactive: boolean;
+  /** All of standard input. */
+  readonly readStdin: () => Uint8Array;
+  /** Standard input as it comes. */
+  readonly liveStdin: (most: number) => Uint8Array;
+  /** Does `work`; if a signal ends the process meanwhile, `cleanUp` comes first. */
+  readonly guarded: <T>(cleanUp: () => void, work: () => Promise<T>) => Promise<T>;
+}

@@ -1,0 +1,127 @@
+#!/usr/bin/env node
+/**
+ * The process: its arguments, streams, signals and exit code. Nothing else touches `process`.
+ */
+import { isatty } from 'node:tty';
+import { EXIT, FreezeError, GuestError } from '../wasm/errors.ts';
+import { type Line, readPlain } from './args.ts';
+import type { Parsed } from './commands.ts';
+import type { Io } from './io.ts';
+import { liveInput, messageSink, outputSink, readAll, type Sink } from './stdio.ts';
+import { printable, styled } from './terminal.ts';
+
+/** EX_SOFTWARE of sysexits.h: a bug of ours, whatever was asked for. */
+const INTERNAL = 70;
+
+/** Where a terminal does not tell its width. */
+const COLUMNS = 80;
+
+const STDIN = 0;
+const STDOUT = 1;
+const STDERR = 2;
+
+const { env } = process;
+
+function isSet(name: string): boolean {
+  return env[name] !== undefined && env[name] !== '';
+}
+
+/** https://no-color.org and https://force-color.org; otherwise terminals that know colours. */
+function wantsColour(isTTY: boolean): boolean {
+  if (isSet('NO_COLOR')) return false;
+  if (isSet('FORCE_COLOR')) return env['FORCE_COLOR'] !== '0' && env['FORCE_COLOR'] !== 'false';
+  return isTTY && env['TERM'] !== 'dumb';
+}
+
+function terminalOf(fd: number): Omit<Sink, 'write'> {
+  const isTTY = isatty(fd);
+  const stream = fd === STDOUT ? 'stdout' : 'stderr';
+  // Making Node's streams takes time, and only a terminal has a width.
+  const columns = isTTY ? (process[stream].columns ?? COLUMNS) : COLUMNS;
+  return { isTTY, columns, colour: wantsColour(isTTY) };
+}
+
+/** Handlers are there only for a moment: while a guest runs, a signal must end the process at once. */
+async function guarded<T>(cleanUp: () => void, work: () => Promise<T>): Promise<T> {
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    cleanUp();
+    for (const one of signals) process.off(one, onSignal);
+    process.kill(process.pid, signal);
+  };
+  for (const one of signals) process.on(one, onSignal);
+  try {
+    return await work();
+  } finally {
+    for (const one of signals) process.off(one, onSignal);
+  }
+}
+
+function makeIo(): Io {
+  const err = messageSink(STDERR, terminalOf(STDERR));
+  return {
+    out: outputSink(STDOUT, terminalOf(STDOUT)),
+    err,
+    interactive: err.isTTY && !isSet('CI') && env['TERM'] !== 'dumb',
+    readStdin: () => readAll(STDIN),
+    liveStdin: liveInput(STDIN),
+    guarded,
+  };
+}
+
+async function readLine(argv: readonly string[]): Promise<Line> {
+  const parsed = readPlain(argv);
+  if (parsed !== undefined) return { kind: 'command', parsed };
+  return (await import('./help.ts')).readWithYargs(argv);
+}
+
+/** Commands bring the library with them: only the one that is asked for is loaded. */
+async function perform(parsed: Parsed, io: Io): Promise<number> {
+  switch (parsed.command.name) {
+    case 'build':
+      return (await import('./build.ts')).build(parsed, io);
+    case 'run':
+      return (await import('./run.ts')).runCommand(parsed, io);
+    default:
+      return (await import('./inspect.ts')).inspect(parsed, io);
+  }
+}
+
+async function main(io: Io): Promise<number> {
+  let parsed: Parsed | undefined;
+  try {
+    const line = await readLine(process.argv.slice(2));
+    if (line.kind === 'print') {
+      io.out.write(line.text);
+      return 0;
+    }
+    parsed = line.parsed;
+    return await perform(parsed, io);
+  } catch (error) {
+    if (!(error instanceof FreezeError)) return internal(error, io.err);
+    report(error, parsed?.file, io.err);
+    return error.exitCode;
+  }
+}
+
+/** Errors about what a file holds begin with its name. */
+function report(error: FreezeError, file: string | undefined, err: Sink): void {
+  if (error.code === 'closed-pipe') return;
+  const aboutFile = error.exitCode === EXIT.malformed || error.code === 'component';
+  const place = aboutFile && file !== undefined ? `${file === '-' ? 'standard input' : file}: ` : '';
+  err.write(`${styled(err, 'red', 'freeze:')} ${printable(place + error.message)}\n`);
+  if (error instanceof GuestError) {
+    for (const frame of error.wasmStack) err.write(`    ${printable(frame)}\n`);
+  }
+  if (error.hint !== undefined) err.write(`  ${styled(err, 'dim', 'hint:')} ${printable(error.hint)}\n`);
+}
+
+function internal(error: unknown, err: Sink): number {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  err.write(`${styled(err, 'red', 'freeze: internal error')}\n${stack}\n`);
+  return INTERNAL;
+}
+
+const io = makeIo();
+process.on('uncaughtException', (error) => process.exit(internal(error, io.err)));
+process.exit(await main(io));

@@ -1,0 +1,178 @@
+/**
+ * Files that are written: all of them whole, or none. Each is written beside its target under
+ * another name, and takes its place only when everything has been written.
+ */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  realpathSync,
+  type Stats,
+  statSync,
+  writeFile,
+} from 'node:fs';
+import { rename, unlink, writeFile as writeDevice } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { cannotWrite } from '../wasm/errors.ts';
+import { reason } from './input.ts';
+
+export type Target =
+  | { readonly kind: 'stdout' }
+  /** A device or a pipe: written as it is. */
+  | { readonly kind: 'device'; readonly path: string }
+  | {
+      readonly kind: 'file';
+      /** As the user wrote it, for messages. */
+      readonly path: string;
+      /** Where it is, links followed: a link stays a link. */
+      readonly real: string;
+      readonly mode: number;
+    };
+
+export interface Output {
+  readonly target: Target;
+  readonly bytes: Uint8Array;
+}
+
+/** The calls that write, so that a test can have a disk that is full. */
+export interface Disk {
+  /** Makes a file that must not be there yet; leaves nothing behind where it fails. */
+  create(path: string, bytes: Uint8Array, mode: number): Promise<void>;
+  /** Writes to a device or a pipe. */
+  fill(path: string, bytes: Uint8Array): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+
+const NEW_FILE = 0o666;
+
+/** Looks at a target before any work is done, and changes nothing. Throws a FileError. */
+export function targetOf(path: string): Target {
+  if (path === '-') return { kind: 'stdout' };
+  try {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there?.isDirectory() === true) throw cannotWrite(path, 'it is a directory');
+    if (there !== undefined && !there.isFile()) return { kind: 'device', path };
+    const real = realPath(path);
+    accessSync(dirname(real), constants.W_OK | constants.X_OK);
+    if (there !== undefined) accessSync(real, constants.W_OK);
+    return { kind: 'file', path, real, mode: modeOf(there) };
+  } catch (error) {
+    if (error instanceof Error && 'exitCode' in error) throw error;
+    throw cannotWrite(path, reason(error));
+  }
+}
+
+function modeOf(there: Stats | undefined): number {
+  return there === undefined ? NEW_FILE : there.mode & 0o777;
+}
+
+/** Where a path leads, also when there is nothing yet. Throws Node's error where its directory is missing. */
+export function realPath(path: string): string {
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    try {
+      return realpathSync(path);
+    } catch {
+      // A link to nothing: the file takes the place of the link.
+    }
+  }
+  return join(realpathSync(dirname(path)), basename(path));
+}
+
+/** Writes all outputs, or none of those that are files. */
+export async function writeOutputs(
+  outputs: readonly Output[],
+  stdout: (bytes: Uint8Array) => void,
+  disk: Disk,
+): Promise<void> {
+  const staged: { readonly temporary: string; readonly target: Extract<Target, { kind: 'file' }> }[] = [];
+  try {
+    for (const { target, bytes } of outputs) {
+      if (target.kind === 'file') staged.push({ target, temporary: await stage(target, bytes, disk) });
+    }
+    // What cannot be taken back comes after what can fail, and before what hardly can.
+    for (const { target, bytes } of outputs) {
+      if (target.kind === 'stdout') stdout(bytes);
+      if (target.kind === 'device') await toDevice(target.path, bytes, disk);
+    }
+    for (const { target, temporary } of staged) await replace(target, temporary, disk);
+  } catch (error) {
+    for (const { temporary } of staged) await disk.remove(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+/** Names tried for a temporary file before giving up: each belongs to a build that is under way. */
+const MOST_NAMES = 1000;
+
+async function stage(
+  target: Extract<Target, { kind: 'file' }>,
+  bytes: Uint8Array,
+  disk: Disk,
+): Promise<string> {
+  for (let n = 0; ; n++) {
+    // Short: a name beside a long one may be no longer.
+    const temporary = join(dirname(target.real), `.freeze-${n}.tmp`);
+    try {
+      await disk.create(temporary, bytes, target.mode);
+      return temporary;
+    } catch (error) {
+      const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+      if (exists && n < MOST_NAMES) continue;
+      throw cannotWrite(target.path, reason(error));
+    }
+  }
+}
+
+async function toDevice(path: string, bytes: Uint8Array, disk: Disk): Promise<void> {
+  try {
+    await disk.fill(path, bytes);
+  } catch (error) {
+    throw cannotWrite(path, reason(error));
+  }
+}
+
+async function replace(
+  target: Extract<Target, { kind: 'file' }>,
+  temporary: string,
+  disk: Disk,
+): Promise<void> {
+  try {
+    await disk.rename(temporary, target.real);
+  } catch (error) {
+    throw cannotWrite(target.path, reason(error));
+  }
+}
+
+const writeDescriptor = promisify(writeFile);
+
+/** The machine's disk. `unfinished` holds the files that must go when the process is told to end. */
+export function machineDisk(unfinished: Set<string>): Disk {
+  const remove = async (path: string): Promise<void> => {
+    await unlink(path).catch(() => {});
+    unfinished.delete(path);
+  };
+  return {
+    create: async (path, bytes, mode) => {
+      // In one step with the note of it: a signal finds all of them.
+      const fd = openSync(path, 'wx', mode);
+      unfinished.add(path);
+      try {
+        await writeDescriptor(fd, bytes);
+        closeSync(fd);
+      } catch (error) {
+        await remove(path);
+        throw error;
+      }
+    },
+    fill: (path, bytes) => writeDevice(path, bytes),
+    rename: async (from, to) => {
+      await rename(from, to);
+      unfinished.delete(from);
+    },
+    remove,
+  };
+}

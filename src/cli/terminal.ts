@@ -1,0 +1,146 @@
+/**
+ * What a person sees on stderr while a build goes on: the step that is under way, steps that took
+ * long, and what the guest prints, marked as its own.
+ */
+import { styleText } from 'node:util';
+import type { Progress } from '../freeze.ts';
+import type { Sink } from './stdio.ts';
+
+type Style = 'red' | 'yellow' | 'dim' | 'bold';
+
+/** Styled where the sink shows colours. */
+export function styled(sink: Sink, style: Style, text: string): string {
+  // The decision is made already: NO_COLOR, FORCE_COLOR and terminals are known to main.ts.
+  return sink.colour ? styleText(style, text, { validateStream: false }) : text;
+}
+
+/** One line, and nothing in it that a terminal would obey: names and messages may be a guest's. */
+export function printable(text: string): string {
+  const line = text.trimEnd().replace(/\s*[\r\n]+\s*/g, '; ');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return line.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (char) => {
+    const code = char.charCodeAt(0);
+    return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
+  });
+}
+
+/** A step that took longer than this, in ms, is worth a line also where nobody watches. */
+const LONG = 500;
+
+/** How much of the guest's output is kept where it is not shown, in case the guest fails. */
+const KEPT_BYTES = 4096;
+
+const ERASE_LINE = '\r\x1b[2K';
+const MARK = new TextEncoder().encode('guest| ');
+const NEWLINE = 10;
+
+export interface TerminalOptions {
+  /** Shows errors alone. */
+  readonly quiet: boolean;
+  /** Whether a line may be written over: a terminal with somebody before it. */
+  readonly interactive: boolean;
+}
+
+export class Terminal {
+  readonly #err: Sink;
+  readonly #options: TerminalOptions;
+  #step: { readonly label: string; readonly start: number } | undefined;
+  /** A line on the screen that is to be erased. */
+  #passing = false;
+  /** Who wrote the unfinished line that the output ends with. */
+  #openLine: 'stdout' | 'stderr' | undefined;
+  #kept: Uint8Array = new Uint8Array(0);
+
+  constructor(err: Sink, options: TerminalOptions) {
+    this.#err = err;
+    this.#options = options;
+  }
+
+  readonly progress = (event: Progress): void => {
+    // What is wrong with a module is an error, or a warning of the summary.
+    if (event.kind === 'module') return;
+    this.#begin(event.kind === 'pass' ? event.pass : workloadStep(event.label, event.round));
+  };
+
+  #begin(label: string): void {
+    this.finish();
+    this.#step = { label, start: performance.now() };
+    if (this.#options.quiet || !this.#options.interactive) return;
+    this.#clear();
+    this.#err.write(styled(this.#err, 'dim', printable(label).slice(0, Math.max(1, this.#err.columns - 1))));
+    this.#passing = true;
+  }
+
+  /** The step that was under way is over. */
+  finish(): void {
+    const step = this.#step;
+    this.#step = undefined;
+    this.#clear();
+    if (step === undefined) return;
+    const took = performance.now() - step.start;
+    if (took >= LONG) this.line(`${step.label}: ${(took / 1000).toFixed(1)} s`, 'dim');
+  }
+
+  /** A line of our own. */
+  line(text: string, style?: Style): void {
+    if (this.#options.quiet) return;
+    this.#clear();
+    const shown = printable(text);
+    this.#err.write(`${style === undefined ? shown : styled(this.#err, style, shown)}\n`);
+  }
+
+  /** Takes what the guest writes, in pieces that need not be lines. */
+  readonly guest = (stream: 'stdout' | 'stderr', chunk: Uint8Array): void => {
+    const marked = this.#marked(stream, chunk);
+    if (this.#options.quiet) {
+      const both = Buffer.concat([this.#kept, marked]);
+      this.#kept = both.subarray(-KEPT_BYTES);
+      return;
+    }
+    if (this.#passing) {
+      this.#err.write(ERASE_LINE);
+      this.#passing = false;
+    }
+    this.#err.write(marked);
+  };
+
+  /** What a quiet guest printed last: its own account of why it failed. */
+  release(): void {
+    this.#clear();
+    if (this.#kept.length === 0) return;
+    const start = this.#kept.length < KEPT_BYTES ? 0 : this.#kept.indexOf(NEWLINE) + 1;
+    this.#err.write(this.#kept.subarray(start));
+    this.#kept = new Uint8Array(0);
+  }
+
+  /** Leaves the cursor at the start of a line. */
+  #clear(): void {
+    if (this.#passing) this.#err.write(ERASE_LINE);
+    this.#passing = false;
+    if (this.#openLine === undefined) return;
+    this.#openLine = undefined;
+    if (this.#options.quiet) this.#kept = Buffer.concat([this.#kept, Uint8Array.of(NEWLINE)]);
+    else this.#err.write('\n');
+  }
+
+  #marked(stream: 'stdout' | 'stderr', chunk: Uint8Array): Uint8Array {
+    const parts: Uint8Array[] = [];
+    if (this.#openLine !== undefined && this.#openLine !== stream) {
+      parts.push(Uint8Array.of(NEWLINE));
+      this.#openLine = undefined;
+    }
+    for (let at = 0; at < chunk.length; ) {
+      const end = chunk.indexOf(NEWLINE, at);
+      const next = end < 0 ? chunk.length : end + 1;
+      if (this.#openLine === undefined) parts.push(MARK);
+      parts.push(chunk.subarray(at, next));
+      this.#openLine = end < 0 ? stream : undefined;
+      at = next;
+    }
+    return Buffer.concat(parts);
+  }
+}
+
+function workloadStep(label: string, round: number): string {
+  return round === 0 ? `load ${label}` : `warm up with ${label}, round ${round}`;
+}

@@ -1,0 +1,56 @@
+/**
+ * A module as it is: instantiated with its host and nothing of ours around it. What `freeze run`
+ * calls; nobody links code here, so a guest that hands some over is told that it is not available.
+ */
+import type { Stub } from '../link/stub.ts';
+import { engineLacks, guestExited } from '../wasm/errors.ts';
+import type { Module } from '../wasm/module.ts';
+import { compile } from './engine.ts';
+import { guestImports, type HostFactory, type WasmValue } from './guest.ts';
+import { LINK_STATUS } from './live.ts';
+import { Registry } from './registry.ts';
+import { guestError, hostError } from './trap.ts';
+import { WasiExit } from './wasi/types.ts';
+
+export class Bare {
+  readonly #instance: WebAssembly.Instance;
+
+  private constructor(instance: WebAssembly.Instance) {
+    this.#instance = instance;
+  }
+
+  /** Compiles and instantiates; its start function runs here, `_initialize` does not. */
+  static async start(
+    module: Module,
+    bytes: Uint8Array,
+    host: HostFactory,
+    stubs: ReadonlyMap<number, Stub>,
+  ): Promise<Bare> {
+    const compiled = await compile(bytes, 'the module');
+    const wasi = await host(compiled).catch((error: unknown) => {
+      throw hostError(error);
+    });
+    const imports = guestImports(module, wasi, stubs, () => LINK_STATUS.unavailable, new Registry());
+    try {
+      const instance = await WebAssembly.instantiate(compiled, imports);
+      if (instance.exports['memory'] instanceof WebAssembly.Memory) wasi.bind(instance);
+      return new Bare(instance);
+    } catch (error) {
+      if (error instanceof WebAssembly.LinkError) throw engineLacks(error.message);
+      if (error instanceof WasiExit) throw guestExited('while it was instantiated', error.code);
+      throw guestError(error, 'while it was instantiated');
+    }
+  }
+
+  /** Calls an exported function. A WasiExit comes out as it is: a command may well exit. */
+  call(name: string, args: readonly WasmValue[], doing: string): unknown {
+    const func = this.#instance.exports[name];
+    if (typeof func !== 'function') throw new TypeError(`the module exports no function ${name}`);
+    try {
+      return func(...args);
+    } catch (error) {
+      if (error instanceof WasiExit) throw error;
+      throw guestError(error, doing);
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Which parts of each memory the data segments of a module fill, as instantiation does.
+ */
+import { closeGaps, nonZeroRuns, type Run } from '../snapshot/runs.ts';
+import { readExpr } from '../wasm/instructions.ts';
+import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
+
+export interface MemoryMap {
+  /** Active segments, and their bytes. */
+  readonly segments: number;
+  readonly segmentBytes: number;
+  /** Segments whose place is known only in an instance: they are in no run. */
+  readonly unplaced: number;
+  /** Runs of bytes that are not all zero, and the bytes in them. */
+  readonly runs: number;
+  readonly usedBytes: number;
+  /** The largest runs, by address. */
+  readonly largest: readonly Run[];
+  /** The memory in so many cells of equal size: how many bytes of each are in runs. */
+  readonly cells: { readonly size: number; readonly used: readonly number[] };
+}
+
+const CELLS = 64;
+const LARGEST = 8;
+const PAGE = 65_536;
+
+/** Gaps below a kilobyte are of no interest to a person. */
+const GAP = 1024;
+
+/** The address that `i32.const` or `i64.const` gives; undefined for another expression. */
+function constantAddress(expr: ConstExpr): number | undefined {
+  const [first, second] = readExpr(expr);
+  const value = first?.operands[0];
+  if (second?.row.name !== 'end') return undefined;
+  if (first?.row.name === 'i32.const' && typeof value === 'number') return value >>> 0;
+  if (first?.row.name === 'i64.const' && typeof value === 'bigint') return Number(BigInt.asUintN(64, value));
+  return undefined;
+}
+
+/** Runs by address, those that touch or overlap joined. */
+function joined(runs: readonly Run[]): readonly Run[] {
+  const sorted = runs.toSorted((a, b) => a.start - b.start);
+  const out: { start: number; end: number }[] = [];
+  for (const { start, end } of sorted) {
+    const last = out.at(-1);
+    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end);
+    else out.push({ start, end });
+  }
+  return out;
+}
+
+/** Joins what lies closer than `GAP`. */
+function coarse(runs: readonly Run[]): readonly Run[] {
+  const far = runs.filter((run, i) => i === 0 || run.start - (runs[i - 1] as Run).end >= GAP).length;
+  return closeGaps(runs, Math.max(far, 1));
+}
+
+function cells(runs: readonly Run[], minPages: bigint): MemoryMap['cells'] {
+  const length = Math.max(Number(minPages) * PAGE, runs.at(-1)?.end ?? 0);
+  const size = Math.max(1, Math.ceil(length / CELLS));
+  const used = new Array<number>(length === 0 ? 0 : CELLS).fill(0);
+  for (const { start, end } of runs) {
+    for (let cell = Math.floor(start / size); cell < CELLS && cell * size < end; cell++) {
+      const bytes = Math.min(end, (cell + 1) * size) - Math.max(start, cell * size);
+      used[cell] = (used[cell] ?? 0) + bytes;
+    }
+  }
+  return { size, used };
+}
+
+/** One for each memory, imported ones too. */
+export function memoryMaps(module: Module): readonly MemoryMap[] {
+  return spaces(module).mems.map(({ min }, index) => {
+    const active = module.datas.flatMap(({ mode, bytes }) =>
+      mode.kind === 'active' && mode.mem === index ? [{ bytes, address: constantAddress(mode.offset) }] : [],
+    );
+    const all = active.flatMap(({ bytes, address }) =>
+      address === undefined
+        ? []
+        : nonZeroRuns(bytes).map(({ start, end }) => ({ start: address + start, end: address + end })),
+    );
+    const runs = joined(all);
+    const largest = coarse(runs)
+      .toSorted((a, b) => b.end - b.start - (a.end - a.start) || a.start - b.start)
+      .slice(0, LARGEST);
+    return {
+      segments: active.length,
+      segmentBytes: active.reduce((sum, { bytes }) => sum + bytes.length, 0),
+      unplaced: active.filter(({ address }) => address === undefined).length,
+      runs: runs.length,
+      usedBytes: runs.reduce((sum, { start, end }) => sum + end - start, 0),
+      largest: largest.toSorted((a, b) => a.start - b.start),
+      cells: cells(runs, min),
+    };
+  });
+}

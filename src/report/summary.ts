@@ -1,0 +1,71 @@
+/**
+ * The report as a person reads it: what was collected, what was linked, what was written, and where
+ * the time went. Numbers are written without a locale.
+ */
+import type { PassReport, Report } from './report.ts';
+
+/** The lines that close a build. `input` and `output` are what the user calls the two files. */
+export function summary(report: Report, input: string, output: string): readonly string[] {
+  const { linked, snapshot, modules, rounds } = report;
+  const left = modules.filter((module) => !module.linked).length;
+  const handed = modules.reduce((sum, module) => sum + module.size, 0);
+  const rows: (readonly [label: string, text: string])[] = [
+    [
+      'modules',
+      `${count(modules.length, 'module')} collected (${size(handed)}) in ${count(rounds.length, 'round')}${left === 0 ? '' : `, ${left} left out`}`,
+    ],
+    [
+      'functions',
+      `${count(linked.functions, 'function')} linked (${size(linked.codeBytes)}), ${linked.unreached} unreached, ${report.output.functions} in all`,
+    ],
+    [
+      'memory',
+      `${size(snapshot.memoryBytes)} in ${count(snapshot.segments, 'segment')} (${size(snapshot.segmentBytes)}), ${count(snapshot.tableSlots, 'table slot')}`,
+    ],
+    ['size', `${size(report.input.size)} before, ${size(report.output.size)} after`],
+    ...optional('entries', report.entries),
+    ...optional('stubbed', report.stubbed),
+    ...optional(
+      'files lost',
+      report.filesWritten.map(({ path, size: bytes }) => `${path} (${size(bytes)})`),
+    ),
+    ...(report.randomBytes === 0
+      ? []
+      : ([['random', `${count(report.randomBytes, 'byte')}, the same in every instance`]] as const)),
+    ['seconds', report.passes.map(passed).join(', ')],
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return [
+    `${input} -> ${output}`,
+    ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`),
+    ...report.warnings.map((warning) => `  warning: ${warning}`),
+  ];
+}
+
+function optional(label: string, items: readonly string[]): readonly (readonly [string, string])[] {
+  return items.length === 0 ? [] : [[label, shortened(items).join(', ')]];
+}
+
+/** A line, not a list: the report has them all. */
+const MOST_SHOWN = 8;
+
+function shortened(items: readonly string[]): readonly string[] {
+  return items.length <= MOST_SHOWN
+    ? items
+    : [...items.slice(0, MOST_SHOWN), `and ${items.length - MOST_SHOWN} more`];
+}
+
+function passed({ pass, ms }: PassReport): string {
+  return `${pass} ${(ms / 1000).toFixed(3)}`;
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+/** Bytes, in a unit that leaves three digits or four. */
+export function size(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
