@@ -26,6 +26,7 @@ class Output {
   readonly host: HostFactory = (compiled) =>
     createWasi(
       {
+        random: { kind: 'system' },
         stdout: (chunk) => {
           this.text += Buffer.from(chunk).toString();
         },

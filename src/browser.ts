@@ -49,6 +49,13 @@ export type { Stub } from './link/stub.ts';
 export { PROTOCOLS, type ProtocolName } from './protocols/detect.ts';
 export type { Program } from './protocols/protocol.ts';
 export {
+  type ComponentInspection,
+  type Inspection,
+  inspectModule,
+  type ModuleInspection,
+  renderInspection,
+} from './report/inspect.ts';
+export {
   type ModuleReport,
   type PassReport,
   REPORT_SCHEMA,

@@ -507,7 +507,9 @@ function protocolOf(guest: Guest, options: FreezeOptions): Protocol {
 function checkEntries(module: Module, options: FreezeOptions, kept: readonly Kept[] = []): void {
   const names = [...kept, ...(options.entries ?? [])].map((entry) => entry.name);
   names.forEach((name, i) => {
-    if (names.indexOf(name) !== i || exportNamed(module, name) !== undefined) throw clashingEntry(name);
+    // Of `_initialize` the after-restore hook takes the place.
+    const taken = names.indexOf(name) !== i || exportNamed(module, name) !== undefined;
+    if (taken || name === '_initialize') throw clashingEntry(name);
   });
   const entries = (options.entries ?? []).map((entry) => entry.name);
   if (options.command !== undefined && !entries.includes(options.command))

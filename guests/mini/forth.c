@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include "mini.h"
 
 #define INFO(name, word, takes) {word, takes},
@@ -17,16 +16,18 @@ char error_text[256];
 static struct instr code[MAX_CODE + MAX_LENGTH];
 static int code_used, data_used;
 static const char *file, *at, *token;         /* what is read, where, and the token read last */
-static int line, loops, open_count;
-static int open[MAX_LENGTH + 1];              /* what waits for its `then`, `until`, `loop` */
+static int line, loops, open_count, open[MAX_LENGTH + 1]; /* `open` waits for then, until, loop */
 static bool failed, defining, has_number;     /* `defining`: between : and ; */
 static cell number;                           /* stands before `constant` or `array` */
 
 int name_size(const char *name) { return (int)strcspn(name, " \t\r\n"); }
-static void syntax(const char *why) {
-  if (failed) return;
-  snprintf(error_text, sizeof error_text, "%s:%d: %s: %.*s", file, line, why, name_size(token), token);
+/* Notes the first error, and answers false, as do all below that something went wrong in. */
+static bool syntax(const char *why) {
+  if (failed) return false;
   failed = true;
+  const char *colon = *token ? ": " : ""; /* there is no token at the end of the file */
+  snprintf(error_text, sizeof error_text, "%s:%d: %s%s%.*s", file, line, why, colon, name_size(token), token);
+  return false;
 }
 
 static bool next_token(void) {
@@ -38,20 +39,23 @@ static bool next_token(void) {
 static bool is(const char *name) {
   return name_size(name) == at - token && memcmp(name, token, at - token) == 0;
 }
-static void skip_past(char last) {
-  while (*at && *at != last) line += *at++ == '\n';
-  if (!*at && last != '\n') syntax("this goes on to the end of the file");
-  if (*at) line += *at++ == '\n';
+static bool skip_past(char last) {
+  const char *end = strchr(at, last);
+  if (!end && last != '\n') return syntax("this goes on to the end of the file");
+  for (; *at && (!end || at <= end); at++) line += *at == '\n';
+  return true;
 }
 
-static void emit(enum op op, cell operand) {
+static bool emit(enum op op, cell operand) {
   if (!defining && op == OP_LIT) number = operand, has_number = true;
   else if (!defining) syntax("only declarations stand outside of definitions");
   else if (&code[code_used] - words[word_count].code == MAX_LENGTH) syntax("this word is too long");
   else code[code_used++] = (struct instr){op, line, operand};
+  return !failed;
 }
 
-static void open_with(enum op op) { open[open_count++] = code_used, emit(op, 0); }
+static bool open_with(enum op op) { return open[open_count++] = code_used, emit(op, 0); }
+
 /* Closes the innermost open instruction, which must be one of two: it jumps to what comes next. */
 static cell close(enum op op, enum op other) {
   struct instr *from = open_count > 0 ? &code[open[--open_count]] : NULL;
@@ -69,15 +73,17 @@ static struct word *new_word(void) {
 }
 
 /* `variable x`, `10 array x`, `10 constant x`: words that stand for a number. */
-static void define_value(char kind) {
+static bool define_value(char kind) {
   cell cells = kind == 'v' ? 1 : kind == 'a' ? number : 0;
+  struct word *word = new_word();
   if (kind != 'v' && !has_number) return syntax("a number must stand before this");
   if (cells < 0 || cells > DATA_CELLS - data_used) return syntax("there is no room for this");
-  new_word()->value = kind == 'c' ? number : data_used;
+  word->value = kind == 'c' ? number : data_used;
   data_used += cells, word_count++, has_number = false;
+  return true;
 }
 
-static void compile_instruction(enum op op) {
+static bool compile_instruction(enum op op) {
   switch (op) {
     case OP_IF: case OP_BEGIN: case OP_WHILE: return open_with(op);
     case OP_ELSE: close(OP_IF, OP_IF); return open_with(op);
@@ -92,22 +98,21 @@ static void compile_instruction(enum op op) {
   }
 }
 
-static void compile_token(void) {
+static bool compile_token(void) {
   if (is("\\")) return skip_past('\n');
   if (is("(")) return skip_past(')');
   if (is("variable") || is("array") || is("constant")) return define_value(*token);
   if (is("recurse")) return emit(OP_CALL, (cell)&words[word_count]);
   if (is(":")) {
     new_word()->code = &code[code_used];
-    defining = true;
-    return;
+    return defining = true;
   }
   if (is(";")) {
     emit(OP_EXIT, 0);
     if (open_count > 0) syntax("something before this is not closed");
     words[word_count].value = (cell)(&code[code_used] - words[word_count].code);
     defining = false, word_count++; /* until here, the name meant what it meant before */
-    return;
+    return true;
   }
   for (struct word *word = words + word_count; word-- > words;) {
     if (is(word->name)) return word->code ? emit(OP_CALL, (cell)word) : emit(OP_LIT, word->value);
@@ -128,7 +133,8 @@ struct word *forth_load(const char *of_file, const char *text) {
   while (!failed && next_token()) compile_token();
   if (defining) syntax("the last definition has no ;");
   for (int i = word_count; !failed && i-- > had_words;) {
-    if (strncmp(words[i].name, "main", 4) == 0 && name_size(words[i].name) == 4 && words[i].code) return &words[i];
+    const struct word *word = &words[i];
+    if (word->code && name_size(word->name) == 4 && memcmp(word->name, "main", 4) == 0) return &words[i];
   }
   syntax("there is no word main");
   word_count = had_words, code_used = had_code, data_used = had_data; /* as if it had never been */

@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
 #include "mini.h"
 #include "wasm.h"
 
@@ -18,12 +17,13 @@ static struct word *batch[MAX_WORDS], *imported[MAX_WORDS]; /* words to compile;
 static uint32_t batched, imports;
 static bool unavailable; /* asked once, and again after a restore */
 
-/* Functions: imports come first. Types: that of words, of `fail` and `step`; that of the start. */
+/* Functions: imports come first. Types: that of words, `fail` and `step`; that of the start. */
 enum { FAIL, STEP, FIRST_WORD, WORD_TYPE = 0, START_TYPE = 1 };
 
+/* Locals of a word: its parameters, index and limit of each loop, cells of the stack. */
 enum { SP, DEPTH, LOOPS, REACH = 8, CELLS = LOOPS + 2 * MAX_LOOPS, END = CELLS + 2 * REACH };
 static int low, high; /* these cells are in locals, counted from where `sp` was when none were */
-static int loop;          /* the local of the innermost loop's index; the next one has its limit */
+static int loop;      /* the local of the innermost loop's index; the next one has its limit */
 
 static void get(int cell) { with(W_GET, CELLS + REACH + cell); }
 static void set(int cell) { with(W_SET, CELLS + REACH + cell); }
@@ -103,7 +103,8 @@ static void translate(const struct instr *in) {
     case OP_DO:
       loop += 2, get(--high), with(W_SET, loop), take(), with(W_SET, loop + 1);
       with(W_GET, loop), with(W_GET, loop + 1), put(W_LT_S), with(W_IF, W_VOID), with(W_LOOP, W_VOID);
-      return guard_room(in);
+      guard_room(in);
+      return;
     case OP_LOOP:
       spill(), with(W_GET, loop), constant(1), put(W_ADD), with(W_TEE, loop);
       with(W_GET, loop + 1), put(W_LT_S), with(W_BR_IF, 0), put(W_END), put(W_END), loop -= 2;
@@ -111,14 +112,15 @@ static void translate(const struct instr *in) {
     case OP_EXIT: spill(), with(W_GET, SP), put(W_RETURN); return;
     case OP_CALL:
       spill(), with(W_GET, SP), with(W_GET, DEPTH), constant(1), put(W_ADD);
-      with(W_CALL, ((struct word *)in->operand)->func);
-      return check();
+      with(W_CALL, ((struct word *)in->operand)->func), check();
+      return;
     default:
-      if (!binary[in->op]) return spill(), address(in), with(W_GET, SP), with(W_CALL, STEP), check();
-      if (truth) constant(0);
-      get(high - 2), get(high - 1), put(binary[in->op]), high--;
-      if (truth) put(W_SUB);
-      set(high - 1);
+      if (binary[in->op]) {
+        if (truth) constant(0);
+        get(high - 2), get(high - 1), put(binary[in->op]), high--;
+        if (truth) put(W_SUB);
+        set(high - 1);
+      } else spill(), address(in), with(W_GET, SP), with(W_CALL, STEP), check();
   }
 }
 
@@ -126,7 +128,9 @@ static void translate_word(const struct word *word) {
   uint32_t body = open_size();
   put_u32(1), put_u32(END - LOOPS), put(W_I32);
   low = high = 0, loop = LOOPS - 2;
-  with(W_GET, DEPTH), constant(MAX_DEPTH), put(W_GT_S), guard(word->code, "calls are nested too deeply"), guard_room(word->code);
+  const struct instr *first = word->code;
+  with(W_GET, DEPTH), constant(MAX_DEPTH), put(W_GT_S), guard(first, "calls are nested too deeply");
+  guard_room(first);
   for (int i = 0; i < word->value; i++) translate(&word->code[i]);
   put(W_END), close_size(body);
 }
@@ -147,7 +151,8 @@ static void translate_start(void) {
 /* A function pointer in C is a slot of the table: any function can be imported by it. */
 static void import_slot(uintptr_t slot) {
   char text[11];
-  put_name("slot", 4), put_name(text, snprintf(text, sizeof text, "%lu", slot)), put(0), put_u32(WORD_TYPE);
+  put_name("slot", 4), put_name(text, snprintf(text, sizeof text, "%lu", slot));
+  put(0), put_u32(WORD_TYPE);
 }
 
 static void emit_module(void) {
@@ -155,7 +160,8 @@ static void emit_module(void) {
   size = 0;
   for (int i = 0; i < 8; i++) put((uint8_t)"\0asm\1\0\0\0"[i]);
   section = open_section(1), put_u32(2); /* types */
-  put(W_FUNC), put_u32(2), put(W_I32), put(W_I32), put_u32(1), put(W_I32), put(W_FUNC), put_u32(0), put_u32(0);
+  put(W_FUNC), put_u32(2), put(W_I32), put(W_I32), put_u32(1), put(W_I32);
+  put(W_FUNC), put_u32(0), put_u32(0);
   close_size(section), section = open_section(2), put_u32(FIRST_WORD + imports + 2); /* imports */
   import_slot((uintptr_t)fail), import_slot((uintptr_t)step);
   for (uint32_t i = 0; i < imports; i++) import_slot((uintptr_t)imported[i]->entry);
@@ -172,7 +178,8 @@ static void emit_module(void) {
   translate_start();
   close_size(section), section = open_section(0); /* names: for traces, and for `freeze inspect` */
   put_name("name", 4), put(1), names = open_size(), put_u32(batched);
-  for (uint32_t i = 0; i < batched; i++) put_u32(batch[i]->func), put_name(batch[i]->name, name_size(batch[i]->name));
+  for (uint32_t i = 0; i < batched; i++)
+    put_u32(batch[i]->func), put_name(batch[i]->name, name_size(batch[i]->name));
   close_size(names), close_size(section);
 }
 

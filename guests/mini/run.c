@@ -5,7 +5,6 @@
  */
 #include <stdio.h>
 #include <unistd.h>
-
 #include "mini.h"
 
 cell stack[STACK_CELLS], data[DATA_CELLS];
@@ -34,7 +33,7 @@ static cell next_random(cell bound) {
   return (cell)(seed % (uint32_t)bound);
 }
 
-inline cell *step(const struct instr *in, cell *sp) {
+static inline cell *perform(const struct instr *in, cell *sp) {
 #define A sp[-1]
 #define B sp[-2]
 #define BINARY(OP, result) case OP_##OP: B = (result); return sp - 1;
@@ -68,6 +67,8 @@ inline cell *step(const struct instr *in, cell *sp) {
     default: __builtin_unreachable();
   }
 }
+
+cell *step(const struct instr *in, cell *sp) { return perform(in, sp); }
 
 static void warm(struct word *word) {
   if (++word->heat == WARM) jit_compile(word);
@@ -115,7 +116,7 @@ cell *run(struct word *word, cell *sp, int depth) {
         loop--;
         break;
       default:
-        if (!(sp = step(in, sp))) return NULL;
+        if (!(sp = perform(in, sp))) return NULL;
     }
   }
 }

@@ -159,8 +159,8 @@ class Coder {
     Node *last = node->args.back();
     bool adds = op == kAdd || op == kSub;
     if (adds && last->kind == Kind::Const && isFixnum(last->value)) {
-      int32_t n = op == kAdd ? fixnumOf(last->value) : -fixnumOf(last->value);
-      if (n >= -(1 << 21) && n < 1 << 21) return codeAddInteger(node, n);
+      int32_t n = fixnumOf(last->value);
+      if (n >= -(1 << 21) && n < 1 << 21) return codeAddInteger(node, n, op == kSub);
     }
     codeOperands(node);
     at(node);
@@ -173,18 +173,18 @@ class Coder {
     return node->kind == Kind::Local && node->var->owner == lambda && !node->var->boxed() && !node->var->checked;
   }
 
-  void codeAddInteger(Node *node, int32_t n) {
+  void codeAddInteger(Node *node, int32_t n, bool subtract) {
     Node *first = node->args[0];
     uint32_t a = (uint32_t)n & 0x7fffff;
     if (isPlainLocal(first, lambda)) {
       at(node);
-      emit(opLocalAddInteger, a);
+      emit(subtract ? opLocalSubInteger : opLocalAddInteger, a);
       word(first->var->slot);
       return push();
     }
     code(first, false);
     at(node);
-    emit(opAddInteger, a);
+    emit(subtract ? opSubInteger : opAddInteger, a);
   }
 
   void codeOperands(Node *node) {

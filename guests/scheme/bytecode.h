@@ -41,7 +41,9 @@ enum Op : uint8_t {
   opContinue,     // A values; next words: index of the loop's first variable, offset
   opBuiltin,      // A arguments; next word: Builtin
   opAddInteger,   // add A, of 23 bits and signed, to the top
+  opSubInteger,
   opLocalAddInteger,  // push frame[next word] + A
+  opLocalSubInteger,
   opLocal2,       // push frame[A] and frame[next word]
   opPrim,         // + PrimOp
   // Compare and jump to the next word's offset when it does not hold. In PrimOp's order.

@@ -21,6 +21,7 @@ struct Scope {
 struct Names {
   Symbol *define, *lambda, *let, *letStar, *letrec, *letrecStar, *if_, *cond, *case_, *and_, *or_, *when, *unless,
       *do_, *begin, *set, *quote, *quasiquote, *unquote, *unquoteSplicing, *else_, *arrow, *apply, *main;
+  Builtin *append, *listToVector;  // for quasiquote, whatever a program makes of these names
   Names() {
     define = intern("define"), lambda = intern("lambda"), let = intern("let"), letStar = intern("let*");
     letrec = intern("letrec"), letrecStar = intern("letrec*"), if_ = intern("if"), cond = intern("cond");
@@ -29,6 +30,7 @@ struct Names {
     quote = intern("quote"), quasiquote = intern("quasiquote"), unquote = intern("unquote");
     unquoteSplicing = intern("unquote-splicing"), else_ = intern("else"), arrow = intern("=>");
     apply = intern("apply"), main = intern("main");
+    append = intern("append")->standard, listToVector = intern("list->vector")->standard;
   }
 };
 
@@ -195,15 +197,12 @@ class Expander {
     return node;
   }
 
-  Node *standardCall(const char *name, std::vector<Node *> args) {
+  Node *builtinCall(Builtin *builtin, std::vector<Node *> args) {
     Node *node = make(Kind::Builtin);
-    node->builtin = builtinOf(standardValue(name));
+    node->builtin = builtin;
     node->args = std::move(args);
     return node;
   }
-
-  // The library's own view of a standard procedure, whatever a program makes of the name.
-  static Value standardValue(const char *name);
 
   Node *sequence(std::vector<Node *> nodes) {
     if (nodes.empty()) return constant(kUnspecified);
@@ -525,10 +524,7 @@ class Expander {
       return node;
     }
     if (Node *node = expandAccess(builtin->name, args)) return node;
-    Node *node = make(Kind::Builtin);
-    node->builtin = builtin;
-    node->args = std::move(args);
-    return node;
+    return builtinCall(builtin, std::move(args));
   }
 
   // cadr and its kin, as chains of car and cdr.
@@ -781,7 +777,7 @@ class Expander {
     if (isVector(form)) {
       Value list = kNil;
       for (uint32_t i = lengthOf(form); i-- > 0;) list = cons(field(form, i), list);
-      return standardCall("list->vector", {expandQuasi(list, depth, scope)});
+      return builtinCall(names().listToVector, {expandQuasi(list, depth, scope)});
     }
     if (!isPair(form)) return constant(form);
     if (isName(car(form), names().unquote) && lengthOfList(form) == 2) {
@@ -793,7 +789,7 @@ class Expander {
     if (depth == 1 && isPair(first) && isName(car(first), names().unquoteSplicing) && lengthOfList(first) == 2) {
       Node *spliced = expand(second(first), scope);
       if (cdr(form) == kNil) return spliced;
-      return standardCall("append", {spliced, expandQuasi(cdr(form), depth, scope)});
+      return builtinCall(names().append, {spliced, expandQuasi(cdr(form), depth, scope)});
     }
     Node *head = expandQuasi(first, depth, scope);
     Node *tail = expandQuasi(cdr(form), depth, scope);
@@ -805,8 +801,6 @@ class Expander {
     return prim(kCons, {constant(car(form)), expandQuasi(cdr(form), depth, scope)});
   }
 };
-
-Value Expander::standardValue(const char *name) { return intern(name)->value; }
 
 // Calls `visit` with the name of every definition in a top-level form.
 template <class Visit> void eachDefinition(Value form, const Visit &visit) {

@@ -285,28 +285,31 @@ next:
 
 #define FEEDBACK const_cast<uint32_t *>(pc)[-1] |= kFeedbackBit
 #define FEEDBACK_BEFORE const_cast<uint32_t *>(pc)[-2] |= kFeedbackBit
-      case opAddInteger: {
-        Value a = sp[-1];
-        int32_t sum;
-        if (isFixnum(a) && !__builtin_add_overflow((int32_t)a, operand23(word) * 2, &sum)) {
-          sp[-1] = sum;
-          NEXT;
-        }
-        FEEDBACK;
-        if ((sp[-1] = primitive2(kAdd, a, fixnum(operand23(word)))) == kFail) FAIL;
-        NEXT;
-      }
-      case opLocalAddInteger: {
-        Value a = fp[*pc++];
-        int32_t sum;
-        if (isFixnum(a) && !__builtin_add_overflow((int32_t)a, operand23(word) * 2, &sum)) {
-          *sp++ = sum;
-          NEXT;
-        }
-        FEEDBACK_BEFORE;
-        if ((*sp++ = primitive2(kAdd, a, fixnum(operand23(word)))) == kFail) FAIL;
-        NEXT;
-      }
+#define WITH_INTEGER(opcode, localOpcode, op, builtin)                         \
+  case opcode: {                                                             \
+    Value a = sp[-1];                                                        \
+    int32_t number;                                                          \
+    if (isFixnum(a) && !builtin((int32_t)a, operand23(word) * 2, &number)) { \
+      sp[-1] = number;                                                       \
+      NEXT;                                                                  \
+    }                                                                        \
+    FEEDBACK;                                                                \
+    if ((sp[-1] = primitive2(op, a, fixnum(operand23(word)))) == kFail) FAIL; \
+    NEXT;                                                                    \
+  }                                                                          \
+  case localOpcode: {                                                        \
+    Value a = fp[*pc++];                                                     \
+    int32_t number;                                                          \
+    if (isFixnum(a) && !builtin((int32_t)a, operand23(word) * 2, &number)) { \
+      *sp++ = number;                                                        \
+      NEXT;                                                                  \
+    }                                                                        \
+    FEEDBACK_BEFORE;                                                         \
+    if ((*sp++ = primitive2(op, a, fixnum(operand23(word)))) == kFail) FAIL; \
+    NEXT;                                                                    \
+  }
+        WITH_INTEGER(opAddInteger, opLocalAddInteger, kAdd, __builtin_add_overflow)
+        WITH_INTEGER(opSubInteger, opLocalSubInteger, kSub, __builtin_sub_overflow)
 #define ARITHMETIC(op, builtin)                                              \
   case opPrim + int(op): {                                                        \
     Value a = sp[-2], b = sp[-1];                                            \

@@ -41,20 +41,26 @@
           (apply f (%cars lists))
           (loop (%cdrs lists))))))
 
+(define %for-each for-each)
+
 (define (filter keep? l)
   (let loop ((rest l) (done '()))
     (cond ((pair? rest) (loop (cdr rest) (if (keep? (car rest)) (cons (car rest) done) done)))
           ((null? rest) (reverse done))
           (else (%bad-list "filter" l)))))
 
+(define %filter filter)
+
 (define (remove drop? l)
-  (filter (lambda (x) (not (drop? x))) l))
+  (%filter (lambda (x) (not (drop? x))) l))
 
 (define (fold f start l)
   (let loop ((rest l) (sum start))
     (cond ((pair? rest) (loop (cdr rest) (f (car rest) sum)))
           ((null? rest) sum)
           (else (%bad-list "fold" l)))))
+
+(define %fold fold)
 
 (define (fold-left f start l)
   (let loop ((rest l) (sum start))
@@ -67,7 +73,7 @@
     (if (pair? rest) (loop (cdr rest) (f (car rest) sum)) sum)))
 
 (define (reduce f start l)
-  (if (pair? l) (fold f (car l) (cdr l)) start))
+  (if (pair? l) (%fold f (car l) (cdr l)) start))
 
 (define (append-map f l)
   (let loop ((rest (reverse (%map1 f l l))) (done '()))
@@ -95,7 +101,7 @@
         last)))
 
 (define (delete x l)
-  (filter (lambda (y) (not (equal? x y))) l))
+  (%filter (lambda (y) (not (equal? x y))) l))
 
 (define (iota n . more)
   (let ((start (if (pair? more) (car more) 0))
@@ -148,11 +154,10 @@
       (f (vector-ref v i)))))
 
 (define (string-for-each f s)
-  (for-each f (string->list s)))
+  (%for-each f (string->list s)))
 
 (define (string-map f s)
   (list->string (%map1 f (string->list s) s)))
 
 (define (string-count s counted?)
-  (fold (lambda (c n) (if (counted? c) (+ n 1) n)) 0 (string->list s)))
-
+  (%fold (lambda (c n) (if (counted? c) (+ n 1) n)) 0 (string->list s)))

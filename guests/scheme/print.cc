@@ -10,11 +10,6 @@
 
 namespace {
 
-struct CharName {
-  const char *name;
-  uint32_t code;
-};
-
 void printChar(Text &out, uint32_t code) {
   out += "#\\";
   switch (code) {

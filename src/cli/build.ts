@@ -72,7 +72,7 @@ function planOf(parsed: Parsed): Plan {
     warmups: many(parsed, 'warmup').map((text) => workloadOf('--warmup', text)),
     entries: many(parsed, 'entry').map(entryOf),
     command: one(parsed, 'command'),
-    host: hostOf(parsed),
+    host: hostOf(parsed, 'deny'),
     more: {
       stubs: many(parsed, 'stub-import').map(stubOf),
       skipBadModules: flag(parsed, 'skip-bad-modules'),

@@ -108,6 +108,7 @@ const RUN: CommandSpec = {
     invoke: { kind: 'many', group: WORK, describe: 'EXPORT(ARGS): call it and print what it returns' },
     'stub-import': stubImport,
     ...hostOptions,
+    random: { kind: 'one', group: HOST, describe: 'system (the default here), seed=N or deny: random bytes' },
     stdin: { kind: 'one', group: HOST, describe: 'a file for its standard input; default is that of freeze' },
   },
   rest: true,

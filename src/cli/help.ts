@@ -86,6 +86,11 @@ export async function readWithYargs(argv: readonly string[]): Promise<Line> {
   const command = COMMANDS.find((one) => one.name === argv.find((word) => !word.startsWith('-')));
   if (problem.message !== undefined) throw mistake(problem.message, command, argv);
   if (text !== '') return { kind: 'print', text: `${text}\n` };
+  // yargs would take the positional word as an option, too.
+  const option = argv
+    .slice(0, argv.indexOf('--') >>> 0)
+    .find((word) => word.split('=')[0] === `--${command?.file}`);
+  if (option !== undefined) throw badCommandLine(`unknown argument: ${option}`);
   const file = command === undefined ? undefined : values[command.file];
   if (command === undefined || typeof file !== 'string')
     throw badCommandLine('which command? build, run or inspect');
@@ -116,6 +121,8 @@ function describeOptions(program: Argv, command: CommandSpec): Argv {
       ...(kind === 'flag' ? { type: 'boolean' as const } : { nargs: 1, string: true }),
     });
   }
+  // It reads positional words again, as options: with nargs, a lone dash is a value there too.
+  program.nargs(command.file, 1);
   const words = command.rest ? ' [-- ARGUMENTS]' : '';
   program.usage(`$0 ${command.name} ${command.file.toUpperCase()} [options]${words}\n\n${command.describe}.`);
   addExamples(program, EXAMPLES[command.name] ?? []);
@@ -170,7 +177,7 @@ function asWritten(word: string, argv: readonly string[]): string {
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((one) => ({ one, distance: distance(word, one) }))
-    .filter(({ one, distance }) => distance <= Math.max(1, Math.floor(one.length / 3)))
+    .filter(({ one, distance }) => distance <= Math.ceil(one.length / 3))
     .sort((a, b) => a.distance - b.distance);
   return ranked[0]?.one;
 }

@@ -62,6 +62,7 @@ async function assemble(bytes: Uint8Array): Promise<Uint8Array> {
 function textError(message: string): Error {
   const line = Number(/line: (\d+)/.exec(message)?.[1] ?? 0) + 1;
   const column = Number(/col: (\d+)/.exec(message)?.[1] ?? 0) + 1;
+  const offset = Number(/offset: (\d+)/.exec(message)?.[1] ?? 0);
   const what = /kind: (?:Custom\()?"?([^"]*?)"?\)* }/.exec(message)?.[1] ?? 'malformed';
-  return badText(what, line, column);
+  return badText(what, line, column, offset);
 }

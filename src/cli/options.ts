@@ -119,8 +119,8 @@ function isProtocol(text: string): text is ProtocolName {
   return Object.hasOwn(PROTOCOLS, text);
 }
 
-export function randomOf(text: string | undefined): RandomSource {
-  if (text === undefined || text === 'deny') return { kind: 'denied' };
+export function randomOf(text: string): RandomSource {
+  if (text === 'deny') return { kind: 'denied' };
   if (text === 'system') return { kind: 'system' };
   const seed = text.startsWith('seed=') ? integer(text.slice('seed='.length)) : undefined;
   if (seed === undefined) throw badOption('--random', text, 'it is deny, seed=N or system');
@@ -149,8 +149,8 @@ function envOf(texts: readonly string[]): Readonly<Record<string, string>> {
   return env;
 }
 
-/** The options of the WASI host. `program` is the guest's argv[0] where it gets arguments. */
-export function hostOf(parsed: Parsed): HostText {
+/** The options of the WASI host. `random` is what --random is where it is not given. */
+export function hostOf(parsed: Parsed, random: 'deny' | 'system'): HostText {
   const wasi = one(parsed, 'wasi') ?? 'memory';
   if (wasi !== 'memory' && wasi !== 'node') throw badOption('--wasi', wasi, 'it is memory or node');
   return {
@@ -159,6 +159,6 @@ export function hostOf(parsed: Parsed): HostText {
     env: envOf(many(parsed, 'env')),
     args: [...many(parsed, 'arg'), ...parsed.rest],
     stdin: one(parsed, 'stdin'),
-    random: randomOf(one(parsed, 'random')),
+    random: randomOf(one(parsed, 'random') ?? random),
   };
 }

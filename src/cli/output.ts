@@ -161,8 +161,7 @@ export function machineDisk(unfinished: Set<string>): Disk {
       const fd = openSync(path, 'wx', mode);
       unfinished.add(path);
       try {
-        await writeDescriptor(fd, bytes);
-        closeSync(fd);
+        await writeDescriptor(fd, bytes).finally(() => closeSync(fd));
       } catch (error) {
         await remove(path);
         throw error;

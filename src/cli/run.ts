@@ -11,7 +11,8 @@ import type { Io } from './io.ts';
 import { hostOf, invokeOf, many, stubOf } from './options.ts';
 
 export async function runCommand(parsed: Parsed, io: Io): Promise<number> {
-  const options = hostOf(parsed);
+  // Nothing of this becomes a snapshot, and a frozen module draws anew when it starts.
+  const options = hostOf(parsed, 'system');
   const invokes = many(parsed, 'invoke').map(invokeOf);
   const stubs = many(parsed, 'stub-import').map(stubOf);
   if (parsed.file === '-' && options.stdin === '-')

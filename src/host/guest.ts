@@ -126,7 +126,7 @@ export class Guest {
 
   /** A guest that its own JavaScript has brought up, with everything that it was linked with. */
   static driven(options: Omit<GuestOptions, 'host' | 'module'>, driven: Driven): Guest {
-    const { module, probes, exports, imports, registry } = driven;
+    const { module, probes, exports, imports, registry, forwards, adopted, kept } = driven;
     const linker = new LiveLinker(registry, options.limits);
     for (const aux of driven.auxes) linker.adopt(aux);
     const host: HostFactory = async () => NO_WASI;
@@ -139,7 +139,7 @@ export class Guest {
       imports,
       registry,
       linker,
-      driven,
+      { forwards, adopted, kept },
       driven.bytes.length,
     );
   }

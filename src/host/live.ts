@@ -66,6 +66,7 @@ export class LiveLinker {
   readonly #registry: Registry;
   readonly #limits: LiveLimits;
   readonly #names = new Set<string>();
+  readonly #repeats = new Map<string, number>();
   #bytes = 0;
 
   constructor(registry: Registry, limits: LiveLimits) {
@@ -192,7 +193,10 @@ export class LiveLinker {
   #uniqueName(wanted: string | undefined): string {
     const base = wanted === undefined || wanted === '' ? `jit${this.auxes.length + 1}` : wanted;
     let name = base;
-    for (let n = 2; this.#names.has(name); n++) name = `${base}#${n}`;
+    let n = this.#repeats.get(base) ?? 2;
+    for (; this.#names.has(name); n++) name = `${base}#${n}`;
+    // Guests give one name a hundred thousand times: the search goes on where it ended.
+    this.#repeats.set(base, n);
     this.#names.add(name);
     return name;
   }

@@ -2,8 +2,8 @@
  * The contract of include/freeze.h, version 1. Comments there say what each export promises.
  */
 import type { Guest } from '../host/guest.ts';
-import { GuestError, guestRefused, UnsupportedError } from '../wasm/errors.ts';
-import { type Call, MOST_POLLS, type Program, type Protocol } from './protocol.ts';
+import { guestRefused, UnsupportedError } from '../wasm/errors.ts';
+import { type Call, drain, type Program, type Protocol } from './protocol.ts';
 
 export const FREEZE_CONTRACT = 1;
 /** Its presence says that a guest follows the contract. */
@@ -96,9 +96,9 @@ function lastError(guest: Guest): string {
 
 function collect(guest: Guest): number {
   if (!guest.has('freeze_poll')) return 0;
-  for (let count = 0; count < MOST_POLLS; count++) {
+  return drain('freeze_poll', () => {
     const address = Number(guest.call('freeze_poll', [], 'in freeze_poll')) >>> 0;
-    if (address === 0) return count;
+    if (address === 0) return undefined;
     const struct = guest.read(address, MODULE_SIZE);
     if (struct === undefined)
       throw guestRefused('in freeze_poll', `address ${address} is outside the memory`);
@@ -110,6 +110,6 @@ function collect(guest: Guest): number {
       name === undefined ? undefined : utf8.decode(name),
     );
     if (guest.has('freeze_linked')) guest.call('freeze_linked', [address, status], 'in freeze_linked');
-  }
-  throw new GuestError('endless', `freeze_poll hands over modules without end: ${MOST_POLLS} and more`);
+    return status;
+  });
 }

@@ -3,6 +3,7 @@
  * hands over the code that its JIT made. It knows the guest's exports and nothing of linking.
  */
 import type { Guest, WasmValue } from '../host/guest.ts';
+import { GuestError } from '../wasm/errors.ts';
 
 /** A program as the user gave it. */
 export interface Program {
@@ -36,4 +37,25 @@ export interface Protocol {
 }
 
 /** More modules in one collection than any guest has: it makes them without end. */
-export const MOST_POLLS = 1_000_000;
+const MOST_POLLS = 1_000_000;
+/** So many one after the other that cannot be linked: it does not listen. */
+const MOST_REFUSED = 10_000;
+
+/**
+ * Calls `poll` until it has no more: it links one module and gives its status, or undefined where
+ * there is none. How many there were.
+ */
+export function drain(name: string, poll: () => number | undefined): number {
+  let refused = 0;
+  for (let count = 0; count < MOST_POLLS && refused < MOST_REFUSED; count++) {
+    const status = poll();
+    if (status === undefined) return count;
+    refused = status === 0 ? 0 : refused + 1;
+  }
+  throw new GuestError(
+    'endless',
+    refused < MOST_REFUSED
+      ? `${name} hands over modules without end: ${MOST_POLLS} and more`
+      : `${name} goes on handing over modules that cannot be linked: ${MOST_REFUSED} one after the other`,
+  );
+}

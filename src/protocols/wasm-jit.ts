@@ -5,8 +5,8 @@
  * address is what an entry calls.
  */
 import type { Guest } from '../host/guest.ts';
-import { GuestError, guestRefused } from '../wasm/errors.ts';
-import { type Call, MOST_POLLS, type Program, type Protocol } from './protocol.ts';
+import { guestRefused } from '../wasm/errors.ts';
+import { type Call, drain, type Program, type Protocol } from './protocol.ts';
 
 /** The exports that tell it. */
 export const MARKS = [
@@ -55,14 +55,13 @@ function load(guest: Guest, { name, bytes }: Program): Call {
 }
 
 function collect(guest: Guest): number {
-  for (let count = 0; count < MOST_POLLS; count++) {
+  return drain('jitModule', () => {
     const handle = Number(guest.call('jitModule', [], 'in jitModule'));
-    if (handle === 0) return count;
+    if (handle === 0) return undefined;
     const data = address(guest.call('moduleData', [handle], 'in moduleData'));
     const size = address(guest.call('moduleSize', [handle], 'in moduleSize'));
     const bytes = guest.read(data, size);
     guest.call('freeModule', [handle], 'in freeModule');
-    guest.link(bytes, undefined);
-  }
-  throw new GuestError('endless', `jitModule hands over modules without end: ${MOST_POLLS} and more`);
+    return guest.link(bytes, undefined);
+  });
 }

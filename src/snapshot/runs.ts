@@ -65,7 +65,8 @@ function nextNonZero({ bytes, longs }: Views, from: number): number {
 /** Where the run that holds byte `from` ends: behind its last non-zero byte before a gap worth it. */
 function runEnd({ bytes, words }: Views, from: number): number {
   const { length } = words;
-  for (let word = from >> 2; ; ) {
+  // Not by a shift: a memory can have more bytes than an int32 counts.
+  for (let word = Math.floor(from / 4); ; ) {
     while (word < length && words[word] !== 0) word++;
     let start = word * 4;
     while (bytes[start - 1] === 0) start--;
@@ -73,7 +74,7 @@ function runEnd({ bytes, words }: Views, from: number): number {
     let end = word * 4;
     while (end - start <= SEGMENT_COST && bytes[end] === 0) end++;
     if (end - start > SEGMENT_COST || end >= bytes.length) return start;
-    word = end >> 2;
+    word = Math.floor(end / 4);
   }
 }
 

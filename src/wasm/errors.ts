@@ -84,8 +84,8 @@ export function isComponent(): UnsupportedError {
   );
 }
 
-export function badText(what: string, line: number, column: number): MalformedError {
-  return new MalformedError('text', `${what}, in line ${line}, column ${column}`, 'text', 0);
+export function badText(what: string, line: number, column: number, offset: number): MalformedError {
+  return new MalformedError('text', `${what}, in line ${line}, column ${column}`, 'text', offset);
 }
 
 export function wrongVersion(version: number): MalformedError {
@@ -132,6 +132,10 @@ export function trailing(section: string, offset: number): MalformedError {
 
 export function countMismatch(what: string, section: string, offset: number): MalformedError {
   return new MalformedError('count', `inconsistent counts: ${what}`, section, offset);
+}
+
+export function tooManyLocals(section: string, offset: number): MalformedError {
+  return new MalformedError('locals', 'a function has more than 4,294,967,295 locals', section, offset);
 }
 
 export function missingEnd(section: string, offset: number): MalformedError {
@@ -467,10 +471,6 @@ export function moduleAfterDone(): UsageError {
   );
 }
 
-export function unreadableGuest(why: string): UnsupportedError {
-  return new UnsupportedError('guest', `freeze cannot take in the module of the guest: ${why}`);
-}
-
 export function foreignState(kind: string, module: string, name: string): UnsupportedError {
   return new UnsupportedError(
     'foreign-state',
@@ -488,17 +488,18 @@ export function importedTwice(kind: string, module: string, name: string): Unsup
 }
 
 export function hostFunction(
-  aux: string,
-  item: { readonly module: string; readonly name: string },
+  /** The import that it was given to; none where it came into a table or global by itself. */
+  given: { readonly aux: string; readonly module: string; readonly name: string } | undefined,
   func: string,
   place: string | undefined,
 ): UnsupportedError {
-  const given = `"${item.module}" "${item.name}"`;
+  const imported = given && `auxiliary module ${given.aux} imports "${given.module}" "${given.name}"`;
+  const what = `the JavaScript function ${func}`;
+  const held = place === undefined ? `live code calls ${what}` : `${place} holds ${what}`;
+  const told = place === undefined ? `${imported}, which is ${what}` : `${held}: ${imported}`;
   return new UnsupportedError(
     'host-function',
-    place === undefined
-      ? `auxiliary module ${aux} imports ${given}, which is the JavaScript function ${func}`
-      : `${place} holds the JavaScript function ${func}, by way of auxiliary module ${aux}, which imports it as ${given}`,
+    imported === undefined ? held : told,
     'keep it as an import of the frozen module, with freeze.host(func, module, name) in the driver or --keep-host-functions',
   );
 }
@@ -519,6 +520,14 @@ export function unknownOrigin(
 
 export function badHandover(method: string, what: string): UsageError {
   return new UsageError('driver-call', `freeze.${method}: ${what}`, DRIVER_HINT);
+}
+
+export function noSuchFunction(name: string, count: number): UsageError {
+  return new UsageError(
+    'function',
+    `--code ${name}: the module has no function of this name or index`,
+    `it has ${count} functions; give an index, an export, or a name of the name section`,
+  );
 }
 
 // ---- files ---------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ import {
   type Elem,
   type ExternType,
   type Module,
+  SECTION_NAMES,
+  SECTION_ORDER,
   type SectionName,
   spaces,
 } from './module.ts';
@@ -257,6 +259,8 @@ function functionBits(module: Module): Uint32Array {
   });
 }
 
+const SECTIONS: readonly SectionName[] = SECTION_ORDER.map((id) => SECTION_NAMES[id] as SectionName);
+
 /** The features that a module uses beyond the first version, in the order of FEATURES. */
 export function featuresUsed(module: Module): ReadonlyMap<Feature, FeatureUse> {
   const sections = new Sections(module).bits;
@@ -275,7 +279,7 @@ export function featuresUsed(module: Module): ReadonlyMap<Feature, FeatureUse> {
     functions.forEach((bits, i) => {
       if (has(bits, mask) && count++ < FIRST) first.push((firstFunc + i) as FuncIdx);
     });
-    const needing = [...sections].filter(([, bits]) => has(bits, mask)).map(([name]) => name);
+    const needing = SECTIONS.filter((name) => has(sections.get(name) ?? 0, mask));
     if (count > 0 || needing.length > 0) uses.set(feature, { functions: count, first, sections: needing });
   }
   return uses;

@@ -8,7 +8,7 @@
  *
  * https://webassembly.github.io/spec/core/binary/instructions.html
  */
-import { badByte, badLeb, unexpectedEnd, unknownOpcode } from './errors.ts';
+import { badByte, badLeb, tooManyLocals, unexpectedEnd, unknownOpcode } from './errors.ts';
 import { IMMEDIATES, type Immediate, OPCODE_COUNT, OPCODES, type Opcode, prefixed } from './opcodes.ts';
 
 /** The kinds of index that a module-level change can move, as bits of a set. */
@@ -101,8 +101,8 @@ const ONE_LEB = 2;
 /** A memarg: flags below 0x40, which leave the memory unsaid, and an offset. */
 const TWO_LEBS = 3;
 const ONE_TYPE = 4;
-/** An index to be shown. */
-const INDEX = 5;
+/** An index, or a memarg whose memory is to be shown, and nothing else. */
+const SHOWN = 5;
 
 /** The steps for visitors that want these kinds of index. */
 function stepsFor(kinds: number): Uint8Array {
@@ -111,9 +111,9 @@ function stepsFor(kinds: number): Uint8Array {
     const shape = SHAPES[opcode] as number;
     const kind = KINDS[shape] as number;
     if (shape === NOTHING) return NO_BYTES;
-    if (kind !== 0) return (kinds & kind) === 0 ? ONE_LEB : INDEX;
+    if (kind !== 0) return (kinds & kind) === 0 ? ONE_LEB : SHOWN;
     if (single.has(shape)) return ONE_LEB;
-    if (shape === MEMARG && (kinds & INDEX_KIND.mem) === 0) return TWO_LEBS;
+    if (shape === MEMARG) return (kinds & INDEX_KIND.mem) === 0 ? TWO_LEBS : SHOWN;
     return shape === BLOCKTYPE ? ONE_TYPE : BY_TABLE;
   });
 }
@@ -170,6 +170,9 @@ function lebEnd(bytes: Uint8Array, pos: number): number {
   if ((bytes[pos + 2] as number) < 0x80) return pos + 3;
   return (bytes[pos + 3] as number) < 0x80 ? pos + 4 : 0;
 }
+
+/** The most that the binary format allows; engines take far fewer. */
+const MOST_LOCALS = 2 ** 32 - 1;
 
 class Walk {
   readonly bytes: Uint8Array;
@@ -265,9 +268,14 @@ class Walk {
   }
 
   blockType(): void {
-    if (!this.isTypeCode()) this.typeIdx();
-    else if (this.bytes[this.pos] !== 0x40) this.valType();
-    else this.visitor.type?.(this.u8());
+    if (!this.isTypeCode()) {
+      this.typeIdx();
+    } else if (this.bytes[this.pos] !== 0x40) {
+      this.valType();
+    } else {
+      this.pos++;
+      this.visitor.type?.(0x40);
+    }
   }
 
   heapType(): void {
@@ -306,8 +314,11 @@ class Walk {
   }
 
   locals(): void {
+    let total = 0;
     for (let groups = this.u32(); groups > 0; groups--) {
-      this.u32();
+      const at = this.pos;
+      total += this.u32();
+      if (total > MOST_LOCALS) this.fail(tooManyLocals, at);
       this.valType();
     }
   }
@@ -395,10 +406,12 @@ class Walk {
     }
   }
 
-  /** An instruction of one byte whose one immediate is an index. */
-  indexOf(opcode: Opcode): void {
+  /** An instruction of one byte with an index or a memarg. */
+  shown(opcode: Opcode): void {
+    const shape = SHAPES[opcode] as number;
     this.pos++;
-    this.index(KINDS[SHAPES[opcode] as number] as IndexKind);
+    if (shape === MEMARG) this.memarg();
+    else this.index(KINDS[shape] as IndexKind);
   }
 
   /** One instruction; its opcode. */
@@ -423,13 +436,13 @@ class Walk {
       const first = bytes[pos] as number;
       const how = step[first] as number;
       const next = stepOver(bytes, pos, how, everyType);
-      if (everyOp && (next !== 0 || how === INDEX)) visitor.op?.(first, pos);
+      if (everyOp && (next !== 0 || how === SHOWN)) visitor.op?.(first, pos);
       if (next !== 0) {
         pos = next;
         continue;
       }
       this.pos = pos;
-      if (how === INDEX) this.indexOf(first);
+      if (how === SHOWN) this.shown(first);
       else this.instruction();
       pos = this.pos;
     }

@@ -28,7 +28,10 @@ test('text that does not assemble is told with its line', async () => {
   const cwd = folder({ 'a.wat': '(module\n  (func (export "f") foo))' });
   await refused(
     ['a.wat'],
-    { code: 3, says: /a\.wat: unknown operator or unexpected token, in line 2, column 23/ },
+    {
+      code: 3,
+      says: /a\.wat: unknown operator or unexpected token, in line 2, column 22 \(text, at byte 0x1d\)$/,
+    },
     { cwd },
   );
 });
@@ -118,17 +121,17 @@ test('a frozen module can be frozen again, and works', async () => {
 
 test('a missing import is named', async () => {
   const cwd = folder({
-    'g.wat': '(module (import "env" "a" (func)) (import "js" "b" (func)) (func (export "f")))',
+    'g.wasm': await wat('(module (import "env" "a" (func)) (import "js" "b" (func)) (func (export "f")))'),
   });
   const stderr = await refused(
-    ['g.wat'],
+    ['g.wasm'],
     { code: 4, says: /imports what no host here gives: env\.a, js\.b$/ },
     { cwd },
   );
   assert.match(stderr, /hint: .*--stub-import/);
-  await refused(['g.wat', '--stub-import', 'env.*=nop'], { code: 4, says: /gives: js\.b$/ }, { cwd });
+  await refused(['g.wasm', '--stub-import', 'env.*=nop'], { code: 4, says: /gives: js\.b$/ }, { cwd });
   await refused(
-    ['g.wat', '--stub-import', 'x.y=nop'],
+    ['g.wasm', '--stub-import', 'x.y=nop'],
     { code: 2, says: /--stub-import x\.y: .*nothing of this name/ },
     { cwd },
   );
@@ -136,11 +139,11 @@ test('a missing import is named', async () => {
 
 test('state that the guest imports is refused', async () => {
   const cwd = folder({
-    'mem.wat': '(module (import "env" "memory" (memory 1)))',
-    'table.wat': '(module (import "env" "t" (table 1 funcref)))',
+    'mem.wasm': await wat('(module (import "env" "memory" (memory 1)))'),
+    'table.wasm': await wat('(module (import "env" "t" (table 1 funcref)))'),
   });
-  await refused(['mem.wat'], { code: 4, says: /the guest imports its memory "env" "memory"/ }, { cwd });
-  await refused(['table.wat'], { code: 4, says: /the guest imports its table "env" "t"/ }, { cwd });
+  await refused(['mem.wasm'], { code: 4, says: /the guest imports its memory "env" "memory"/ }, { cwd });
+  await refused(['table.wasm'], { code: 4, says: /the guest imports its table "env" "t"/ }, { cwd });
 });
 
 test('a guest without memory or table, whose modules need them', async () => {
@@ -161,20 +164,21 @@ test('a guest without memory or table, whose modules need them', async () => {
 
 test('a WASI guest whose memory nobody knows', async () => {
   const cwd = folder({
-    'g.wat': `(module (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
-      (memory 1) (func (export "f") (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))`,
+    'g.wasm':
+      await wat(`(module (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
+      (memory 1) (func (export "f") (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))`),
   });
   await refused(
-    ['g.wat', '--warmup', 'f()'],
+    ['g.wasm', '--warmup', 'f()'],
     { code: 4, says: /made a WASI call in f\(\), and its memory is not known/ },
     { cwd },
   );
 });
 
 test('a trap in warm-up comes with the names of the functions', async () => {
-  const cwd = folder({ 'g.wat': COUNTER });
+  const cwd = folder({ 'g.wasm': await wat(COUNTER) });
   const stderr = await refused(
-    ['g.wat', '--warmup', 'trap()'],
+    ['g.wasm', '--warmup', 'trap()'],
     { code: 1, says: /the guest trapped in trap\(\): unreachable$/ },
     { cwd },
   );
@@ -186,14 +190,14 @@ test('a trap in warm-up comes with the names of the functions', async () => {
 
 test('a trap in the start function, in _initialize, and a stack that overflows', async () => {
   const cwd = folder({
-    'start.wat': '(module (func $boot unreachable) (start $boot))',
-    'init.wat': '(module (func $setup (export "_initialize") unreachable))',
-    'deep.wat': '(module (func $down (export "f") (call $down)))',
+    'start.wasm': await wat('(module (func $boot unreachable) (start $boot))'),
+    'init.wasm': await wat('(module (func $setup (export "_initialize") unreachable))'),
+    'deep.wasm': await wat('(module (func $down (export "f") (call $down)))'),
   });
-  await refused(['start.wat'], { code: 1, says: /trapped while it was instantiated: unreachable/ }, { cwd });
-  await refused(['init.wat'], { code: 1, says: /trapped in _initialize: unreachable/ }, { cwd });
+  await refused(['start.wasm'], { code: 1, says: /trapped while it was instantiated: unreachable/ }, { cwd });
+  await refused(['init.wasm'], { code: 1, says: /trapped in _initialize: unreachable/ }, { cwd });
   const stderr = await refused(
-    ['deep.wat', '--warmup', 'f()'],
+    ['deep.wasm', '--warmup', 'f()'],
     { code: 1, says: /trapped in f\(\): .*stack/i },
     { cwd },
   );
@@ -201,17 +205,17 @@ test('a trap in the start function, in _initialize, and a stack that overflows',
 });
 
 test('an exit in warm-up is not the exit code of freeze', async () => {
-  const cwd = folder({ 'g.wat': PROBE });
+  const cwd = folder({ 'g.wasm': await wat(PROBE) });
   for (const code of ['0', '3', '70']) {
     const says = new RegExp(`the guest exited with code ${code} in exit\\(${code}\\)$`);
-    await refused(['g.wat', '--warmup', `exit(${code})`], { code: 1, says }, { cwd });
+    await refused(['g.wasm', '--warmup', `exit(${code})`], { code: 1, says }, { cwd });
   }
 });
 
 test('randomness that was not allowed is named, with who asked', async () => {
-  const cwd = folder({ 'g.wat': PROBE });
+  const cwd = folder({ 'g.wasm': await wat(PROBE) });
   const stderr = await refused(
-    ['g.wat', '--warmup', 'random()'],
+    ['g.wasm', '--warmup', 'random()'],
     { code: 1, says: /asked for 4 random bytes in random\(\)$/ },
     { cwd },
   );
@@ -249,28 +253,28 @@ test('a workload that does not parse', async () => {
 });
 
 test('a workload that is not there, or that nothing takes', async () => {
-  const cwd = folder({ 'g.wat': COUNTER, 'a.scm': '1' });
+  const cwd = folder({ 'g.wasm': await wat(COUNTER), 'a.scm': '1' });
   await refused(
-    ['g.wat', '--warmup', 'nope.scm'],
+    ['g.wasm', '--warmup', 'nope.scm'],
     { code: 5, says: /cannot read nope\.scm: no such file/ },
     { cwd },
   );
-  await refused(['g.wat', '--load', '.'], { code: 5, says: /cannot read \.: .*directory/ }, { cwd });
+  await refused(['g.wasm', '--load', '.'], { code: 5, says: /cannot read \.: .*directory/ }, { cwd });
   await refused(
-    ['g.wat', '--load', 'a.scm'],
+    ['g.wasm', '--load', 'a.scm'],
     { code: 2, says: /follows no protocol that takes a program like a\.scm/ },
     { cwd },
   );
-  await refused(['g.wat', '--warmup', 'nope()'], { code: 2, says: /exports no function "nope"/ }, { cwd });
+  await refused(['g.wasm', '--warmup', 'nope()'], { code: 2, says: /exports no function "nope"/ }, { cwd });
   await refused(
-    ['g.wat', '--warmup', 'add()'],
+    ['g.wasm', '--warmup', 'add()'],
     { code: 2, says: /add\(\): the arguments do not fit, the export takes \(i32\)/ },
     { cwd },
   );
-  await refused(['g.wat', '--warmup', 'add(1, 2)'], { code: 2, says: /do not fit/ }, { cwd });
-  await refused(['g.wat', '--warmup', 'add(x)'], { code: 2, says: /do not fit/ }, { cwd });
+  await refused(['g.wasm', '--warmup', 'add(1, 2)'], { code: 2, says: /do not fit/ }, { cwd });
+  await refused(['g.wasm', '--warmup', 'add(x)'], { code: 2, says: /do not fit/ }, { cwd });
   await refused(
-    ['g.wat', '--protocol', 'freeze'],
+    ['g.wasm', '--protocol', 'freeze'],
     { code: 2, says: /does not speak the freeze protocol: it lacks freeze_contract/ },
     { cwd },
   );
@@ -407,15 +411,15 @@ test('a module that does not fit into a table or memory at its maximum', async (
 
 test('a guest at its maximum is frozen there', async () => {
   const cwd = folder({
-    'g.wat': `(module (memory (export "memory") 1 3) (table (export "table") 1 5 funcref)
+    'g.wasm': await wat(`(module (memory (export "memory") 1 3) (table (export "table") 1 5 funcref)
       (func $f (result i32) (i32.const 9))
       (elem declare func $f)
       (func (export "fill") (drop (memory.grow (i32.const 2))) (i32.store (i32.const 196604) (i32.const 6))
         (drop (table.grow (ref.func $f) (i32.const 4))))
       (func (export "more") (result i32 i32) (memory.grow (i32.const 1)) (table.grow (ref.null func) (i32.const 1)))
-      (func (export "last") (result i32 i32) (i32.load (i32.const 196604)) (call_indirect (result i32) (i32.const 4))))`,
+      (func (export "last") (result i32 i32) (i32.load (i32.const 196604)) (call_indirect (result i32) (i32.const 4))))`),
   });
-  await good(['build', 'g.wat', '--warmup', 'fill()', '--rounds', '1'], { cwd });
+  await good(['build', 'g.wasm', '--warmup', 'fill()', '--rounds', '1'], { cwd });
   const { stdout } = await good(['run', 'g.frozen.wasm', '--invoke', 'last()', '--invoke', 'more()'], {
     cwd,
   });
@@ -423,7 +427,7 @@ test('a guest at its maximum is frozen there', async () => {
 });
 
 test('an output that cannot be written is told before the guest runs', async () => {
-  const cwd = folder({ 'g.wat': COUNTER, file: 'x' });
+  const cwd = folder({ 'g.wasm': await wat(COUNTER), file: 'x' });
   const before = readdirSync(cwd);
   const places: readonly (readonly [out: string, says: RegExp])[] = [
     ['nowhere/out.wasm', /cannot write nowhere\/out\.wasm: no such file or directory/],
@@ -435,7 +439,7 @@ test('an output that cannot be written is told before the guest runs', async () 
       ['-o', out],
       ['--json', out, '-o', 'out.wasm'],
     ]) {
-      const result = await cli(['build', 'g.wat', '--warmup', 'trap()', ...args], { cwd });
+      const result = await cli(['build', 'g.wasm', '--warmup', 'trap()', ...args], { cwd });
       assert.equal(result.code, 5, result.stderr);
       errorLine(result.stderr, says);
     }
@@ -444,40 +448,40 @@ test('an output that cannot be written is told before the guest runs', async () 
 });
 
 test('an output that is an input is refused', async () => {
-  const cwd = folder({ 'g.wat': COUNTER, 'a.scm': '1', 'in.txt': 'x' });
-  symlinkSync('g.wat', join(cwd, 'link.wasm'));
+  const cwd = folder({ 'g.wasm': await wat(COUNTER), 'a.scm': '1', 'in.txt': 'x' });
+  symlinkSync('g.wasm', join(cwd, 'link.wasm'));
   const lines: readonly (readonly [args: readonly string[], says: RegExp])[] = [
-    [['-o', 'g.wat'], /the output and the guest are the same file: g\.wat/],
+    [['-o', 'g.wasm'], /the output and the guest are the same file: g\.wasm/],
     [
-      ['-o', './../'.concat(cwd.split('/').at(-1) ?? '', '/g.wat')],
+      ['-o', './../'.concat(cwd.split('/').at(-1) ?? '', '/g.wasm')],
       /the output and the guest are the same file/,
     ],
     [['-o', 'link.wasm'], /the output and the guest are the same file: link\.wasm/],
     [['-o', 'a.scm', '--load', 'a.scm'], /the output and --load are the same file: a\.scm/],
     [['-o', 'a.scm', '--entry', 'e=a.scm'], /the output and --entry are the same file/],
     [['-o', 'in.txt', '--stdin', 'in.txt'], /the output and --stdin are the same file/],
-    [['--json', 'g.wat'], /--json and the guest are the same file/],
+    [['--json', 'g.wasm'], /--json and the guest are the same file/],
     [['-o', 'x', '--json', './x'], /the output and --json are the same file/],
   ];
   for (const [args, says] of lines) {
-    const result = await cli(['build', 'g.wat', ...args], { cwd });
+    const result = await cli(['build', 'g.wasm', ...args], { cwd });
     assert.equal(result.code, 2, result.stderr);
     errorLine(result.stderr, says);
   }
-  assert.deepEqual(readdirSync(cwd).sort(), ['a.scm', 'g.wat', 'in.txt', 'link.wasm']);
-  assert.equal(readFileSync(join(cwd, 'g.wat'), 'utf8'), COUNTER);
+  assert.deepEqual(readdirSync(cwd).sort(), ['a.scm', 'g.wasm', 'in.txt', 'link.wasm']);
+  assert.deepEqual(new Uint8Array(readFileSync(join(cwd, 'g.wasm'))), new Uint8Array(await wat(COUNTER)));
 });
 
 test('a full disk is told, and the other file is not written either', {
   skip: !existsSync('/dev/full'),
 }, async () => {
-  const cwd = folder({ 'g.wat': COUNTER });
+  const cwd = folder({ 'g.wasm': await wat(COUNTER) });
   const says = /cannot write \/dev\/full: no space left on device/;
-  const module = await cli(['build', 'g.wat', '-o', '/dev/full', '--json', 'r.json'], { cwd });
+  const module = await cli(['build', 'g.wasm', '-o', '/dev/full', '--json', 'r.json'], { cwd });
   assert.equal(module.code, 5);
   errorLine(module.stderr, says);
-  const json = await cli(['build', 'g.wat', '-o', 'out.wasm', '--json', '/dev/full'], { cwd });
+  const json = await cli(['build', 'g.wasm', '-o', 'out.wasm', '--json', '/dev/full'], { cwd });
   assert.equal(json.code, 5);
   errorLine(json.stderr, says);
-  assert.deepEqual(readdirSync(cwd), ['g.wat']);
+  assert.deepEqual(readdirSync(cwd), ['g.wasm']);
 });

@@ -7,7 +7,7 @@ import { driverOf } from '../../src/protocols/driver.ts';
 import { FreezeError } from '../../src/wasm/errors.ts';
 import { spaces } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
-import { wat } from '../support/wat.ts';
+import { bytesLiteral, wat } from '../support/wat.ts';
 import { call, type Exports, exportsOf, freezeSystem, type System, sameThreeWays, thaw } from './support.ts';
 
 const real = Object.getOwnPropertyDescriptor(globalThis, 'WebAssembly');
@@ -267,6 +267,63 @@ test('instances from before the guest and after it, and a guest that is checked 
   );
 });
 
+test('a guest that follows freeze.h is brought up by a driver, then loads programs and hands over code', async () => {
+  const aux = await wat(`(module
+    (import "env" "table" (table 1 funcref))
+    (import "host" "bias" (func $bias (result i32)))
+    (import "env" "depth" (global $depth (mut i32)))
+    (func $f (result i32)
+      (global.set $depth (i32.add (global.get $depth) (i32.const 1)))
+      (i32.add (call $bias) (global.get $depth)))
+    (elem (i32.const 2) $f))`);
+  const guest = await source(`(module
+    (import "host" "bias" (func (result i32)))
+    (import "js" "table" (table $t 3 funcref))
+    (import "js" "depth" (global $depth (mut i32)))
+    (export "table" (table $t))
+    (export "depth" (global $depth))
+    (type $f (func (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 32) "\\00\\04\\00\\00\\${aux.length.toString(16).padStart(2, '0')}\\00\\00\\00")
+    (data (i32.const 1024) ${bytesLiteral(aux)})
+    (global $polled (mut i32) (i32.const 32))
+    (global $loaded (mut i32) (i32.const 0))
+    (func (export "freeze_contract") (result i32) i32.const 1)
+    (func (export "freeze_alloc") (param i32) (result i32) i32.const 4096)
+    (func (export "freeze_free") (param i32 i32))
+    (func (export "freeze_load") (param i32 i32 i32 i32) (result i32)
+      (global.set $loaded (i32.load8_u (local.get 2))) i32.const 1)
+    (func (export "freeze_run") (param i32) (result i32) i32.const 0)
+    (func (export "freeze_poll") (result i32) (global.get $polled) (global.set $polled (i32.const 0)))
+    (func (export "loaded") (result i32) (global.get $loaded))
+    (func (export "call") (result i32) (call_indirect $t (type $f) (i32.const 2))))`);
+  const frozen = await freeze(guest, {
+    warmups: [{ kind: 'program', name: 'p', bytes: Uint8Array.of(65) }],
+    driver: async ({ freeze: handle }) => {
+      const { instance } = await WebAssembly.instantiate(guest, {
+        host: { bias: () => 100 },
+        js: {
+          table: new WebAssembly.Table({ element: 'anyfunc', initial: 3 }),
+          depth: new WebAssembly.Global({ value: 'i32', mutable: true }, 7),
+        },
+      });
+      handle.guest(instance);
+      handle.done();
+    },
+  });
+  assert.equal(frozen.report.protocol, 'freeze');
+  assert.deepEqual(frozen.report.output.imports, ['host.bias']);
+  const thawed = await thaw(frozen, { host: { bias: () => 100 } });
+  assert.deepEqual(call(thawed, [['loaded'], ['call'], ['call']]), ['65', '108', '109']);
+});
+
+test('the skeleton that `freeze init --driver` writes is a driver', async () => {
+  const skeleton = new URL('../../../examples/driver-skeleton.mjs', import.meta.url);
+  const driver = driverOf(await import(skeleton.href), 'driver-skeleton.mjs');
+  const frozen = await freeze(await source(HOLDER), { driver });
+  assert.equal(frozen.report.protocol, 'driver');
+});
+
 // ---- functions of JavaScript ---------------------------------------------------------------------
 
 /** Emscripten's addFunction(jsFunction): a module around it, as a table takes no other. */
@@ -299,7 +356,11 @@ test('a JavaScript function in a slot is refused, with the slot and its name', a
   function twice(value: number): number {
     return value * 2;
   }
-  await refused('host-function', /slot 2 of table 0.*"twice".*jit1/, inSlot(holder, wrapper, twice));
+  await refused(
+    'host-function',
+    /slot 2 of table 0 holds.*"twice": auxiliary module jit1 imports "e" "f"/,
+    inSlot(holder, wrapper, twice),
+  );
   await refused('host-function', /jit1 imports "e" "f".*"twice"/, inSlot(holder, caller, twice));
 });
 

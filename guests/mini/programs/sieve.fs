@@ -21,4 +21,6 @@ size array composite
     then
   loop ;
 
-: main clear primes . cr ;
+: main
+  clear primes . cr
+  clear ; \ a snapshot leaves zeros out

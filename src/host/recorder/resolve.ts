@@ -86,7 +86,7 @@ class Resolver {
 
     const records = this.#recording.instances.filter((one) => one !== this.#guest);
     const host = hostState(this.#recording.hostMade, (func, type) =>
-      this.#hostBinding('host', { module: 'host', name: func.name }, func, showSignature(type)),
+      this.#hostBinding(undefined, func, showSignature(type)),
     );
     const defined = this.#definitions(records, host);
     const { given, adopted, forwards } = this.#guestImports(defined, host, records);
@@ -102,6 +102,10 @@ class Resolver {
     }
     const names = new Set(host === undefined ? [] : [host.name]);
     const auxes = records.map((record) => this.#aux(record, uniqueName(record.name, names)));
+    // Modules that are linked later find them by name, at the type of the guest's import.
+    for (const [func, [first]] of this.#guestFuncs) {
+      if (first !== undefined) registry.add(func, { instance: 0, kind: 'func', index: first.index });
+    }
     return {
       bytes: made.bytes,
       module: internalize(module, given),
@@ -146,21 +150,17 @@ class Resolver {
 
   /** A function of another type would trap where JavaScript converted. */
   #checkTypes(name: string, functions: FunctionMap, wanted: string): void {
+    const instances = [this.#guest, ...this.#recording.instances.filter((one) => one !== this.#guest)];
     for (const [id, func] of entriesOf(functions)) {
       const entity = this.#registry.of(func);
-      const module = entity && this.#moduleOf(entity);
+      const module = entity && instances[entity.instance]?.made.module;
       const type = module && spaces(module).funcs[entity.index];
-      if (type === undefined || typeKey(module as Module, type, name) === wanted) continue;
+      if (module === undefined || type === undefined || typeKey(module, type, name) === wanted) continue;
       throw badHandover(
         `dispatch("${name}")`,
         `the id ${String(id)} stands for a function of another type than the import without its id`,
       );
     }
-  }
-
-  #moduleOf({ instance }: EntityRef): Module | undefined {
-    const others = this.#recording.instances.filter((one) => one !== this.#guest);
-    return (instance === 0 ? this.#guest : others[instance - 1])?.made.module;
   }
 
   #register(
@@ -268,20 +268,19 @@ class Resolver {
       );
     if (same !== undefined)
       return { kind: 'entity', entity: { instance: 0, kind: 'func', index: same.index } };
-    return this.#hostBinding(aux, item, value, type);
+    return this.#hostBinding({ aux, module: item.module, name: item.name }, value, type);
   }
 
   /** A function of JavaScript that the guest does not import at this type. */
   #hostBinding(
-    aux: string,
-    item: { readonly module: string; readonly name: string },
+    given: { readonly aux: string; readonly module: string; readonly name: string } | undefined,
     func: AnyFunction,
     type: string,
   ): Binding {
     const name =
       this.#handover.hosts.get(func) ?? this.#guestFuncs.get(func)?.[0]?.item ?? this.#keptName(func);
     if (name !== undefined) return { kind: 'host', module: name.module, name: name.name, type };
-    return { kind: 'unknown', refuse: (place) => hostFunction(aux, item, nameOf(func), place) };
+    return { kind: 'unknown', refuse: (place) => hostFunction(given, nameOf(func), place) };
   }
 
   /** Where all functions are kept: one name for each, made from its own. */
