@@ -5,8 +5,9 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { freeze, type Workload } from '../src/freeze.ts';
+import { freeze } from '../src/freeze.ts';
 import { createWasi, WasiExit } from '../src/host/wasi/wasi.ts';
+import type { Workload } from '../src/workloads.ts';
 import { benchPrograms, root } from './programs.ts';
 import { median, pairedRatio } from './statistics.ts';
 import { table } from './table.ts';

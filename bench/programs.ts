@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { StubOption } from '../src/freeze.ts';
 import type { Program } from '../src/protocols/protocol.ts';
+import type { StubOption } from '../src/stubs.ts';
 
 /** The repository's root, from dist/bench. */
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));

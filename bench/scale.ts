@@ -3,11 +3,12 @@
  * are made here, each with functions that write memory, patched in by an active segment at a
  * constant slot, as WAForth does it for every word.
  */
-import { DEFAULT_LIMITS } from '../src/freeze.ts';
+
 import { capture } from '../src/host/capture.ts';
 import { Guest } from '../src/host/guest.ts';
 import { createWasi } from '../src/host/wasi/wasi.ts';
 import { link } from '../src/link/link.ts';
+import { DEFAULT_LIMITS } from '../src/options.ts';
 import { bake } from '../src/snapshot/bake.ts';
 import { heldBy } from '../src/snapshot/state.ts';
 import { encode, madeSpan } from '../src/wasm/encode.ts';

@@ -2,11 +2,13 @@
  * One program three ways in this process: interpreted, live-linked, frozen. They take turns, so that
  * a slower moment of the machine meets all three.
  */
-import { DEFAULT_LIMITS, freeze, stubbedImports } from '../src/freeze.ts';
+import { freeze } from '../src/freeze.ts';
 import { Guest, type HostFactory } from '../src/host/guest.ts';
 import { createWasi } from '../src/host/wasi/wasi.ts';
+import { DEFAULT_LIMITS } from '../src/options.ts';
 import { protocolFor } from '../src/protocols/detect.ts';
 import type { Report } from '../src/report/report.ts';
+import { stubbedImports } from '../src/stubs.ts';
 import { parse } from '../src/wasm/parse.ts';
 import type { BenchProgram } from './programs.ts';
 

@@ -10,7 +10,8 @@
  *   1. Include it, and write FREEZE_GUEST once, in one source file, at file scope.
  *   2. Define those of the functions below that your runtime has a use for. The header declares
  *      them with their export names, so defining one exports it. Each one is optional, except
- *      that freeze_load needs freeze_alloc and freeze_free, and freeze_linked needs freeze_poll.
+ *      that freeze_load needs freeze_run, freeze_alloc and freeze_free, and freeze_linked needs
+ *      freeze_poll.
  *   3. Pick a way to hand over code: pull (define freeze_poll) or push (call freeze_link).
  *   4. Export the memory (the linker does) and the table (-Wl,--export-table), and let the table
  *      grow (-Wl,--growable-table). A reactor (-mexec-model=reactor) suits a runtime best.
@@ -28,7 +29,8 @@
  *
  * WHAT AN AUXILIARY MODULE MAY IMPORT
  *   "env" NAME        the guest's export NAME, whatever it is: memory, table, function, global, tag
- *   "slot" N          the function in slot N (decimal) of the guest's table 0 at this moment
+ *   "slot" N          the function in slot N (decimal) of the guest's table 0 at this moment. In C
+ *                     a function pointer is its slot: what `helper` points to needs no export
  *   MODULE NAME       the value that the guest itself imports as MODULE NAME
  *   AUX NAME          the export NAME of the earlier auxiliary module that was named AUX
  *   Types must fit, as for any import. Anything else fails with FREEZE_UNLINKABLE.
@@ -62,7 +64,10 @@
 
 FREEZE_EXPORT(freeze_contract) uint32_t freeze_contract(void);
 
-/* How linking a module went. */
+/*
+ * How linking a module went. In a build anything but FREEZE_OK is an error that ends it, before the
+ * guest is told, unless `freeze build` was given --skip-bad-modules.
+ */
 enum {
   FREEZE_OK = 0,          /* linked; its start function has run */
   FREEZE_UNAVAILABLE = 1, /* nobody links here: a frozen module, or a host without `freeze` */
@@ -113,7 +118,8 @@ int32_t freeze_load(const char *name, uint32_t name_size, const char *text, uint
 
 /*
  * Runs a loaded program: 0 when it went well, another status when not (freeze_error says why).
- * It may be called any number of times, before the snapshot and after. Flush what it printed.
+ * It may be called any number of times, before the snapshot and after. Flush what it printed. Write
+ * errors to standard error too: in a frozen module nobody asks freeze_error.
  */
 FREEZE_EXPORT(freeze_run) int32_t freeze_run(int32_t handle);
 
@@ -148,8 +154,10 @@ int32_t freeze_link(const void *code, uint32_t code_size);
 FREEZE_EXPORT(freeze_before_snapshot) void freeze_before_snapshot(void);
 
 /*
- * Called once in each instance of the frozen module, before any other export does its work. Reseed
- * random generators, read arguments and environment again, reopen files.
+ * Called once in each instance of the frozen module, before any other export does its work. Forget
+ * what belonged to the build: have random generators seeded, arguments and environment read and
+ * files opened again when they are next wanted. (Drawing entropy here makes a start fail on a host
+ * that gives none.)
  */
 FREEZE_EXPORT(freeze_after_restore) void freeze_after_restore(void);
 

@@ -10,17 +10,7 @@
  * });
  * ```
  */
-export {
-  DEFAULT_LIMITS,
-  DEFAULT_ROUNDS,
-  type EntryOption,
-  type FreezeOptions,
-  type Frozen,
-  freeze,
-  type Progress,
-  type StubOption,
-  type Workload,
-} from './freeze.ts';
+export { type Frozen, freeze, freezeDriven } from './freeze.ts';
 export type { HostFactory } from './host/guest.ts';
 export type { LiveLimits } from './host/live.ts';
 export {
@@ -46,7 +36,13 @@ export {
   type WrittenFile,
 } from './host/wasi/wasi.ts';
 export type { Stub } from './link/stub.ts';
+export { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions, type Progress } from './options.ts';
 export { PROTOCOLS, type ProtocolName } from './protocols/detect.ts';
+export {
+  DEFAULT_DRIVER_TIMEOUT_MS,
+  type Driver,
+  type DriverContext,
+} from './protocols/driver.ts';
 export type { Program } from './protocols/protocol.ts';
 export {
   type ComponentInspection,
@@ -64,6 +60,7 @@ export {
 } from './report/report.ts';
 export { summary } from './report/summary.ts';
 export { type RunOptions, run } from './run.ts';
+export type { StubOption } from './stubs.ts';
 export { VERSION } from './version.ts';
 export {
   EXIT,
@@ -75,3 +72,4 @@ export {
   UnsupportedError,
   UsageError,
 } from './wasm/errors.ts';
+export type { EntryOption, Workload } from './workloads.ts';

@@ -2,13 +2,15 @@
  * Runs a module under the WASI host that guests are frozen under: a command by its `_start`, a
  * reactor by `_initialize` and calls. What `freeze run` does; a frozen module needs none of this.
  */
-import { exportCall, type StubOption, stubbedImports, type Workload } from './freeze.ts';
+
 import { Bare } from './host/bare.ts';
 import { type HostFactory, refuseImportedState } from './host/guest.ts';
 import { createWasi, WasiExit } from './host/wasi/wasi.ts';
+import { type StubOption, stubbedImports } from './stubs.ts';
 import { nothingToRun } from './wasm/errors.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
 import { parse } from './wasm/parse.ts';
+import { exportCall, type Workload } from './workloads.ts';
 
 export interface RunOptions {
   /** Calls to make, in order, on one instance; without any, the module is run as a command. */

@@ -4,9 +4,20 @@
  */
 import { unlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { FreezeOptions, Frozen, Workload } from '../freeze.ts';
+import { pathToFileURL } from 'node:url';
+import type { Frozen } from '../freeze.ts';
+import type { FreezeOptions } from '../options.ts';
+import type { Driver } from '../protocols/driver.ts';
 import type { Program } from '../protocols/protocol.ts';
-import { badCommandLine, binaryToTerminal, GuestError, sameFile } from '../wasm/errors.ts';
+import {
+  badCommandLine,
+  badOption,
+  binaryToTerminal,
+  driverThrew,
+  GuestError,
+  sameFile,
+} from '../wasm/errors.ts';
+import type { Workload } from '../workloads.ts';
 import type { Parsed } from './commands.ts';
 import { hostFactory } from './host.ts';
 import { readInput, readModule } from './input.ts';
@@ -36,6 +47,7 @@ interface Plan {
   readonly warmups: readonly WorkloadText[];
   readonly entries: readonly EntryText[];
   readonly command: string | undefined;
+  readonly driver: string | undefined;
   readonly host: HostText;
   readonly more: FreezeOptions;
 }
@@ -72,10 +84,13 @@ function planOf(parsed: Parsed): Plan {
     warmups: many(parsed, 'warmup').map((text) => workloadOf('--warmup', text)),
     entries: many(parsed, 'entry').map(entryOf),
     command: one(parsed, 'command'),
+    driver: one(parsed, 'driver'),
     host: hostOf(parsed, 'deny'),
     more: {
       stubs: many(parsed, 'stub-import').map(stubOf),
       skipBadModules: flag(parsed, 'skip-bad-modules'),
+      driverArgs: many(parsed, 'driver-arg'),
+      keepHostFunctions: flag(parsed, 'keep-host-functions'),
       ...(rounds === undefined ? {} : { rounds }),
       ...(protocol === undefined ? {} : { protocol }),
     },
@@ -99,6 +114,7 @@ function inputs(plan: Plan): readonly (readonly [what: string, path: string])[] 
     ...programs.flatMap(([what, workload]) =>
       workload.kind === 'file' ? [[what, workload.path] as const] : [],
     ),
+    ...(plan.driver === undefined ? [] : [['--driver', plan.driver] as const]),
     ...(plan.host.stdin === undefined ? [] : [['--stdin', plan.host.stdin] as const]),
   ];
 }
@@ -147,6 +163,7 @@ async function freezeGuest(plan: Plan, bytes: Uint8Array, terminal: Terminal, io
     warmups: plan.warmups.map(workload),
     entries: plan.entries.map(({ name, workload: text }) => ({ name, workload: workload(text) })),
     ...(plan.command === undefined ? {} : { command: plan.command }),
+    ...(plan.driver === undefined ? {} : { driver: await readDriver(plan.driver) }),
     host: hostFactory(
       plan.host,
       basename(plan.guest),
@@ -167,6 +184,17 @@ async function freezeGuest(plan: Plan, bytes: Uint8Array, terminal: Terminal, io
   } finally {
     terminal.finish();
   }
+}
+
+/** A driver is a module of Node's: it is imported, and not from a stream. */
+async function readDriver(path: string): Promise<Driver> {
+  if (path === '-') throw badOption('--driver', path, 'a driver is a file');
+  readInput(path, () => new Uint8Array(0));
+  const { driverOf } = await import('../protocols/driver.ts');
+  const namespace: unknown = await import(pathToFileURL(path).href).catch((error: unknown) => {
+    throw driverThrew(error instanceof Error ? error.message : String(error), []);
+  });
+  return driverOf(namespace, path);
 }
 
 /** Each program is read once, however often it is named. */

@@ -89,6 +89,17 @@ const BUILD: CommandSpec = {
       group: GUEST,
       describe: 'freeze, wasm-jit or plain: how it is driven; default is what its exports tell',
     },
+    driver: {
+      kind: 'one',
+      group: GUEST,
+      describe: 'FILE: JavaScript that brings the guest up and warms it (docs/drivers.md)',
+    },
+    'driver-arg': { kind: 'many', group: GUEST, describe: 'an argument for the driver' },
+    'keep-host-functions': {
+      kind: 'flag',
+      group: GUEST,
+      describe: 'JavaScript functions that generated modules import become imports of the output',
+    },
     'stub-import': stubImport,
     'skip-bad-modules': {
       kind: 'flag',

@@ -13,7 +13,7 @@ import { printable, styled } from './terminal.ts';
 /** EX_SOFTWARE of sysexits.h: a bug of ours, whatever was asked for. */
 const INTERNAL = 70;
 
-/** Where a terminal does not tell its width. */
+/** Where a terminal does not tell its width, or says 0. */
 const COLUMNS = 80;
 
 const STDIN = 0;
@@ -37,7 +37,7 @@ function terminalOf(fd: number): Omit<Sink, 'write'> {
   const isTTY = isatty(fd);
   const stream = fd === STDOUT ? 'stdout' : 'stderr';
   // Making Node's streams takes time, and only a terminal has a width.
-  const columns = isTTY ? (process[stream].columns ?? COLUMNS) : COLUMNS;
+  const columns = isTTY ? process[stream].columns || COLUMNS : COLUMNS;
   return { isTTY, columns, colour: wantsColour(isTTY) };
 }
 

@@ -1,11 +1,13 @@
 /**
  * What the values on a command line mean: text to the options of the API. Nothing is read here.
  */
-import type { StubOption, Workload } from '../freeze.ts';
+
 import type { RandomSource } from '../host/wasi/types.ts';
 import type { Stub } from '../link/stub.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
+import type { StubOption } from '../stubs.ts';
 import { badOption } from '../wasm/errors.ts';
+import type { Workload } from '../workloads.ts';
 import type { Parsed } from './commands.ts';
 
 /** A workload whose program has not been read yet. */

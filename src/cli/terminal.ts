@@ -3,7 +3,7 @@
  * long, and what the guest prints, marked as its own.
  */
 import { styleText } from 'node:util';
-import type { Progress } from '../freeze.ts';
+import type { Progress } from '../options.ts';
 import type { Sink } from './stdio.ts';
 
 type Style = 'red' | 'yellow' | 'dim' | 'bold';

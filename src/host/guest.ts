@@ -213,7 +213,7 @@ export class Guest {
   #hostFunction(module: string, name: string): unknown {
     const index = spaces(this.module).imports.func.findIndex((item) => sameImport(item, module, name));
     const functions = this.instance.exports[this.probes.funcTable];
-    const at = this.probes.funcs.findIndex((func) => func === index);
+    const at = this.probes.funcs.indexOf(index);
     if (at >= 0 && functions instanceof WebAssembly.Table) return functions.get(at);
     return this.#imports[module]?.[name];
   }

@@ -332,3 +332,45 @@ test('the same line gives the same bytes', async () => {
   ];
   assert.deepEqual((await good(build, { cwd })).stdout, (await good(build, { cwd })).stdout);
 });
+
+test('--driver brings the guest up by JavaScript of its own', async () => {
+  const driver = `export default async ({ freeze, args, wasm }) => {
+    const { instance } = await WebAssembly.instantiate(wasm);
+    for (const arg of args) instance.exports.add(Number(arg));
+    freeze.guest(instance);
+    await freeze.done();
+  };`;
+  const cwd = folder({
+    'c.wasm': await wat(COUNTER),
+    'd.mjs': driver,
+    'syntax.mjs': 'export default (',
+    'none.mjs': 'export const a = 1;',
+  });
+  const args = [
+    '--driver',
+    'd.mjs',
+    '--driver-arg',
+    '5',
+    '--driver-arg',
+    '6',
+    '--warmup',
+    'add(1)',
+    '--rounds',
+    '1',
+  ];
+  await good(['build', 'c.wasm', ...args, '-o', 'f.wasm'], { cwd });
+  assert.equal((await good(['run', 'f.wasm', '--invoke', 'get()'], { cwd })).stdout.toString(), '12\n');
+  for (const [file, code, says] of [
+    ['syntax.mjs', 1, /the driver threw: /],
+    ['none.mjs', 2, /none\.mjs exports no default function/],
+    ['nope.mjs', 5, /cannot read nope\.mjs/],
+    ['-', 2, /--driver -: a driver is a file/],
+  ] as const) {
+    const result = await cli(['build', 'c.wasm', '--driver', file], { cwd });
+    assert.equal(result.code, code, result.stderr);
+    errorLine(result.stderr, says);
+  }
+  const clash = await cli(['build', 'c.wasm', '--driver', 'd.mjs', '-o', 'd.mjs'], { cwd });
+  assert.equal(clash.code, 2);
+  errorLine(clash.stderr, /the output and --driver are the same file/);
+});

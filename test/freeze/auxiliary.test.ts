@@ -45,10 +45,11 @@ describe('auxiliary modules', () => {
 
   it('patch by active segments, with a table minimum above what the guest declared', async () => {
     const { results } = await differential({
-      guest: `(module ${GUEST} (func (export "warm") (drop (table.grow $t (ref.null func) (i32.const 20)))))`.replace(
-        '(func (export "warm")',
-        '(start $grow) (func $grow',
-      ),
+      guest:
+        `(module ${GUEST} (func (export "warm") (drop (table.grow $t (ref.null func) (i32.const 20)))))`.replace(
+          '(func (export "warm")',
+          '(start $grow) (func $grow',
+        ),
       auxes: [
         `(module (import "env" "memory" (memory 1)) (import "env" "table" (table 25 funcref))
           (elem (i32.const 24) $f) (data (i32.const 8) "\\2a") (func $f (result i32) (i32.load (i32.const 8))))`,
@@ -94,7 +95,10 @@ describe('auxiliary modules', () => {
       '114',
     ]);
     // The data of a module that no live code names does not come along.
-    assert.equal(output.datas.some((data) => new TextDecoder().decode(data.bytes).includes('unused')), false);
+    assert.equal(
+      output.datas.some((data) => new TextDecoder().decode(data.bytes).includes('unused')),
+      false,
+    );
   });
 
   it('a function that only the segment of its module declared, which has run, is declared again', async () => {
@@ -173,7 +177,8 @@ describe('auxiliary modules', () => {
 
   it('immutable globals of the guest and of earlier modules, of every type', async () => {
     const { results } = await differential({
-      guest: guest(`(global (export "I") i32 (i32.const -5)) (global (export "L") i64 (i64.const 0x8000000000000001))
+      guest:
+        guest(`(global (export "I") i32 (i32.const -5)) (global (export "L") i64 (i64.const 0x8000000000000001))
         (global (export "F") f32 (f32.const nan:0x200001)) (global (export "D") f64 (f64.const -0))
         (global (export "V") v128 (v128.const i64x2 3 4)) (global (export "R") funcref (ref.func 0)) (global (export "N") funcref (ref.null func))`),
       auxes: [
@@ -211,10 +216,9 @@ describe('auxiliary modules', () => {
 
   it('import a slot, an earlier export, a function of the host, and export what they import', async () => {
     const { results, output } = await differential({
-      guest: guest(`(import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32))) (elem (i32.const 3) 1)`).replace(
-        /\(module (.*?)(\(import .*?\)\)\))/s,
-        '(module $2 $1',
-      ),
+      guest: guest(
+        `(import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32))) (elem (i32.const 3) 1)`,
+      ).replace(/\(module (.*?)(\(import .*?\)\)\))/s, '(module $2 $1'),
       auxes: [
         {
           name: 'one',
@@ -380,9 +384,12 @@ describe('auxiliary modules', () => {
     });
   });
 
-  it('a tag of the guest, and one of its own: thrown in one module, caught in another', needs('exnref'), async () => {
-    const { results } = await differential({
-      guest: guest(`(tag $e (export "tag") (param i32)) (type $v (func (param i32)))
+  it(
+    'a tag of the guest, and one of its own: thrown in one module, caught in another',
+    needs('exnref'),
+    async () => {
+      const { results } = await differential({
+        guest: guest(`(tag $e (export "tag") (param i32)) (type $v (func (param i32)))
         (func (export "try") (param i32 i32) (result i32)
           (block $any
             (block $caught (result i32)
@@ -390,27 +397,28 @@ describe('auxiliary modules', () => {
               (return (i32.const -1)))
             (return))
           (i32.const -2))`),
-      auxes: [
-        {
-          name: 'one',
-          text: `(module (import "env" "tag" (tag $e (param i32))) (import "env" "table" (table 1 funcref)) (tag $own (export "own") (param i32))
+        auxes: [
+          {
+            name: 'one',
+            text: `(module (import "env" "tag" (tag $e (param i32))) (import "env" "table" (table 1 funcref)) (tag $own (export "own") (param i32))
           (elem (i32.const 1) $throw $other $none)
           (func $throw (param i32) (throw $e (local.get 0))) (func $other (param i32) (throw $own (local.get 0))) (func $none (param i32)))`,
-        },
-        `(module (import "one" "own" (tag $o (param i32))) (import "slot" "2" (func $other (param i32))) (import "env" "table" (table 1 funcref)) (elem (i32.const 4) $f)
+          },
+          `(module (import "one" "own" (tag $o (param i32))) (import "slot" "2" (func $other (param i32))) (import "env" "table" (table 1 funcref)) (elem (i32.const 4) $f)
           (func $f (param i32) (result i32)
             (block $caught (result i32) (try_table (catch $o $caught) (call $other (local.get 0))) (i32.const 0))))`,
-      ],
-      calls: [
-        ['try', 1, 42],
-        ['try', 2, 42],
-        ['try', 3, 42],
-        ['ii', 4, 13],
-      ],
-      engines: 'modern',
-    });
-    assert.deepEqual(results, ['42', '-2', '-1', '13']);
-  });
+        ],
+        calls: [
+          ['try', 1, 42],
+          ['try', 2, 42],
+          ['try', 3, 42],
+          ['ii', 4, 13],
+        ],
+        engines: 'modern',
+      });
+      assert.deepEqual(results, ['42', '-2', '-1', '13']);
+    },
+  );
 
   it('a tag of the guest, caught by the legacy instructions', async () => {
     // The assembler has dropped them: a body is put in by hand.
@@ -514,7 +522,10 @@ describe('auxiliary modules', () => {
       ],
       options: { skipBadModules: true },
     });
-    assert.match(frozen.report.modules[0]?.error ?? '', /"wasi_snapshot_preview1" "sched_yield".*does not fit/);
+    assert.match(
+      frozen.report.modules[0]?.error ?? '',
+      /"wasi_snapshot_preview1" "sched_yield".*does not fit/,
+    );
   });
 
   it('a function of the guest that is exported under two names, and a host function given twice', async () => {

@@ -1,7 +1,8 @@
 // include/freeze.h as freeze keeps it: pull, push, what the guest is told, and limits.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type FreezeOptions, freeze } from '../../src/freeze.ts';
+import { freeze } from '../../src/freeze.ts';
+import type { FreezeOptions } from '../../src/options.ts';
 import { FreezeError } from '../../src/wasm/errors.ts';
 import { differential } from '../support/differential.ts';
 import { pullGuest } from '../support/pull.ts';
@@ -79,7 +80,20 @@ describe('pull', () => {
     assert.match(empty?.error ?? '', /auxiliary module empty is not valid/);
     assert.deepEqual(
       frozen.report.modules.map((module) => module.name),
-      ['jit1', 'empty', 'cut', 'invalid', 'absent', 'mistyped', 'kind', 'short', 'noslot', 'outside', 'trap', 'last'],
+      [
+        'jit1',
+        'empty',
+        'cut',
+        'invalid',
+        'absent',
+        'mistyped',
+        'kind',
+        'short',
+        'noslot',
+        'outside',
+        'trap',
+        'last',
+      ],
     );
   });
 
@@ -123,12 +137,14 @@ describe('pull', () => {
 
   it('a guest that hands modules over without end is stopped', async () => {
     const endless = async (code: string | Uint8Array): Promise<string> =>
-      (await pullGuest([{ code }], CALLERS)).replace(/\(i32.lt_u \(global.get \$handed\).*?\)\)/s, '(i32.const 1)').replace(
-        '(i32.add (global.get $handed) (i32.const 1))',
-        '(i32.const 1)',
-      );
+      (await pullGuest([{ code }], CALLERS))
+        .replace(/\(i32.lt_u \(global.get \$handed\).*?\)\)/s, '(i32.const 1)')
+        .replace('(i32.add (global.get $handed) (i32.const 1))', '(i32.const 1)');
     // The modules link, one after the other, up to the limit.
-    assert.equal(await codeOf(await endless(slot(1, 1)), { limits: { modules: 50, bytes: 1e9 } }), 'aux-limit');
+    assert.equal(
+      await codeOf(await endless(slot(1, 1)), { limits: { modules: 50, bytes: 1e9 } }),
+      'aux-limit',
+    );
     // Skipping leaves the number of polls.
     assert.equal(await codeOf(await endless(new Uint8Array(0)), SKIP), 'endless');
   });
@@ -137,7 +153,10 @@ describe('pull', () => {
     const guest = (await pullGuest([], CALLERS)).replace('(else (i32.const 0))', '(else (i32.const -4))');
     assert.equal(await codeOf(guest), 'workload');
     // The struct is inside, what it points at is not: an invalid module.
-    const far = (await pullGuest([{ code: slot(1, 1) }], `${CALLERS} (data (i32.const 0x4000) "\\f0\\ff\\ff\\ff")`)) as string;
+    const far = (await pullGuest(
+      [{ code: slot(1, 1) }],
+      `${CALLERS} (data (i32.const 0x4000) "\\f0\\ff\\ff\\ff")`,
+    )) as string;
     assert.equal(await codeOf(far), 'aux-invalid');
   });
 
@@ -149,7 +168,10 @@ describe('pull', () => {
         `${CALLERS} (global $warm (mut i32) (i32.const 0))
           (func (export "warm") (global.set $warm (i32.add (global.get $warm) (i32.const 1))))`,
       )
-    ).replace('(i32.lt_u (global.get $handed) (i32.const 3))', '(i32.lt_u (global.get $handed) (select (i32.const 3) (global.get $warm) (i32.gt_u (global.get $warm) (i32.const 3))))');
+    ).replace(
+      '(i32.lt_u (global.get $handed) (i32.const 3))',
+      '(i32.lt_u (global.get $handed) (select (i32.const 3) (global.get $warm) (i32.gt_u (global.get $warm) (i32.const 3))))',
+    );
     const options = { warmups: [{ kind: 'call', export: 'warm', args: [] }] } as const;
     const { frozen } = await differential({ guest, options, calls: [['run', 3]] });
     assert.deepEqual(
@@ -216,6 +238,9 @@ describe('push', () => {
 
 describe('other versions', () => {
   it('a guest of another version of the contract is refused', async () => {
-    assert.equal(await codeOf('(module (func (export "freeze_contract") (result i32) (i32.const 2)))'), 'contract');
+    assert.equal(
+      await codeOf('(module (func (export "freeze_contract") (result i32) (i32.const 2)))'),
+      'contract',
+    );
   });
 });

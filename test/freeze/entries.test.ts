@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type FreezeOptions, freeze, type Workload } from '../../src/freeze.ts';
+import { freeze } from '../../src/freeze.ts';
+import type { FreezeOptions } from '../../src/options.ts';
 import { FreezeError } from '../../src/wasm/errors.ts';
 import { parse } from '../../src/wasm/parse.ts';
+import type { Workload } from '../../src/workloads.ts';
 import { differential, hostWith, perform, thaw } from '../support/differential.ts';
 import { needs } from '../support/features.ts';
 import { wat } from '../support/wat.ts';
@@ -148,7 +150,12 @@ describe('entries', () => {
     });
     const one = await thaw(bytes);
     assert.deepEqual(
-      [perform(one, ['main']), perform(one, ['again']), perform(one, ['loaded', 1]), perform(one, ['loaded', 2])],
+      [
+        perform(one, ['main']),
+        perform(one, ['again']),
+        perform(one, ['loaded', 1]),
+        perform(one, ['loaded', 2]),
+      ],
       ['2', '2', '76', '65'],
     );
     assert.deepEqual(report.entries, ['main', 'again']);
@@ -219,10 +226,16 @@ describe('stubs', () => {
 
   it('a pattern that fits nothing, and an import that nobody gives, are refused', async () => {
     assert.equal(await codeOf({ stubs: [{ pattern: 'c.*', stub: { kind: 'nop' } }] }, guest), 'stub-import');
-    assert.equal(await codeOf({ stubs: [{ pattern: 'a.*', stub: { kind: 'nop' } }] }, guest), 'missing-import');
+    assert.equal(
+      await codeOf({ stubs: [{ pattern: 'a.*', stub: { kind: 'nop' } }] }, guest),
+      'missing-import',
+    );
     const inherited = '(module (import "constructor" "assign" (func)))';
     assert.equal(await codeOf({}, inherited), 'missing-import');
-    assert.equal(await codeOf({ host: hostWith('h', {}) }, '(module (import "h" "toString" (func)))'), 'missing-import');
+    assert.equal(
+      await codeOf({ host: hostWith('h', {}) }, '(module (import "h" "toString" (func)))'),
+      'missing-import',
+    );
   });
 
   it('an auxiliary module that imports what is stubbed gets the stub', async () => {

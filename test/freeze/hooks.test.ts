@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type FreezeOptions, freeze } from '../../src/freeze.ts';
+import { freeze } from '../../src/freeze.ts';
+import type { FreezeOptions } from '../../src/options.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import { freezeAndKeep, perform, thaw } from '../support/differential.ts';
 import { wat } from '../support/wat.ts';
@@ -53,7 +54,9 @@ describe('hooks', () => {
   });
 
   it('a command of the guest is prepended, and hosts that start commands find no _initialize', async () => {
-    const bytes = await frozenOf(guest('(func (export "_start") (i32.store (i32.const 0) (global.get $hooks)))'));
+    const bytes = await frozenOf(
+      guest('(func (export "_start") (i32.store (i32.const 0) (global.get $hooks)))'),
+    );
     assert.equal(exportsOf(bytes).includes('_initialize'), false);
     const one = await thaw(bytes);
     perform(one, ['_start']);
@@ -82,7 +85,10 @@ describe('hooks', () => {
   });
 
   it('a hook that traps does not run again', async () => {
-    const text = guest().replace('(i32.const 1))))\n  (func (export "warm")', '(i32.const 1))) (unreachable))\n  (func (export "warm")');
+    const text = guest().replace(
+      '(i32.const 1))))\n  (func (export "warm")',
+      '(i32.const 1))) (unreachable))\n  (func (export "warm")',
+    );
     assert.ok(text.includes('(unreachable)'));
     const one = await thaw(await frozenOf(text));
     assert.deepEqual(

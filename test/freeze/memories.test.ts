@@ -72,7 +72,10 @@ describe('memories', () => {
           (loop $l
             (i32.store8 (local.get $i) (i32.const 7))
             (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 16))) (i32.const 262144)))))
-        (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0))))`.replace('(memory.fill)', ''),
+        (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0))))`.replace(
+        '(memory.fill)',
+        '',
+      ),
       options: WARM,
       calls: [
         ['load', 16 * 9000],

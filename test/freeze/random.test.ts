@@ -20,7 +20,10 @@ it(`${COUNT} random guests behave the same live and frozen`, async () => {
     const random = new Random(seed);
     const { guest, calls } = await randomCase(random, rich);
     if (process.env['FREEZE_SEED'] !== undefined) console.log(guest);
-    const later: readonly LaterCall[] = Array.from({ length: 8 }, () => [random.pick(calls), random.below(64)] as const);
+    const later: readonly LaterCall[] = Array.from(
+      { length: 8 },
+      () => [random.pick(calls), random.below(64)] as const,
+    );
     const warmups = random
       .times(3, () => random.pick(calls))
       .map((name) => ({ kind: 'call', export: name, args: [String(random.below(64))] }) as const);
@@ -35,7 +38,9 @@ it(`${COUNT} random guests behave the same live and frozen`, async () => {
     } catch (error) {
       // The warm-up trapped: there is nothing to freeze.
       if (error instanceof GuestError && error.code === 'trap') continue;
-      throw new Error(`seed ${seed}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      throw new Error(
+        `seed ${seed}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
     }
   }
   // Most of them must get so far, or this tests nothing.

@@ -36,7 +36,8 @@ describe('refusals', () => {
           return {
             ...host,
             bind: (target) => {
-              if (target instanceof WebAssembly.Instance) table = target.exports['table'] as WebAssembly.Table;
+              if (target instanceof WebAssembly.Instance)
+                table = target.exports['table'] as WebAssembly.Table;
               host.bind(target);
             },
           };
@@ -102,15 +103,21 @@ describe('refusals', () => {
     const refused = async (fields: string): Promise<string> =>
       (await messageOf({ guest: `(module ${types} ${fields})`, options: WARM })).split(' holds')[0] ?? '';
     assert.equal(
-      await refused('(global $g (mut (ref null $s)) (ref.null $s)) (func (export "warm") (global.set $g (struct.new_default $s)))'),
+      await refused(
+        '(global $g (mut (ref null $s)) (ref.null $s)) (func (export "warm") (global.set $g (struct.new_default $s)))',
+      ),
       'reference: global 0',
     );
     assert.equal(
-      await refused('(table $t 2 anyref) (func (export "warm") (table.set $t (i32.const 1) (array.new_default $a (i32.const 1))))'),
+      await refused(
+        '(table $t 2 anyref) (func (export "warm") (table.set $t (i32.const 1) (array.new_default $a (i32.const 1))))',
+      ),
       'reference: slot 1 of table 0',
     );
     assert.equal(
-      await refused('(table $t 2 i31ref) (func (export "warm") (table.set $t (i32.const 0) (ref.i31 (i32.const 1))))'),
+      await refused(
+        '(table $t 2 i31ref) (func (export "warm") (table.set $t (i32.const 0) (ref.i31 (i32.const 1))))',
+      ),
       'reference: slot 0 of table 0',
     );
     assert.equal(
@@ -120,37 +127,67 @@ describe('refusals', () => {
       'reference: slot 1 of table 0',
     );
     assert.equal(
-      await refused('(tag $e) (global $g (mut exnref) (ref.null exn)) (func (export "warm") (global.set $g (block $c (result exnref) (try_table (catch_all_ref $c) (throw $e)) (unreachable))))'),
+      await refused(
+        '(tag $e) (global $g (mut exnref) (ref.null exn)) (func (export "warm") (global.set $g (block $c (result exnref) (try_table (catch_all_ref $c) (throw $e)) (unreachable))))',
+      ),
       'reference: global 0',
     );
   });
 
-  it('an immutable global with an object that code can write; what it cannot write stays', needs('gc'), async () => {
-    const of = (field: string): string => `(module (type $s (struct (field ${field}))) (global $g (ref $s) (struct.new_default $s))
+  it(
+    'an immutable global with an object that code can write; what it cannot write stays',
+    needs('gc'),
+    async () => {
+      const of = (
+        field: string,
+      ): string => `(module (type $s (struct (field ${field}))) (global $g (ref $s) (struct.new_default $s))
       (func (export "warm")) (func (export "get") (result i32) (struct.get $s 0 (global.get $g))))`;
-    assert.match(await messageOf({ guest: of('(mut i32)'), options: WARM }), /^mutable-object: global 0 /);
-    assert.equal(await messageOf({ guest: of('i32'), options: WARM }), 'none');
-  });
+      assert.match(await messageOf({ guest: of('(mut i32)'), options: WARM }), /^mutable-object: global 0 /);
+      assert.equal(await messageOf({ guest: of('i32'), options: WARM }), 'none');
+    },
+  );
 
   it('imported state, and shared memory', async () => {
-    assert.match(await messageOf({ guest: '(module (import "env" "memory" (memory 1)))' }), /^imported-state: .*memory "env" "memory"/);
-    assert.match(await messageOf({ guest: '(module (import "env" "t" (table 1 funcref)))' }), /^imported-state: .*table/);
-    assert.match(await messageOf({ guest: '(module (import "env" "g" (global i32)))' }), /^imported-state: .*global/);
+    assert.match(
+      await messageOf({ guest: '(module (import "env" "memory" (memory 1)))' }),
+      /^imported-state: .*memory "env" "memory"/,
+    );
+    assert.match(
+      await messageOf({ guest: '(module (import "env" "t" (table 1 funcref)))' }),
+      /^imported-state: .*table/,
+    );
+    assert.match(
+      await messageOf({ guest: '(module (import "env" "g" (global i32)))' }),
+      /^imported-state: .*global/,
+    );
     assert.match(await messageOf({ guest: '(module (import "env" "e" (tag)))' }), /^imported-state: .*tag/);
     assert.match(await messageOf({ guest: '(module (memory 1 1 shared))' }), /^shared-memory: memory 0/);
   });
 
   it('a trap, an exit, an exception in the warm-up', async () => {
-    assert.match(await messageOf({ guest: '(module (func (export "warm") (unreachable)))', options: WARM }), /^trap: the guest trapped in warm\(\)/);
+    assert.match(
+      await messageOf({ guest: '(module (func (export "warm") (unreachable)))', options: WARM }),
+      /^trap: the guest trapped in warm\(\)/,
+    );
     assert.match(
       await messageOf({
-        guest: '(module (import "wasi_snapshot_preview1" "proc_exit" (func $x (param i32))) (memory (export "memory") 1) (func (export "warm") (call $x (i32.const 7))))',
+        guest:
+          '(module (import "wasi_snapshot_preview1" "proc_exit" (func $x (param i32))) (memory (export "memory") 1) (func (export "warm") (call $x (i32.const 7))))',
         options: WARM,
       }),
       /^exit: the guest exited with code 7/,
     );
-    assert.match(await messageOf({ guest: '(module (tag $e) (func (export "warm") (throw $e)))', options: WARM }), /^exception: /);
-    assert.match(await messageOf({ guest: '(module (func $s (unreachable)) (start $s))' }), /^trap: the guest trapped while it was instantiated/);
-    assert.match(await messageOf({ guest: '(module (func (export "_initialize") (unreachable)))' }), /^trap: the guest trapped in _initialize/);
+    assert.match(
+      await messageOf({ guest: '(module (tag $e) (func (export "warm") (throw $e)))', options: WARM }),
+      /^exception: /,
+    );
+    assert.match(
+      await messageOf({ guest: '(module (func $s (unreachable)) (start $s))' }),
+      /^trap: the guest trapped while it was instantiated/,
+    );
+    assert.match(
+      await messageOf({ guest: '(module (func (export "_initialize") (unreachable)))' }),
+      /^trap: the guest trapped in _initialize/,
+    );
   });
 });

@@ -77,7 +77,10 @@ describe('segments', () => {
       calls: [['run']],
       engines: 'all',
     });
-    assert.equal(output.exports.some((item) => item.name === '_initialize'), false);
+    assert.equal(
+      output.exports.some((item) => item.name === '_initialize'),
+      false,
+    );
   });
 
   it('the start function does not run again', async () => {

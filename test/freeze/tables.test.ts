@@ -129,17 +129,21 @@ describe('tables', () => {
     assert.deepEqual(results.slice(1, 4), ['2', '1', '2']);
   });
 
-  it('a table whose initializer was the only declaration of a function', needs('typed references'), async () => {
-    await differential({
-      guest: `(module (type $f (func (result i32))) (table $t 2 funcref (ref.func $a))
+  it(
+    'a table whose initializer was the only declaration of a function',
+    needs('typed references'),
+    async () => {
+      await differential({
+        guest: `(module (type $f (func (result i32))) (table $t 2 funcref (ref.func $a))
         (func $a (type $f) (i32.const 1))
         (func (export "warm") (table.fill $t (i32.const 0) (ref.null func) (i32.const 2)))
         (func (export "run") (result i32) (table.set $t (i32.const 0) (ref.func $a)) (call_indirect (type $f) (i32.const 0))))`,
-      options: WARM,
-      calls: [['run']],
-      engines: 'modern',
-    });
-  });
+        options: WARM,
+        calls: [['run']],
+        engines: 'modern',
+      });
+    },
+  );
 
   it('tables of references that are all null', needs('gc', 'exnref'), async () => {
     await differential({

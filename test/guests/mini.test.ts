@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { DEFAULT_LIMITS, type Frozen, freeze, stubbedImports, type Workload } from '../../src/freeze.ts';
+import { type Frozen, freeze } from '../../src/freeze.ts';
 import { Guest, type LinkEvent } from '../../src/host/guest.ts';
 import { createWasi, type RandomSource } from '../../src/host/wasi/wasi.ts';
+import { DEFAULT_LIMITS } from '../../src/options.ts';
 import { protocolFor } from '../../src/protocols/detect.ts';
+import { stubbedImports } from '../../src/stubs.ts';
 import { parse } from '../../src/wasm/parse.ts';
+import type { Workload } from '../../src/workloads.ts';
 import { closeEngines, enginesAtHand } from '../engines/engines.ts';
 
 const folder = new URL('../../../guests/mini/', import.meta.url);

@@ -9,13 +9,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after as afterAll } from 'node:test';
-import { DEFAULT_LIMITS, type FreezeOptions, type Frozen, freeze, stubbedImports } from '../../src/freeze.ts';
+import { type Frozen, freeze } from '../../src/freeze.ts';
 import { capture } from '../../src/host/capture.ts';
 import { Guest, type HostFactory } from '../../src/host/guest.ts';
 import { createWasi, WasiExit } from '../../src/host/wasi/wasi.ts';
 import { type Linked, link } from '../../src/link/link.ts';
 import { stubBody } from '../../src/link/stub.ts';
+import { DEFAULT_LIMITS, type FreezeOptions } from '../../src/options.ts';
 import { heldBy, type InstanceState, type RefValue, type Snapshot } from '../../src/snapshot/state.ts';
+import { stubbedImports } from '../../src/stubs.ts';
 import { exportNamed, type Module, spaces } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import type { FuncType, TypeIdx, ValType } from '../../src/wasm/types.ts';
@@ -189,7 +191,9 @@ function outcome(
     if (error instanceof WebAssembly.Exception) return 'trap: uncaught exception';
     const message = error instanceof Error ? error.message : String(error);
     // A stub that traps says so while the guest is live; its body is `unreachable`.
-    return message.endsWith('--stub-import makes it trap') ? 'trap: unreachable' : `trap: ${trapKind(message)}`;
+    return message.endsWith('--stub-import makes it trap')
+      ? 'trap: unreachable'
+      : `trap: ${trapKind(message)}`;
   }
   const values: readonly unknown[] = types.length === 1 ? [value] : ((value ?? []) as unknown[]);
   return types.map((type, i) => shown(type, values[i])).join(' ');

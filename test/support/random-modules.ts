@@ -1,7 +1,8 @@
 // Random guests, and random auxiliary modules for them, in text. All are valid, all end, and nothing
 // in them depends on the engine: floats are moved and never computed, and fuel bounds the calls.
 //
-// Guest and modules agree on SIGNATURES, on the exports below, and on memory below 0x2000.
+// Guest and modules agree on SIGNATURES, on the exports below, and on memory below 0x2000. Slot n of
+// a table mostly holds a function of signature n modulo their number, so that most calls go through.
 import { type Handed, pullGuest } from './pull.ts';
 
 /** A small generator with a seed: the same sequence everywhere (mulberry32). */
@@ -51,6 +52,15 @@ const SIGNATURES: readonly Signature[] = [
   { name: '$s3', params: ['f64', 'v128'], results: ['f64', 'i32'] },
   { name: '$s4', params: [], results: [] },
 ];
+
+/** Of every table, at least. */
+const SLOTS = 16;
+
+/** A slot for functions of a signature. */
+function slotFor(random: Random, { name }: Signature): number {
+  const index = SIGNATURES.findIndex((one) => one.name === name);
+  return index + SIGNATURES.length * random.below(3);
+}
 
 interface Global {
   readonly name: string;
@@ -106,24 +116,30 @@ class Code {
     return `(i32.and ${this.expr('i32', depth)} (i32.const 0x1ff8))`;
   }
 
-  #slot(depth = 0): string {
-    return `(i32.and ${this.expr('i32', depth)} (i32.const 15))`;
+  #slot(): string {
+    return this.#random.chance(60)
+      ? `(i32.const ${this.#random.below(SLOTS)})`
+      : `(i32.and ${this.expr('i32', 0)} (i32.const ${SLOTS - 1}))`;
   }
 
   expr(type: Type, depth: number): string {
     const random = this.#random;
     const locals = this.#params.flatMap((one, i) => (one === type ? [`(local.get ${i})`] : []));
     const globals = this.#scope.globals.filter((global) => global.type === type);
-    const [mem] = [random.pick(this.#scope.mems)];
     if (depth <= 0 || random.chance(30)) {
-      const leaves = [constant(random, type), ...locals, ...globals.map(({ name }) => `(global.get ${name})`)];
+      const leaves = [
+        constant(random, type),
+        ...locals,
+        ...globals.map(({ name }) => `(global.get ${name})`),
+      ];
       return random.pick(leaves);
     }
+    const mem = random.pick(this.#scope.mems);
     const load = `(${type}.load ${mem} ${random.chance(50) ? `offset=${random.below(64)}` : ''} ${this.#address(depth - 1)})`;
     const sub = (one: Type): string => this.expr(one, depth - 1);
     switch (type) {
       case 'i32': {
-        const [table] = [random.pick(this.#scope.tables)];
+        const table = random.pick(this.#scope.tables);
         return random.pick([
           load,
           `(i32.${random.pick(['add', 'mul', 'xor', 'rotl', 'lt_u'])} ${sub('i32')} ${sub('i32')})`,
@@ -164,8 +180,10 @@ class Code {
     const direct = this.#scope.funcs.filter((func) => func.signature.name === signature);
     if (direct.length > 0 && this.#random.chance(60))
       return `(call ${this.#random.pick(direct).name} ${args.join(' ')})`;
-    const table = this.#random.pick(this.#scope.tables);
-    return `(call_indirect ${table} (type ${signature}) ${args.join(' ')} ${this.#slot()})`;
+    const table = this.#random.chance(80) ? '$table' : this.#random.pick(this.#scope.tables);
+    const found = SIGNATURES.find((one) => one.name === signature) ?? this.#random.pick(SIGNATURES);
+    const slot = this.#random.chance(90) ? `(i32.const ${slotFor(this.#random, found)})` : this.#slot();
+    return `(call_indirect ${table} (type ${signature}) ${args.join(' ')} ${slot})`;
   }
 
   #reference(): string {
@@ -177,6 +195,14 @@ class Code {
       ...held.map(({ name }) => `(global.get ${name})`),
       ...declared.map(({ name }) => `(ref.func ${name})`),
     ]);
+  }
+
+  #tableSet(table: string): string {
+    const { declared } = this.#scope;
+    if (declared.length === 0 || this.#random.chance(15))
+      return `(table.set ${table} ${this.#slot()} ${this.#reference()})`;
+    const func = this.#random.pick(declared);
+    return `(table.set ${table} (i32.const ${slotFor(this.#random, func.signature)}) (ref.func ${func.name}))`;
   }
 
   statement(): string {
@@ -191,7 +217,8 @@ class Code {
     );
     return random.pick([
       `(${type}.store ${mem} ${random.chance(40) ? `offset=${random.below(64)} align=1` : ''} ${this.#address()} ${this.expr(type, 2)})`,
-      `(table.set ${table} ${this.#slot()} ${this.#reference()})`,
+      this.#tableSet(table),
+      this.#tableSet(table),
       `(drop (table.grow ${table} ${this.#reference()} (i32.const ${random.below(3)})))`,
       `(drop (memory.grow ${mem} (i32.const ${random.chance(15) ? 1 : 0})))`,
       `(memory.fill ${mem} ${this.#address()} ${this.expr('i32', 1)} (i32.const ${random.below(40)}))`,
@@ -203,21 +230,22 @@ class Code {
       ...(set.length > 0 ? [random.pick(set), random.pick(set)] : []),
       ...(elems.length > 0
         ? [
-            `(table.init ${table} ${random.pick(elems)} ${this.#slot()} (i32.const 0) (i32.const ${random.below(2)}))`,
-            ...(random.chance(30) ? [`(elem.drop ${random.pick(elems)})`] : []),
+            `(table.init ${table} ${random.pick(elems)} ${this.#slot()} (i32.const 0) (i32.const ${random.chance(20) ? 1 : 0}))`,
+            ...(random.chance(15) ? [`(elem.drop ${random.pick(elems)})`] : []),
           ]
         : []),
       ...(datas.length > 0
         ? [
-            `(memory.init ${mem} ${random.pick(datas)} ${this.#address()} (i32.const 0) (i32.const ${random.below(4)}))`,
-            ...(random.chance(30) ? [`(data.drop ${random.pick(datas)})`] : []),
+            `(memory.init ${mem} ${random.pick(datas)} ${this.#address()} (i32.const 0) (i32.const ${random.chance(20) ? 3 : 0}))`,
+            ...(random.chance(15) ? [`(data.drop ${random.pick(datas)})`] : []),
           ]
         : []),
     ]);
   }
 }
 
-const FUEL = '(if (i32.eqz (global.get $fuel)) (then (unreachable))) (global.set $fuel (i32.sub (global.get $fuel) (i32.const 1)))';
+const FUEL =
+  '(if (i32.eqz (global.get $fuel)) (then (unreachable))) (global.set $fuel (i32.sub (global.get $fuel) (i32.const 1)))';
 
 function typed({ params, results }: Pick<Signature, 'params' | 'results'>): string {
   return `${params.map((one) => `(param ${one})`).join('')} ${results.map((one) => `(result ${one})`).join('')}`;
@@ -242,10 +270,18 @@ function segments(
   const datas = random.times(2, (i) => `$d${i}`);
   const text = [
     ...elems.map((name) => {
-      const mode = random.pick(['', 'declare ', `(table $table) (i32.const ${random.below(12)}) `]);
-      return `(elem ${name} ${mode}func ${random.times(3, () => random.pick(funcs).name).join(' ')})`;
+      const [first, ...others] = [random.pick(funcs), ...random.times(2, () => random.pick(funcs))];
+      const mode = random.pick([
+        '',
+        'declare ',
+        `(table $table) (i32.const ${slotFor(random, first.signature)}) `,
+      ]);
+      return `(elem ${name} ${mode}func ${[first, ...others].map((func) => func.name).join(' ')})`;
     }),
-    ...datas.map((name) => `(data ${name} ${random.chance(50) ? '' : `(i32.const ${random.below(4000)})`} "data of ${name}")`),
+    ...datas.map(
+      (name) =>
+        `(data ${name} ${random.chance(50) ? '' : `(i32.const ${random.below(4000)})`} "data of ${name}")`,
+    ),
   ];
   return { elems, datas, text: text.join('\n  ') };
 }
@@ -259,11 +295,15 @@ export interface RandomCase {
 /** `rich`: several memories, which not every engine has. */
 export async function randomCase(random: Random, rich: boolean): Promise<RandomCase> {
   const globals: readonly Global[] = [
-    ...random.times(5, (i) => ({ name: `$g${i}`, type: random.pick([...TYPES, 'funcref'] as const), mutable: random.chance(75) })),
+    ...random.times(5, (i) => ({
+      name: `$g${i}`,
+      type: random.pick([...TYPES, 'funcref'] as const),
+      mutable: random.chance(75),
+    })),
   ];
-  const funcs: readonly Func[] = Array.from({ length: 2 + random.below(5) }, (_, i) => ({
+  const funcs: readonly Func[] = Array.from({ length: 4 + random.below(6) }, (_, i) => ({
     name: `$f${i}`,
-    signature: random.pick(SIGNATURES),
+    signature: SIGNATURES[i] ?? random.pick(SIGNATURES),
   }));
   const { elems, datas, text } = segments(random, funcs);
   const scope: Scope = {
@@ -286,8 +326,15 @@ export async function randomCase(random: Random, rich: boolean): Promise<RandomC
     return `(func (export "${name}") (param i32) (result i32) (global.set $fuel (i32.const 60))
     ${random.times(5, () => body.statement()).join('\n    ')} ${body.expr('i32', 3)})`;
   });
+  const filled = funcs
+    .flatMap((func) => [
+      `(elem (table $table) (i32.const ${slotFor(random, func.signature)}) func ${func.name})`,
+      `(elem (table $second) (i32.const ${slotFor(random, func.signature)}) func ${func.name})`,
+    ])
+    .join('\n  ');
   const fields = `${types()}
-  ${rich ? '(memory $other 1 4)' : ''} (table $second 6 30 funcref)
+  ${rich ? '(memory $other 1 4)' : ''} (table $second 16 30 funcref)
+  ${filled}
   (global $fuel (export "fuel") (mut i32) (i32.const 0))
   ${globals.map((one) => `(global ${one.name} (export "${one.name}") ${one.mutable ? `(mut ${one.type})` : one.type} ${initial(one)})`).join('\n  ')}
   ${scope.declared.length > 0 ? `(elem declare func ${scope.declared.map(({ name }) => name).join(' ')})` : ''}
@@ -296,8 +343,11 @@ export async function randomCase(random: Random, rich: boolean): Promise<RandomC
   ${entries.join('\n  ')}`;
   const exported = funcs.filter(({ name }) => fields.includes(`(export "${name}")`));
   const modules: Handed[] = [];
+  const firsts: Func[] = [];
   for (let i = random.below(5); i > 0; i--) {
-    modules.push({ name: `m${modules.length}`, code: auxText(random, globals, exported, modules.length, rich) });
+    const { text: code, first } = auxText(random, globals, exported, firsts, rich);
+    modules.push({ name: `m${modules.length}`, code });
+    firsts.push(first);
   }
   const guest = (await pullGuest(modules, fields))
     .replace('(memory (export', '(memory $memory (export')
@@ -310,9 +360,9 @@ function auxText(
   random: Random,
   guestGlobals: readonly Global[],
   guestFuncs: readonly Func[],
-  index: number,
+  firsts: readonly Func[],
   rich: boolean,
-): string {
+): { readonly text: string; readonly first: Func } {
   const globals = guestGlobals.filter(() => random.chance(60));
   const imported = guestFuncs.filter(() => random.chance(60));
   const own: readonly Func[] = Array.from({ length: 1 + random.below(4) }, (_, i) => ({
@@ -324,19 +374,19 @@ function auxText(
     type: random.pick([...TYPES, 'funcref'] as const),
     mutable: random.chance(70),
   }));
-  const earlier: readonly Func[] =
-    index > 0 && random.chance(40)
-      ? [{ name: '$earlier', signature: random.pick(SIGNATURES) }]
-      : [];
+  const from = random.below(firsts.length + 1);
+  const earlier = firsts.slice(from, from + 1).map(({ signature }) => ({ name: '$earlier', signature }));
   const { elems, datas, text } = segments(random, [...own, ...imported]);
   const ownTable = random.chance(40);
   const ownMemory = rich && random.chance(40);
+  const alone = ownMemory && random.chance(50);
   const hasStart = random.chance(60);
   const scope: Scope = {
     globals: [...globals, ...ownGlobals],
     funcs: [...own, ...imported, ...earlier],
     tables: ownTable ? ['$table', '$mine'] : ['$table'],
-    mems: ownMemory ? ['$memory', '$mymem'] : ['$memory'],
+    // Without the guest's memory its own is memory 0, which instructions need not say.
+    mems: alone ? ['$mymem'] : ownMemory ? ['$memory', '$mymem'] : ['$memory'],
     declared: own,
     elems,
     datas,
@@ -346,18 +396,24 @@ function auxText(
   const initial = ({ type, mutable }: Global): string => {
     const same = globals.filter((one) => one.type === type && !one.mutable);
     if (!mutable && same.length > 0 && random.chance(60)) return `(global.get ${random.pick(same).name})`;
-    if (type === 'funcref') return random.chance(50) ? '(ref.null func)' : `(ref.func ${random.pick(own).name})`;
+    if (type === 'funcref')
+      return random.chance(50) ? '(ref.null func)' : `(ref.func ${random.pick(own).name})`;
     return constant(random, type);
   };
-  return `(module ${types()}
-  (import "env" "memory" (memory $memory 1)) (import "env" "table" (table $table 8 funcref)) (import "env" "fuel" (global $fuel (mut i32)))
+  const [first] = own;
+  if (first === undefined) throw new RangeError('a module without functions');
+  const patch = random.pick(own);
+  const module = `(module ${types()}
+  ${alone ? '' : '(import "env" "memory" (memory $memory 1))'} (import "env" "table" (table $table 8 funcref)) (import "env" "fuel" (global $fuel (mut i32)))
   ${globals.map((one) => `(import "env" "${one.name}" (global ${one.name} ${one.mutable ? `(mut ${one.type})` : one.type}))`).join('\n  ')}
   ${imported.map((one) => `(import "env" "${one.name}" (func ${one.name} (type ${one.signature.name})))`).join('\n  ')}
-  ${earlier.map((one) => `(import "m${random.below(index)}" "$own0" (func ${one.name} (type ${one.signature.name})))`).join('\n  ')}
-  ${ownMemory ? '(memory $mymem 1 3)' : ''} ${ownTable ? '(table $mine 5 20 funcref)' : ''}
+  ${earlier.map((one) => `(import "m${from}" "$own0" (func ${one.name} (type ${one.signature.name})))`).join('\n  ')}
+  ${ownMemory ? '(memory $mymem 1 3)' : ''} ${ownTable ? '(table $mine 16 20 funcref)' : ''}
   ${ownGlobals.map((one) => `(global ${one.name} ${one.mutable ? `(mut ${one.type})` : one.type} ${initial(one)})`).join('\n  ')}
   ${text} (elem declare func ${own.map(({ name }) => name).join(' ')})
-  (elem (table $table) (i32.const ${random.below(10)}) func ${random.pick(own).name} ${random.pick([...own, ...imported]).name})
+  (elem (table $table) (i32.const ${slotFor(random, patch.signature)}) func ${patch.name})
+  (elem (table $table) (i32.const ${slotFor(random, first.signature)}) func ${first.name})
   ${own.map((func) => funcText(random, func, scope, `(export "${func.name}")`)).join('\n  ')}
   ${hasStart ? `(func $start (global.set $fuel (i32.const 30)) ${random.times(4, () => start.statement()).join('\n    ')}) (start $start)` : ''})`;
+  return { text: module, first };
 }

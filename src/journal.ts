@@ -1,0 +1,124 @@
+/**
+ * What a build did, written down while it does it: the report is made of it, and progress is told.
+ */
+import type { Guest, LinkEvent } from './host/guest.ts';
+import type { Entry } from './link/entries.ts';
+import type { Linked } from './link/link.ts';
+import type { Stub } from './link/stub.ts';
+import type { FreezeOptions, Progress } from './options.ts';
+import type { Protocol } from './protocols/protocol.ts';
+import {
+  type ModuleReport,
+  type PassReport,
+  REPORT_SCHEMA,
+  type Report,
+  type RoundReport,
+} from './report/report.ts';
+import { VERSION } from './version.ts';
+import { type Module, spaces } from './wasm/module.ts';
+
+export class Journal {
+  readonly #tell: (event: Progress) => void;
+  readonly #passes: PassReport[] = [];
+  readonly #rounds: RoundReport[] = [];
+  readonly #modules: ModuleReport[] = [];
+  readonly #warnings: string[] = [];
+  #round = 1;
+
+  constructor({ onProgress }: FreezeOptions) {
+    this.#tell = onProgress ?? (() => {});
+  }
+
+  pass<T>(name: string, work: () => T): T {
+    this.#tell({ kind: 'pass', pass: name });
+    const start = performance.now();
+    const result = work();
+    this.#passes.push({ pass: name, ms: performance.now() - start });
+    return result;
+  }
+
+  async passAsync<T>(name: string, work: () => Promise<T>): Promise<T> {
+    this.#tell({ kind: 'pass', pass: name });
+    const start = performance.now();
+    const result = await work();
+    this.#passes.push({ pass: name, ms: performance.now() - start });
+    return result;
+  }
+
+  workload(label: string, round: number): void {
+    this.#tell({ kind: 'workload', label, round });
+  }
+
+  warn(warning: string): void {
+    this.#warnings.push(warning);
+  }
+
+  /** A round of the warm-up; whether it brought new code. */
+  round(round: number, work: () => void): boolean {
+    this.#round = round;
+    const start = performance.now();
+    const before = this.#modules.length;
+    work();
+    const handed = this.#modules.slice(before);
+    const size = handed.reduce((sum, module) => sum + module.size, 0);
+    this.#rounds.push({ modules: handed.length, size, ms: performance.now() - start });
+    // A module that cannot be linked is no new code: a guest that offers it again must not go on.
+    return handed.some((module) => module.linked);
+  }
+
+  /** An auxiliary module, linked or not. */
+  linked({ name, size, outcome }: LinkEvent): void {
+    const shown = name ?? `module ${this.#modules.length + 1}`;
+    const error = outcome.error?.message;
+    this.#modules.push({
+      name: shown,
+      size,
+      round: this.#round,
+      linked: error === undefined,
+      ...(error === undefined ? {} : { error }),
+    });
+    if (error !== undefined) this.#warnings.push(`left out: ${error}`);
+    this.#tell({
+      kind: 'module',
+      name: shown,
+      size,
+      ...(error === undefined ? {} : { error }),
+    });
+  }
+
+  report(facts: {
+    readonly module: Module;
+    readonly finished: Module;
+    readonly linked: Linked;
+    readonly protocol: Protocol;
+    readonly guest: Guest;
+    readonly size: readonly [input: number, output: number];
+    readonly snapshot: Report['snapshot'];
+    readonly stubs: ReadonlyMap<number, Stub>;
+    readonly entries: readonly Entry[];
+  }): Report {
+    const { module, finished, guest } = facts;
+    const named = spaces(module).imports.func;
+    return {
+      schema: REPORT_SCHEMA,
+      version: VERSION,
+      protocol: facts.protocol.name,
+      input: { size: facts.size[0], functions: module.codes.length },
+      output: {
+        size: facts.size[1],
+        functions: finished.codes.length,
+        imports: finished.imports.map((item) => `${item.module}.${item.name}`),
+      },
+      rounds: this.#rounds,
+      modules: this.#modules,
+      linked: facts.linked.stats,
+      snapshot: facts.snapshot,
+      entries: facts.entries.map((entry) => entry.name),
+      stubbed: [...facts.stubs.keys()].map((index) => `${named[index]?.module}.${named[index]?.name}`),
+      filesWritten: guest.wasi.filesWritten(),
+      randomBytes: guest.wasi.drawn(),
+      passes: this.#passes,
+      warnings: this.#warnings,
+    };
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Which imports of a guest become functions of the module, by pattern.
+ */
+import { PUSH_IMPORT } from './host/guest.ts';
+import { LINK_STATUS } from './host/live.ts';
+import { type Stub, stubBody } from './link/stub.ts';
+import { noSuchImport } from './wasm/errors.ts';
+import { type Body, type Module, spaces } from './wasm/module.ts';
+import type { TypeIdx } from './wasm/types.ts';
+
+export interface StubOption {
+  /** `MODULE.NAME`, where `*` stands for any characters. */
+  readonly pattern: string;
+  readonly stub: Stub;
+}
+
+function matcher(pattern: string): RegExp {
+  const escaped = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${escaped.join('.*')}$`);
+}
+
+/** Imported functions that a pattern names, by funcidx. A pattern that names none is a mistake. */
+export function stubbedImports(module: Module, options: readonly StubOption[]): ReadonlyMap<number, Stub> {
+  const imports = spaces(module).imports.func.map((item) => `${item.module}.${item.name}`);
+  const stubs = new Map<number, Stub>();
+  for (const { pattern, stub } of options) {
+    const fits = matcher(pattern);
+    if (!imports.some((name) => fits.test(name))) throw noSuchImport(pattern, imports);
+    imports.forEach((name, index) => {
+      if (fits.test(name) && !stubs.has(index)) stubs.set(index, stub);
+    });
+  }
+  return stubs;
+}
+
+/** The code that takes the place of imports: stubs, and the push import, which answers that nobody links. */
+export function stubBodies(module: Module, stubs: ReadonlyMap<number, Stub>): ReadonlyMap<number, Body> {
+  const { funcs, types, imports } = spaces(module);
+  const bodies = new Map<number, Body>();
+  imports.func.forEach((item, index) => {
+    const push = item.module === PUSH_IMPORT.module && item.name === PUSH_IMPORT.name;
+    const stub: Stub | undefined =
+      stubs.get(index) ?? (push ? { kind: 'const', value: BigInt(LINK_STATUS.unavailable) } : undefined);
+    const comp = types[funcs[index] as TypeIdx]?.comp;
+    if (stub !== undefined && comp?.kind === 'func') bodies.set(index, stubBody(stub, comp));
+  });
+  return bodies;
+}

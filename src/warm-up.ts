@@ -1,0 +1,113 @@
+/**
+ * Warming up: the guest is started, given its programs, and run in rounds, until one brings no new
+ * code. With a driver the guest's own JavaScript has done that already.
+ */
+import { Guest, type GuestOptions, type HostFactory, type LinkEvent } from './host/guest.ts';
+import { LINK_STATUS } from './host/live.ts';
+import { createWasi } from './host/wasi/wasi.ts';
+import type { Journal } from './journal.ts';
+import { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions } from './options.ts';
+import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
+import type { Call, Program, Protocol } from './protocols/protocol.ts';
+import { stubbedImports } from './stubs.ts';
+import { exportNamed, type Module } from './wasm/module.ts';
+import { checkEntries, exportCall, type Workload } from './workloads.ts';
+
+const emptyHost: HostFactory = (compiled) => createWasi({}, compiled);
+
+type Common = Pick<GuestOptions, 'limits' | 'skipBadModules' | 'onLink'>;
+
+/** The guest, instantiated and initialized. `module` is what `bytes` hold; a driver may bring its own. */
+export async function startGuest(
+  given: { readonly module: Module; readonly bytes: Uint8Array } | undefined,
+  options: FreezeOptions,
+  journal: Journal,
+): Promise<Guest> {
+  const { host = emptyHost, driver, stubs = [], limits = DEFAULT_LIMITS, skipBadModules = false } = options;
+  const onLink = (event: LinkEvent): void => {
+    journal.linked(event);
+  };
+  const common = { limits, skipBadModules, onLink };
+  if (driver !== undefined) return await drive(given?.bytes, options, common, journal);
+  if (given === undefined) throw new TypeError('there is neither a module nor a driver');
+  const { module } = given;
+  const guest = await Guest.start({ ...common, module, host, stubs: stubbedImports(module, stubs) });
+  if (exportNamed(module, '_initialize', 'func') !== undefined)
+    guest.call('_initialize', [], 'in _initialize');
+  return guest;
+}
+
+/** Its driver initializes it: what `_initialize` does was done, or was not wanted. */
+async function drive(
+  wasm: Uint8Array | undefined,
+  options: FreezeOptions,
+  common: Common,
+  journal: Journal,
+): Promise<Guest> {
+  const { driver, driverArgs = [], driverTimeoutMs = DEFAULT_DRIVER_TIMEOUT_MS, keepHostFunctions } = options;
+  if (driver === undefined) throw new TypeError('there is no driver');
+  const driven = await bringUp(driver, {
+    ...common,
+    args: driverArgs,
+    wasm,
+    keepHostFunctions: keepHostFunctions === true,
+    timeoutMs: driverTimeoutMs,
+  });
+  for (const { name, made, trapped } of driven.instances) {
+    const status = trapped === undefined ? LINK_STATUS.ok : LINK_STATUS.trapped;
+    journal.linked({ name, size: made.bytes.length, outcome: { status, error: trapped } });
+  }
+  checkEntries(driven.module, options, driven.kept);
+  return Guest.driven({ ...common, stubs: new Map() }, driven);
+}
+
+/** Loads every program once, then runs the warm-ups until a round brings no new code. */
+export function warmUp(
+  guest: Guest,
+  protocol: Protocol,
+  options: FreezeOptions,
+  journal: Journal,
+): ReadonlyMap<Workload, Call> {
+  const { loads = [], warmups = [], entries = [] } = options;
+  const loaded = new Map<string, Call>();
+  const load = (program: Program): Call => {
+    const known = loaded.get(program.name);
+    if (known !== undefined) return known;
+    journal.workload(program.name, 0);
+    const call = protocol.load(guest, program);
+    loaded.set(program.name, call);
+    return call;
+  };
+  for (const program of loads) load(program);
+  const calls = new Map<Workload, Call>();
+  for (const workload of [...warmups, ...entries.map((entry) => entry.workload)]) {
+    calls.set(workload, workload.kind === 'program' ? load(workload) : exportCall(guest.module, workload));
+  }
+  const warm = warmups.map((workload) => calls.get(workload) as Call);
+  runUntilQuiet(guest, protocol, warm, options.rounds, journal);
+  protocol.beforeSnapshot(guest);
+  return calls;
+}
+
+function runUntilQuiet(
+  guest: Guest,
+  protocol: Protocol,
+  warm: readonly Call[],
+  wanted: number | undefined,
+  journal: Journal,
+): void {
+  const rounds = wanted ?? DEFAULT_ROUNDS;
+  for (let round = 1; round <= rounds; round++) {
+    const news = journal.round(round, () => {
+      for (const call of warm) {
+        journal.workload(call.label, round);
+        protocol.run(guest, call);
+      }
+      protocol.collect(guest);
+    });
+    if (!news) return;
+  }
+  if (wanted === undefined) {
+    journal.warn(`the guest still made new code in round ${rounds}; --rounds allows more`);
+  }
+}
