@@ -160,7 +160,9 @@ void freeLarges() {
       link = &large->next;
     } else {
       *link = large->next;
-      memset(large, 0, sizeof(Large) + large->size);  // a snapshot leaves zeros out
+      // A snapshot leaves zeros out. Without the barrier, clearing what is freed next is optimized away.
+      memset(large, 0, sizeof(Large) + large->size);
+      asm volatile("" : : "r"(large) : "memory");
       free(large);
     }
   }

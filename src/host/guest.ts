@@ -9,8 +9,7 @@ import type { Stub } from '../link/stub.ts';
 import { encode } from '../wasm/encode.ts';
 import { engineLacks, importedState, missingImports, UnsupportedError } from '../wasm/errors.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
-import type { ValType } from '../wasm/types.ts';
-import { isRef } from '../wasm/types.ts';
+import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
 import { compile, trap } from './engine.ts';
 import { LINK_STATUS, type LiveLimits, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
 import type { Driven } from './recorder/resolve.ts';
@@ -213,7 +212,7 @@ export class Guest {
   #hostFunction(module: string, name: string): unknown {
     const index = spaces(this.module).imports.func.findIndex((item) => sameImport(item, module, name));
     const functions = this.instance.exports[this.probes.funcTable];
-    const at = this.probes.funcs.indexOf(index);
+    const at = this.probes.funcs.indexOf(index as FuncIdx);
     if (at >= 0 && functions instanceof WebAssembly.Table) return functions.get(at);
     return this.#imports[module]?.[name];
   }

@@ -34,6 +34,10 @@ export interface EntryOptions {
 const INITIALIZE = '_initialize';
 const START = '_start';
 
+function isFunction({ kind }: Export): boolean {
+  return kind === 'func';
+}
+
 class Additions {
   readonly pool: TypePool;
   readonly #module: Module;
@@ -73,16 +77,16 @@ class Additions {
   }
 
   finish(rest: Partial<Module>): Module {
-    if (this.names.size === 0) return declareFunctions({ ...this.#module, ...rest });
-    const module = {
-      ...this.#module,
-      ...rest,
-      types: this.pool.recs,
-      funcs: this.#funcs,
-      codes: this.#codes,
-    };
+    const before = this.#module;
+    const added = { types: this.pool.recs, funcs: this.#funcs, codes: this.#codes };
+    const module =
+      this.names.size === 0
+        ? { ...before, ...rest }
+        : addFunctionNames({ ...before, ...rest, ...added }, this.names);
     // An export that went, or leads to a wrapper now, may have been what declared its function.
-    return declareFunctions(addFunctionNames(module, this.names));
+    const exported = new Set(module.exports.filter(isFunction).map((item) => item.index));
+    const all = before.exports.filter(isFunction).every((item) => exported.has(item.index));
+    return all ? module : declareFunctions(module);
   }
 }
 

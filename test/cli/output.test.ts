@@ -124,7 +124,7 @@ test('a signal while the guest runs ends the build at once', async () => {
 
 test('a reader of the module that has gone ends the build quietly', async () => {
   const cwd = folder({ 'g.wasm': await wat(COUNTER) });
-  const child = spawn(process.execPath, [MAIN, 'build', 'g.wasm', '-o', '-', '--json', 'r.json'], {
+  const child = spawn(process.execPath, [MAIN, 'build', 'g.wasm', '-q', '-o', '-', '--json', 'r.json'], {
     cwd,
     stdio: 'pipe',
   });
@@ -141,7 +141,7 @@ test('a reader of the module that has gone ends the build quietly', async () => 
 test('stdout on a full disk is an error', { skip: !existsSync('/dev/full') }, async () => {
   const cwd = folder({ 'g.wasm': await wat(COUNTER) });
   const full = openSync('/dev/full', 'w');
-  const child = spawn(process.execPath, [MAIN, 'build', 'g.wasm', '-o', '-'], {
+  const child = spawn(process.execPath, [MAIN, 'build', 'g.wasm', '-q', '-o', '-'], {
     cwd,
     stdio: ['ignore', full, 'pipe'],
   });

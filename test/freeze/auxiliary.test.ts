@@ -513,6 +513,76 @@ describe('auxiliary modules', () => {
     );
   });
 
+  it('element segments of externref, and a table of them', async () => {
+    const { results } = await differential({
+      guest: guest(),
+      auxes: [
+        `(module (import "env" "table" (table $t 1 funcref)) (table $x 3 externref) (elem $n externref (ref.null extern)) (elem $gone externref (ref.null extern))
+          (elem (table $t) (i32.const 1) func $f $g)
+          (func $f (result i32) (table.init $x $n (i32.const 1) (i32.const 0) (i32.const 1)) (ref.is_null (table.get $x (i32.const 1))))
+          (func $g (result i32) (table.init $x $gone (i32.const 1) (i32.const 0) (i32.const 1)) (i32.const 0))
+          (func $s (elem.drop $gone)) (start $s))`,
+      ],
+      calls: [
+        ['i', 1],
+        ['i', 2],
+      ],
+      engines: 'all',
+    });
+    assert.deepEqual(results, ['1', 'trap: out of bounds table access']);
+  });
+
+  it('active segments are written in order, elements before data', async () => {
+    const { results } = await differential({
+      guest: guest(),
+      auxes: [
+        `(module (import "env" "memory" (memory 1)) (import "env" "table" (table 1 funcref))
+          (data (i32.const 0) "aaaa") (data (i32.const 2) "bb") (elem (i32.const 1) $a $a) (elem (i32.const 2) $b)
+          (func $a (result i32) (i32.const 1)) (func $b (result i32) (i32.const 2))
+          (func $s (i32.store8 (i32.const 3) (i32.const 0x63))) (start $s))`,
+      ],
+      calls: [
+        ['load', 0],
+        ['i', 1],
+        ['i', 2],
+      ],
+    });
+    assert.deepEqual(results, [String(0x63626161), '1', '2']);
+  });
+
+  it('a frozen module is frozen again, with more modules that build on the first ones', async () => {
+    const { frozen } = await differential({
+      guest: guest(),
+      auxes: [
+        {
+          name: 'fib',
+          text: `(module (import "env" "table" (table 1 funcref)) (global $n (mut i32) (i32.const 5)) (elem (i32.const 1) $f)
+            (func $f (result i32) (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))`,
+        },
+      ],
+    });
+    const { results, output } = await differential({
+      guest: frozen.bytes,
+      auxes: [
+        {
+          name: 'fib',
+          text: `(module (import "env" "table" (table 1 funcref)) (import "slot" "1" (func $f (result i32))) (elem (i32.const 2) $g)
+            (func $g (result i32) (i32.mul (call $f) (i32.const 10))))`,
+        },
+      ],
+      calls: [
+        ['i', 2],
+        ['i', 1],
+      ],
+      engines: 'all',
+    });
+    assert.deepEqual(results, ['60', '7']);
+    assert.deepEqual(
+      [...moduleNames(output).func.values()].filter((name) => name.startsWith('fib')),
+      ['fib.f', 'fib.g'],
+    );
+  });
+
   it('a function of the host with the wrong type cannot be linked', async () => {
     const { frozen } = await differential({
       guest: `(module (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32))) (table (export "table") 2 funcref))`,
