@@ -14,6 +14,8 @@ import { table } from './table.ts';
 import { threeWays } from './three-ways.ts';
 
 const RUNS = 5;
+/** Columns of the page that are shown. */
+const WIDTH = 100;
 const scheme = 'guests/scheme';
 
 function program(file: string): Extract<Workload, { kind: 'program' }> {
@@ -66,7 +68,10 @@ const app = await freezeApp();
 const file = path.join('out', 'app.frozen.wasm');
 mkdirSync(path.join(root, 'out'), { recursive: true });
 writeFileSync(path.join(root, file), app.bytes);
-const page = await command(app.bytes, 'GET /products?max=50 HTTP/1.1\nHost: example.org\n\n');
+const page = await command(
+  app.bytes,
+  'GET /products?category=kitchen&sort=price HTTP/1.1\nHost: example.org\n\n',
+);
 
 const rows: (string | number)[][] = [];
 for (const bench of benchPrograms().filter((one) => one.guest === 'scheme')) {
@@ -77,7 +82,7 @@ for (const bench of benchPrograms().filter((one) => one.guest === 'scheme')) {
     median(ways.live),
     median(ways.frozen),
     `${pairedRatio(ways.interpreted, ways.frozen).toFixed(1)}x`,
-    ways.report.linked.functions,
+    String(ways.report.linked.functions),
     bench.wasm.length / 1000,
     ways.bytes.length / 1000,
   ]);
@@ -104,7 +109,7 @@ console.log(
   page.text
     .split('\n')
     .slice(0, 8)
-    .map((line) => `  ${line}`)
+    .map((line) => `  ${line.length > WIDTH ? `${line.slice(0, WIDTH)}...` : line}`)
     .join('\n'),
 );
 console.log(`\n${app.modules} auxiliary modules, ${app.functions} functions linked into ${file}`);

@@ -162,26 +162,25 @@ describe('Scheme programs, interpreted, live-linked and frozen', () => {
 describe('the Scheme guest with a real program', () => {
   it('answers the same on every engine', async (t) => {
     const app = program('app.scm');
-    const { bytes, report } = await freeze(wasm, {
-      loads: [app],
-      warmups: [program('warmup.scm')],
-      entries: [{ name: 'main', workload: app }],
-      command: 'main',
-    });
+    const options = { loads: [app], entries: [{ name: 'main', workload: app }], command: 'main' };
+    const interpreted = await freeze(wasm, options);
+    assert.equal(interpreted.report.linked.functions, 0);
+    const { bytes, report } = await freeze(wasm, { ...options, warmups: [program('warmup.scm')] });
     assert.ok(report.linked.functions > 0);
     assert.ok(report.output.imports.every((name) => name.startsWith('wasi_snapshot_preview1.')));
     const stdin = 'GET /products?sort=price HTTP/1.1\nHost: example.org\n\n';
-    const pages = await inTemporaryFile('app.frozen.wasm', bytes, async (file) => {
-      const answers: string[] = [];
-      for (const engine of await enginesAtHand()) {
-        const { stdout, stderr, exitCode } = await engine.run(file, { invoke: '_start', stdin });
-        assert.equal(exitCode, 0, `${engine.name}: ${stderr}`);
-        t.diagnostic(`${engine.name}: ${stdout.length} characters`);
-        answers.push(stdout);
-      }
-      return answers;
-    });
-    assert.equal(new Set(pages).size, 1);
+    const pages: string[] = [];
+    for (const image of [interpreted.bytes, bytes]) {
+      await inTemporaryFile('app.frozen.wasm', image, async (file) => {
+        for (const engine of await enginesAtHand()) {
+          const { stdout, stderr, exitCode } = await engine.run(file, { invoke: '_start', stdin });
+          assert.equal(exitCode, 0, `${engine.name}: ${stderr}`);
+          t.diagnostic(`${engine.name}: ${stdout.length} characters`);
+          pages.push(stdout);
+        }
+      });
+    }
+    assert.equal(new Set(pages).size, 1, 'interpreted and frozen, everywhere');
     assert.match(pages[0] ?? '', /^HTTP\/1\.1 200 OK\r?\n[\s\S]*<\/html>\s*$/);
   });
 });
