@@ -397,7 +397,7 @@ export function nothingToRun(known: readonly string[]): UsageError {
 // ---- drivers -------------------------------------------------------------------------------------
 
 const DRIVER_HINT =
-  'docs/drivers.md says what a driver does; `freeze init --driver` writes one to start from';
+  'docs/drivers.md says what a driver does; examples/driver-skeleton.mjs is one to start from';
 
 export function noDriver(file: string): UsageError {
   return new UsageError('driver', `${file} exports no default function`, DRIVER_HINT);

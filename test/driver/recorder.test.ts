@@ -318,7 +318,7 @@ test('a guest that follows freeze.h is brought up by a driver, then loads progra
   assert.deepEqual(call(thawed, [['loaded'], ['call'], ['call']]), ['65', '108', '109']);
 });
 
-test('the skeleton that `freeze init --driver` writes is a driver', async () => {
+test('the skeleton to start from is a driver', async () => {
   const skeleton = new URL('../../../examples/driver-skeleton.mjs', import.meta.url);
   const driver = driverOf(await import(skeleton.href), 'driver-skeleton.mjs');
   const frozen = await freeze(await source(HOLDER), { driver });
