@@ -6,6 +6,7 @@ import { capture } from './host/capture.ts';
 import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
 import { Journal } from './journal.ts';
+import { dropFalseDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
 import { link } from './link/link.ts';
 import type { FreezeOptions } from './options.ts';
@@ -93,8 +94,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       afterRestore: hookFunction(module, linked, protocol),
     }),
   );
+  const debug = dropFalseDebug(module, finished);
+  if (debug.dropped.length > 0) journal.warn(`left out, as the code has moved: ${debug.dropped.join(', ')}`);
   const output = journal.pass('encode', () =>
-    encode(withProvenance(finished, provenanceOf(module, linked, VERSION))),
+    encode(withProvenance(debug.module, provenanceOf(module, linked, VERSION))),
   );
 
   // It validates, or nothing is given back.

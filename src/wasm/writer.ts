@@ -9,6 +9,9 @@ const utf8 = new TextEncoder();
 /** From this many bytes on a view is kept by reference: below it a copy is cheaper than the seam. */
 const BY_REFERENCE = 4096;
 
+/** What a buffer that was used up grows to first. */
+const SMALLEST = 256;
+
 /** How many bytes the shortest LEB of a u32 takes. */
 export function unsignedWidth(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
@@ -35,7 +38,7 @@ export class Writer {
 
   #room(count: number): void {
     if (this.#used + count <= this.#buffer.length) return;
-    const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#used + count));
+    const grown = new Uint8Array(Math.max(SMALLEST, this.#buffer.length * 2, this.#used + count));
     grown.set(this.#buffer.subarray(0, this.#used));
     this.#buffer = grown;
   }
@@ -46,7 +49,6 @@ export class Writer {
     this.#partsSize += this.#used;
     this.#buffer = this.#buffer.subarray(this.#used);
     this.#used = 0;
-    if (this.#buffer.length < 256) this.#buffer = new Uint8Array(BY_REFERENCE);
   }
 
   u8(byte: number): this {
