@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { places, root } from '../engines/places.ts';
-import { HAS_EVERYTHING } from '../support/features.ts';
+import { places, root } from './engines/places.ts';
+import { HAS_EVERYTHING } from './support/features.ts';
 
-const self = fileURLToPath(import.meta.url);
+/** The folders whose tests depend on what the engine has. */
+const FOLDERS = ['freeze', 'link'];
 const newest = places.nodes.majors
   .map((major) => join(root, places.nodes.binary.replace('{major}', String(major))))
   .filter((binary) => existsSync(binary))
@@ -20,9 +21,12 @@ function skip(): string | false {
 }
 
 it('the newest Node at hand agrees, with the features that this one lacks', { skip: skip() }, () => {
-  const files = readdirSync(dirname(self))
-    .filter((file) => file.endsWith('.test.js') && file !== basename(self))
-    .map((file) => join(dirname(self), file));
+  const here = dirname(fileURLToPath(import.meta.url));
+  const files = FOLDERS.flatMap((folder) =>
+    readdirSync(join(here, folder))
+      .filter((file) => file.endsWith('.test.js'))
+      .map((file) => join(here, folder, file)),
+  );
   // One engine is enough for the others' sake: they have run from here, where they could.
   const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], FREEZE_ENGINES: 'wasmtime' };
   const args = ['--test', '--test-reporter=tap', ...files];
