@@ -14,7 +14,7 @@ import type {
 import { mutableObject, sharedMemory, unfreezableReference, unknownFunction } from '../wasm/errors.ts';
 import { readExpr } from '../wasm/instructions.ts';
 import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
-import { isRef, type RefType, type SubType, showType } from '../wasm/types.ts';
+import { isRef, type RefType, type SubType, showType, type ValType } from '../wasm/types.ts';
 import type { Guest } from './guest.ts';
 import type { Registry } from './registry.ts';
 
@@ -91,7 +91,7 @@ function captureGlobal(
   exports: WebAssembly.Exports,
   registry: Registry,
   index: number,
-  type: import('../wasm/types.ts').ValType,
+  type: ValType,
   place: string,
 ): GlobalState {
   if (isRef(type)) {

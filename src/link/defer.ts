@@ -8,10 +8,9 @@
  */
 import { madeSpan, spanBytes } from '../wasm/encode.ts';
 import { assemble, type Op } from '../wasm/instructions.ts';
-import { type ConstExpr, exportNamed, type Module, spaces } from '../wasm/module.ts';
-import type { FuncIdx } from '../wasm/types.ts';
+import { type ConstExpr, exportNamed, type Module } from '../wasm/module.ts';
 import { Writer } from '../wasm/writer.ts';
-import { TypePool } from './types.ts';
+import { AddedFunctions } from './added-functions.ts';
 
 /** The module without its active segments and start function; `name` is what runs them. */
 export function deferInstantiation(module: Module, name: string): Module {
@@ -36,17 +35,12 @@ export function deferInstantiation(module: Module, name: string): Module {
     return { ...data, mode: { kind: 'passive' } as const };
   });
   if (module.start !== undefined) body.raw(assemble([['call', module.start.func]]).subarray(0, -1));
-  const pool = new TypePool(module.types);
-  const type = pool.intern({
-    types: [{ final: true, supers: [], comp: { kind: 'func', params: [], results: [] } }],
-    explicit: false,
-  });
-  const index = spaces(module).funcs.length as FuncIdx;
+  const added = new AddedFunctions(module);
+  const nothing = { kind: 'func', params: [], results: [] } as const;
+  const index = added.add(nothing, madeSpan(body.u8(0x0b).finish(), 'deferred instantiation'));
   return {
     ...module,
-    types: pool.recs,
-    funcs: [...module.funcs, type],
-    codes: [...module.codes, madeSpan(body.u8(0x0b).finish(), 'deferred instantiation')],
+    ...added.sections(),
     exports: [...module.exports, { name, kind: 'func', index }],
     start: undefined,
     elems,

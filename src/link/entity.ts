@@ -2,7 +2,7 @@
  * Names for things across modules, before they are one module: which instance, which index space,
  * which index there. Instance 0 is the guest, n the n-th auxiliary module that was linked live.
  */
-import type { ExternKind, Import } from '../wasm/module.ts';
+import type { ExternKind, Import, Module } from '../wasm/module.ts';
 
 export interface EntityRef {
   readonly instance: number;
@@ -30,7 +30,7 @@ export type Binding =
 export interface Aux {
   /** The guest's name for it, or one that `freeze` gave: unique, stands before the names of its functions. */
   readonly name: string;
-  readonly module: import('../wasm/module.ts').Module;
+  readonly module: Module;
   /** One for each import, in order. */
   readonly bindings: readonly Binding[];
 }

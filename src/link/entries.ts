@@ -8,11 +8,11 @@
  */
 import { madeSpan } from '../wasm/encode.ts';
 import { assembleBody, type LocalGroup, type Op } from '../wasm/instructions.ts';
-import { type Body, type Export, type Global, type Module, spaces } from '../wasm/module.ts';
-import type { CompType, FuncIdx, FuncType, TypeIdx } from '../wasm/types.ts';
+import { type Export, type Global, type Module, spaces } from '../wasm/module.ts';
+import type { FuncIdx, FuncType, TypeIdx } from '../wasm/types.ts';
+import { AddedFunctions } from './added-functions.ts';
 import { declareFunctions } from './declare.ts';
 import { addFunctionNames } from './names.ts';
-import { TypePool } from './types.ts';
 
 export interface Entry {
   readonly name: string;
@@ -38,51 +38,39 @@ function isFunction({ kind }: Export): boolean {
   return kind === 'func';
 }
 
+/** Functions that are added under a name. */
 class Additions {
-  readonly pool: TypePool;
   readonly #module: Module;
-  readonly #funcs: TypeIdx[];
-  readonly #codes: Body[];
-  readonly names = new Map<number, string>();
-  #next: number;
+  readonly #functions: AddedFunctions;
+  readonly #names = new Map<number, string>();
 
   constructor(module: Module) {
     this.#module = module;
-    this.pool = new TypePool(module.types);
-    this.#funcs = [...module.funcs];
-    this.#codes = [...module.codes];
-    this.#next = spaces(module).funcs.length;
+    this.#functions = new AddedFunctions(module);
   }
 
-  func(name: string, comp: CompType, ops: readonly Op[], locals: readonly LocalGroup[] = []): FuncIdx {
-    const type = this.pool.intern({ types: [{ final: true, supers: [], comp }], explicit: false });
-    return this.funcOf(name, type, ops, locals);
+  func(name: string, comp: FuncType, ops: readonly Op[], locals: readonly LocalGroup[] = []): FuncIdx {
+    return this.#named(name, this.#functions.add(comp, madeSpan(assembleBody(ops, locals), name)));
   }
 
   /** A function of a type that the module has. */
-  funcOf(name: string, type: TypeIdx, ops: readonly Op[], locals: readonly LocalGroup[] = []): FuncIdx {
-    this.#funcs.push(type);
-    this.#codes.push(madeSpan(assembleBody(ops, locals), name));
-    this.names.set(this.#next, name);
-    return this.#next++ as FuncIdx;
+  funcOf(name: string, type: TypeIdx, ops: readonly Op[]): FuncIdx {
+    return this.#named(name, this.#functions.addOf(type, madeSpan(assembleBody(ops), name)));
   }
 
-  /** The type of a function, of the module's or of one that was added. */
   signature(func: FuncIdx): FuncType & { readonly type: TypeIdx } {
-    const { imported } = spaces(this.#module);
-    const type = func < imported.func ? spaces(this.#module).funcs[func] : this.#funcs[func - imported.func];
-    const comp = this.pool.recs.flatMap((rec) => rec.types)[type as TypeIdx]?.comp;
-    if (comp?.kind !== 'func') throw new TypeError(`function ${func} has no function type`);
-    return { ...comp, type: type as TypeIdx };
+    return this.#functions.signature(func);
+  }
+
+  #named(name: string, func: FuncIdx): FuncIdx {
+    this.#names.set(func, name);
+    return func;
   }
 
   finish(rest: Partial<Module>): Module {
     const before = this.#module;
-    const added = { types: this.pool.recs, funcs: this.#funcs, codes: this.#codes };
-    const module =
-      this.names.size === 0
-        ? { ...before, ...rest }
-        : addFunctionNames({ ...before, ...rest, ...added }, this.names);
+    const whole = { ...before, ...this.#functions.sections(), ...rest };
+    const module = this.#names.size === 0 ? whole : addFunctionNames(whole, this.#names);
     // An export that went, or leads to a wrapper now, may have been what declared its function.
     const exported = new Set(module.exports.filter(isFunction).map((item) => item.index));
     const all = before.exports.filter(isFunction).every((item) => exported.has(item.index));

@@ -14,7 +14,7 @@
  */
 import { madeSpan } from '../wasm/encode.ts';
 import { assemble, assembleBody, type Op } from '../wasm/instructions.ts';
-import { type Body, type Elem, type Export, type Module, spaces, type Table } from '../wasm/module.ts';
+import { type Elem, type Export, type Module, spaces, type Table } from '../wasm/module.ts';
 import {
   FUNCREF,
   type FuncIdx,
@@ -22,11 +22,10 @@ import {
   type NumType,
   type RefType,
   type TableIdx,
-  type TypeIdx,
   type ValType,
 } from '../wasm/types.ts';
 import { INDEX_KIND, walkExpr } from '../wasm/walk.ts';
-import { TypePool } from './types.ts';
+import { AddedFunctions } from './added-functions.ts';
 
 /** Names of the exports that instrumentation adds, all with one prefix that no export has. */
 export interface Probes {
@@ -98,16 +97,13 @@ function referable(module: Module, first: number): readonly FuncIdx[] {
   return [...found].sort((a, b) => a - b);
 }
 
+/** Exports that probe, and the functions behind some of them. */
 class Additions {
-  readonly pool: TypePool;
-  readonly funcs: TypeIdx[] = [];
-  readonly codes: Body[] = [];
+  readonly functions: AddedFunctions;
   readonly exports: Export[] = [];
-  #next: number;
 
   constructor(module: Module) {
-    this.pool = new TypePool(module.types);
-    this.#next = spaces(module).funcs.length;
+    this.functions = new AddedFunctions(module);
   }
 
   slotProbe(probes: Probes, table: number, address: 'i32' | 'i64'): void {
@@ -117,10 +113,12 @@ class Additions {
 
   /** An exported function. */
   func(name: string, results: readonly ValType[], ops: readonly Op[], params: readonly ValType[] = []): void {
-    const comp = { kind: 'func', params, results } as const;
-    this.funcs.push(this.pool.intern({ types: [{ final: true, supers: [], comp }], explicit: false }));
-    this.codes.push(madeSpan(assembleBody(ops), 'instrumentation'));
-    this.exports.push({ name, kind: 'func', index: this.#next++ as FuncIdx });
+    const body = madeSpan(assembleBody(ops), 'instrumentation');
+    this.exports.push({
+      name,
+      kind: 'func',
+      index: this.functions.add({ kind: 'func', params, results }, body),
+    });
   }
 }
 
@@ -209,9 +207,7 @@ export function instrument(module: Module, options: InstrumentOptions = {}): Ins
   return {
     module: {
       ...module,
-      types: add.pool.recs.length === module.types.length ? module.types : add.pool.recs,
-      funcs: [...module.funcs, ...add.funcs],
-      codes: [...module.codes, ...add.codes],
+      ...add.functions.sections(),
       exports: [...module.exports, ...add.exports],
       mems: segments.mems,
       tables,

@@ -16,8 +16,6 @@ export type TableIdx = Index<'tableidx'>;
 export type MemIdx = Index<'memidx'>;
 export type GlobalIdx = Index<'globalidx'>;
 export type TagIdx = Index<'tagidx'>;
-export type ElemIdx = Index<'elemidx'>;
-export type DataIdx = Index<'dataidx'>;
 
 const NUMBER_TYPES = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 export type NumType = keyof typeof NUMBER_TYPES;
