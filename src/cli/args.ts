@@ -5,7 +5,7 @@
  */
 import parser from 'yargs-parser';
 import { badCommandLine, givenTwice } from '../wasm/errors.ts';
-import { COMMANDS, type CommandSpec, PARSING, type Parsed } from './commands.ts';
+import { COMMANDS, type CommandSpec, isOptional, PARSING, type Parsed, wordName } from './commands.ts';
 
 /** What a line comes down to: a command, or a text to print. */
 export type Line =
@@ -27,11 +27,12 @@ export function readPlain(argv: readonly string[]): Parsed | undefined {
     configuration: PARSING,
   });
   const words: readonly unknown[] = values._;
-  if (error !== null || words.length !== 1) return undefined;
+  const needed = command.words.filter((word) => !isOptional(word)).length;
+  if (error !== null || words.length < needed || words.length > command.words.length) return undefined;
   if (Object.keys(values).some((key) => key !== '_' && key !== '--' && !names.includes(key)))
     return undefined;
   if (!command.rest && (values['--'] ?? []).length > 0) return undefined;
-  return collect(command, String(words[0]), values);
+  return collect(command, words.map(String), values);
 }
 
 export function aliases(command: CommandSpec): Record<string, string[]> {
@@ -45,7 +46,7 @@ export function aliases(command: CommandSpec): Record<string, string[]> {
 /** What either parser gives, as one shape. */
 export function collect(
   command: CommandSpec,
-  file: string,
+  words: readonly string[],
   values: Readonly<Record<string, unknown>>,
 ): Parsed {
   const options = new Map<string, readonly string[]>();
@@ -57,6 +58,7 @@ export function collect(
     options.set(name, texts);
   }
   const rest = values['--'];
-  if (file === '') throw badCommandLine(`the name of the ${command.file} is empty`);
-  return { command, file, options, rest: Array.isArray(rest) ? rest.map(String) : [] };
+  const empty = words.indexOf('');
+  if (empty >= 0) throw badCommandLine(`the name of the ${wordName(command.words[empty] ?? '')} is empty`);
+  return { command, words, file: words[0] ?? '', options, rest: Array.isArray(rest) ? rest.map(String) : [] };
 }

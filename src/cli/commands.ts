@@ -13,8 +13,8 @@ export interface OptionSpec {
 
 export interface CommandSpec {
   readonly name: string;
-  /** The one positional argument. */
-  readonly file: string;
+  /** Its positional arguments, in order, as yargs writes them: `<needed>`, and after those `[optional]`. */
+  readonly words: readonly string[];
   readonly describe: string;
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** Whether words after `--` are taken: they go to the guest. */
@@ -51,7 +51,7 @@ const stubImport: OptionSpec = {
 
 const BUILD: CommandSpec = {
   name: 'build',
-  file: 'guest',
+  words: ['<guest>'],
   describe: 'Warm a guest up, link the code that it generates, and write it all as one module',
   options: {
     output: {
@@ -113,7 +113,7 @@ const BUILD: CommandSpec = {
 
 const RUN: CommandSpec = {
   name: 'run',
-  file: 'module',
+  words: ['<module>'],
   describe: 'Run a module under the same host: a command, or calls of its exports',
   options: {
     invoke: { kind: 'many', group: WORK, describe: 'EXPORT(ARGS): call it and print what it returns' },
@@ -127,7 +127,7 @@ const RUN: CommandSpec = {
 
 const INSPECT: CommandSpec = {
   name: 'inspect',
-  file: 'file',
+  words: ['<file>'],
   describe: 'Say what a module is: sections, features, imports and exports, functions, where they came from',
   options: {
     code: { kind: 'many', group: OUTPUT, describe: 'FUNC: print a function, by its name or index' },
@@ -138,9 +138,21 @@ const INSPECT: CommandSpec = {
 
 export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT];
 
+/** The name of a positional argument: `guest` for `<guest>`. */
+export function wordName(word: string): string {
+  return word.slice(1, -1);
+}
+
+export function isOptional(word: string): boolean {
+  return word.startsWith('[');
+}
+
 /** A command line as it was read: every value as text, in the order given. */
 export interface Parsed {
   readonly command: CommandSpec;
+  /** The positional arguments that were given. */
+  readonly words: readonly string[];
+  /** The first of them: for most commands the file that it is about. */
   readonly file: string;
   /** Values by option; a flag that is set has the empty list. */
   readonly options: ReadonlyMap<string, readonly string[]>;

@@ -5,7 +5,7 @@ import yargs, { type Argv } from 'yargs';
 import { VERSION } from '../version.ts';
 import { badCommandLine } from '../wasm/errors.ts';
 import { aliases, collect, type Line } from './args.ts';
-import { COMMANDS, type CommandSpec, PARSING } from './commands.ts';
+import { COMMANDS, type CommandSpec, isOptional, PARSING, wordName } from './commands.ts';
 
 /** Three for each command, and for none. */
 const EXAMPLES: Readonly<Record<string, readonly (readonly [line: string, what: string])[]>> = {
@@ -46,6 +46,10 @@ Exit codes:
   70  a bug in freeze
   "run" ends with the code that the module exits with.`;
 
+const WHICH = `which command? ${COMMANDS.map((one) => one.name)
+  .join(', ')
+  .replace(/, (?=\w+$)/, ' or ')}`;
+
 /** As wide as a terminal is, and no wider than a line is easy to read. */
 const MOST_COLUMNS = 100;
 
@@ -60,7 +64,7 @@ export async function readWithYargs(argv: readonly string[]): Promise<Line> {
     .parserConfiguration(PARSING)
     .strict()
     .recommendCommands()
-    .demandCommand(1, 'which command? build, run or inspect')
+    .demandCommand(1, WHICH)
     .version(VERSION)
     .help()
     .alias('help', 'h')
@@ -87,25 +91,27 @@ export async function readWithYargs(argv: readonly string[]): Promise<Line> {
   if (problem.message !== undefined) throw mistake(problem.message, command, argv);
   if (text !== '') return { kind: 'print', text: `${text}\n` };
   // yargs would take the positional word as an option, too.
-  const option = argv
-    .slice(0, argv.indexOf('--') >>> 0)
-    .find((word) => word.split('=')[0] === `--${command?.file}`);
+  const named = new Set(command?.words.map((word) => `--${wordName(word)}`));
+  const option = argv.slice(0, argv.indexOf('--') >>> 0).find((word) => named.has(word.split('=')[0] ?? ''));
   if (option !== undefined) throw badCommandLine(`unknown argument: ${option}`);
-  const file = command === undefined ? undefined : values[command.file];
-  if (command === undefined || typeof file !== 'string')
-    throw badCommandLine('which command? build, run or inspect');
+  const words = command?.words.map((word) => values[wordName(word)]) ?? [];
+  if (command === undefined || command.words.some((word, i) => !isOptional(word) && words[i] === undefined))
+    throw badCommandLine(WHICH);
   if (!command.rest && Array.isArray(values['--']))
     throw badCommandLine(
       `${command.name} takes no words after --`,
       'arguments of the guest are given with --arg',
     );
-  return { kind: 'command', parsed: collect(command, file, values) };
+  return {
+    kind: 'command',
+    parsed: collect(command, words.filter((word) => word !== undefined).map(String), values),
+  };
 }
 
 function describeCommands(program: Argv): Argv {
   return COMMANDS.reduce(
     (all, command) =>
-      all.command(`${command.name} <${command.file}>`, command.describe, (one) =>
+      all.command([command.name, ...command.words].join(' '), command.describe, (one) =>
         describeOptions(one, command),
       ),
     program,
@@ -122,11 +128,16 @@ function describeOptions(program: Argv, command: CommandSpec): Argv {
     });
   }
   // It reads positional words again, as options: with nargs, a lone dash is a value there too.
-  program.nargs(command.file, 1);
-  const words = command.rest ? ' [-- ARGUMENTS]' : '';
-  program.usage(`$0 ${command.name} ${command.file.toUpperCase()} [options]${words}\n\n${command.describe}.`);
+  for (const word of command.words) program.nargs(wordName(word), 1);
+  const rest = command.rest ? ' [-- ARGUMENTS]' : '';
+  program.usage(`$0 ${usageOf(command)} [options]${rest}\n\n${command.describe}.`);
   addExamples(program, EXAMPLES[command.name] ?? []);
   return program.epilogue(EPILOGUE);
+}
+
+/** `build GUEST`, `verify GUEST FROZEN`, `init [FILE]`. */
+function usageOf({ name, words }: CommandSpec): string {
+  return [name, ...words.map((word) => (isOptional(word) ? word : wordName(word)).toUpperCase())].join(' ');
 }
 
 function addExamples(program: Argv, examples: readonly (readonly [line: string, what: string])[]): void {
@@ -153,7 +164,7 @@ function mistake(message: string, command: CommandSpec | undefined, argv: readon
   }
   if (line.startsWith('Not enough non-option'))
     return badCommandLine(
-      `${command.name} needs a file: freeze ${command.name} ${command.file.toUpperCase()}`,
+      `${command.name} needs ${command.words.length === 1 ? 'a file' : 'files'}: freeze ${usageOf(command)}`,
       see,
     );
   const lacking = /^Not enough arguments following: (.*)$/.exec(line)?.[1];

@@ -77,13 +77,16 @@ async function readLine(argv: readonly string[]): Promise<Line> {
 
 /** Commands bring the library with them: only the one that is asked for is loaded. */
 async function perform(parsed: Parsed, io: Io): Promise<number> {
-  switch (parsed.command.name) {
+  const { name } = parsed.command;
+  switch (name) {
     case 'build':
       return (await import('./build.ts')).build(parsed, io);
     case 'run':
       return (await import('./run.ts')).runCommand(parsed, io);
-    default:
+    case 'inspect':
       return (await import('./inspect.ts')).inspect(parsed, io);
+    default:
+      throw new TypeError(`no command is named ${name}`);
   }
 }
 
