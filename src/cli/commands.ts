@@ -136,7 +136,21 @@ const INSPECT: CommandSpec = {
   rest: false,
 };
 
-export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT];
+const DEMO: CommandSpec = {
+  name: 'demo',
+  words: [],
+  describe: 'Serve a web page on this machine that evaluates, links live and freezes Scheme programs',
+  options: {
+    port: {
+      kind: 'one',
+      group: OUTPUT,
+      describe: 'N: where it listens; default 8017, 0 is one that is free',
+    },
+  },
+  rest: false,
+};
+
+export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT, DEMO];
 
 /** The name of a positional argument: `guest` for `<guest>`. */
 export function wordName(word: string): string {

@@ -30,6 +30,7 @@ const EXAMPLES: Readonly<Record<string, readonly (readonly [line: string, what: 
     ['$0 inspect app.frozen.wasm --code fib', 'the code of a function'],
     ['$0 inspect app.frozen.wasm --json | jq .exports', 'for a script'],
   ],
+  demo: [['$0 demo --port 0', 'on a port that is free']],
 };
 
 const EPILOGUE = `A WORKLOAD is a file, or a call of an export: "fib(30)". - is stdin or stdout.

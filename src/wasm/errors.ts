@@ -540,6 +540,14 @@ export function cannotWrite(path: string, why: string): FileError {
   return new FileError('write', `cannot write ${path}: ${why}`);
 }
 
+export function cannotListen(port: number, why: string): FileError {
+  return new FileError(
+    'port',
+    `cannot listen on port ${port}: ${why}`,
+    'end what listens there, or give another one: --port 0 takes one that is free',
+  );
+}
+
 /** Who read stdout has gone: nobody is left to be told, so nothing is printed for it. */
 export function closedPipe(): FileError {
   return new FileError('closed-pipe', 'standard output was closed');

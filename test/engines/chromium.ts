@@ -30,7 +30,7 @@ export interface Driver {
   };
 }
 
-interface Browser {
+export interface Browser {
   newContext(): Promise<Context>;
   close(): Promise<void>;
 }
@@ -60,7 +60,7 @@ interface Session {
   readonly origin: string;
 }
 
-const ARGS = [
+export const ARGS: readonly string[] = [
   '--headless',
   '--no-sandbox',
   '--disable-gpu',

@@ -16,7 +16,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { chromiumEngine, type Driver } from './chromium.ts';
+import { ARGS, type Browser, chromiumEngine, type Driver } from './chromium.ts';
 import type { Engine } from './job.ts';
 import { places, root } from './places.ts';
 import { nodeEngine, wasmtimeEngine } from './process.ts';
@@ -110,6 +110,14 @@ async function findChromium(): Promise<Engine | string> {
   const version = /\d+(\.\d+)+/.exec((await firstLine(executable, ['--version'])) ?? '')?.[0];
   if (version === undefined) return `not at hand: ${executable}: it does not start`;
   return chromiumEngine(driver, executable, version);
+}
+
+/** Chromium for a test that drives it itself; undefined where it is not at hand. */
+export async function launchChromium(): Promise<Browser | undefined> {
+  const executablePath = process.env['FREEZE_CHROMIUM'] ?? places.chromium.executable;
+  return existsSync(executablePath)
+    ? loadDriver()?.chromium.launch({ executablePath, args: ARGS })
+    : undefined;
 }
 
 /** It is installed apart from the project's own packages, as few need it and it is not small. */
