@@ -43,6 +43,7 @@ interface Plan {
   readonly guest: string;
   readonly output: string;
   readonly json: string | undefined;
+  readonly report: string | undefined;
   readonly loads: readonly string[];
   readonly warmups: readonly WorkloadText[];
   readonly entries: readonly EntryText[];
@@ -57,7 +58,12 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
   checkStreams(plan, io);
   const target = targetOf(plan.output);
   const json = plan.json === undefined ? undefined : targetOf(plan.json);
-  checkPaths(plan, target, json);
+  const page = plan.report === undefined ? undefined : targetOf(plan.report);
+  checkPaths(plan, [
+    ['the output', target],
+    ['--json', json],
+    ['--report', page],
+  ]);
 
   // Nothing heavy is loaded before this line: a mistake in the guest's name is told at once.
   const bytes = await readModule(plan.guest, io.readStdin);
@@ -65,11 +71,17 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
   const frozen = await freezeGuest(plan, bytes, terminal, io);
   const outputs: Output[] = [{ target, bytes: frozen.bytes }];
   if (json !== undefined) outputs.push({ target: json, bytes: jsonOf(frozen) });
+  const [input = '', output = ''] = [plan.guest, plan.output].map((path) =>
+    path === '-' ? '(stream)' : path,
+  );
+  if (page !== undefined) {
+    const { reportPage } = await import('../report/page/page.ts');
+    outputs.push({ target: page, bytes: textBytes(reportPage({ ...frozen, input, output })) });
+  }
   await write(outputs, io);
 
   const { summary } = await import('../report/summary.ts');
-  const names = [plan.guest, plan.output].map((path) => (path === '-' ? '(stream)' : path));
-  for (const line of summary(frozen.report, names[0] ?? '', names[1] ?? '')) terminal.line(line);
+  for (const line of summary(frozen.report, input, output)) terminal.line(line);
   return 0;
 }
 
@@ -80,6 +92,7 @@ function planOf(parsed: Parsed): Plan {
     guest: parsed.file,
     output: one(parsed, 'output') ?? frozenName(parsed.file),
     json: one(parsed, 'json'),
+    report: one(parsed, 'report'),
     loads: many(parsed, 'load'),
     warmups: many(parsed, 'warmup').map((text) => workloadOf('--warmup', text)),
     entries: many(parsed, 'entry').map(entryOf),
@@ -124,24 +137,29 @@ function checkStreams(plan: Plan, io: Io): void {
   const reading = new Set(inputs(plan).flatMap(([what, path]) => (path === '-' ? [what] : [])));
   if (reading.size > 1)
     throw badCommandLine(`standard input is read once: it cannot be both ${[...reading].join(' and ')}`);
-  if (plan.output === '-' && plan.json === '-')
-    throw badCommandLine('standard output is written once: it cannot be both -o and --json');
+  const writing = [
+    ['-o', plan.output],
+    ['--json', plan.json],
+    ['--report', plan.report],
+  ].flatMap(([what, path]) => (path === '-' ? [what] : []));
+  if (writing.length > 1)
+    throw badCommandLine(`standard output is written once: it cannot be both ${writing.join(' and ')}`);
   if (plan.output === '-' && io.out.isTTY) throw binaryToTerminal();
 }
 
-/** Nothing that is read may be written. */
-function checkPaths(plan: Plan, target: Target, json: Target | undefined): void {
-  const written = [
-    ['the output', target],
-    ['--json', json],
-  ] as const;
+type Written = readonly (readonly [what: string, target: Target | undefined])[];
+
+/** Nothing that is read may be written, and nothing written twice. */
+function checkPaths(plan: Plan, written: Written): void {
+  const seen = new Map<string, string>();
   for (const [what, one] of written) {
     if (one?.kind !== 'file') continue;
     const clash = inputs(plan).find(([, path]) => path !== '-' && isAt(path, one.real));
     if (clash !== undefined) throw sameFile(one.path, what, clash[0]);
+    const other = seen.get(one.real);
+    if (other !== undefined) throw sameFile(one.path, other, what);
+    seen.set(one.real, what);
   }
-  if (target.kind === 'file' && json?.kind === 'file' && target.real === json.real)
-    throw sameFile(target.path, 'the output', '--json');
 }
 
 function isAt(path: string, real: string): boolean {
@@ -208,7 +226,11 @@ function programReader(io: Io): (path: string) => Program {
 }
 
 function jsonOf(frozen: Frozen): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(frozen.report, undefined, 2)}\n`);
+  return textBytes(`${JSON.stringify(frozen.report, undefined, 2)}\n`);
+}
+
+function textBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 async function write(outputs: readonly Output[], io: Io): Promise<void> {

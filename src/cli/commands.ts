@@ -65,6 +65,11 @@ const BUILD: CommandSpec = {
       group: OUTPUT,
       describe: 'also write the report as JSON to a file, or - for stdout',
     },
+    report: {
+      kind: 'one',
+      group: OUTPUT,
+      describe: 'FILE.html: also write a page with pictures of what the output is made of',
+    },
     quiet: {
       kind: 'flag',
       alias: 'q',

@@ -28,7 +28,7 @@ const PAGE = 65_536;
 const GAP = 1024;
 
 /** The address that `i32.const` or `i64.const` gives; undefined for another expression. */
-function constantAddress(expr: ConstExpr): number | undefined {
+export function constantAddress(expr: ConstExpr): number | undefined {
   const [first, second] = readExpr(expr);
   const value = first?.operands[0];
   if (second?.row.name !== 'end') return undefined;

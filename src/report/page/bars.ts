@@ -1,0 +1,83 @@
+/** Bars: time by pass, the rounds of the warm-up, and the cells of a memory. */
+import type { MemoryMap } from '../memory-map.ts';
+import type { PassReport, RoundReport } from '../report.ts';
+import { size } from '../summary.ts';
+import { element, type Markup, picture, unit } from './markup.ts';
+
+const WIDTH = 960;
+const ROW = 24;
+const BAR = 16;
+const LEFT = 130;
+const RIGHT = 330;
+
+interface Bar {
+  readonly name: string;
+  readonly value: number;
+  readonly said: string;
+}
+
+function bars(label: string, rows: readonly Bar[]): Markup {
+  const most = rows.reduce((longest, row) => Math.max(longest, row.value), Number.MIN_VALUE);
+  const drawn = rows.flatMap(({ name, value, said }, i) => {
+    const y = i * ROW;
+    const length = Math.max((value / most) * (WIDTH - LEFT - RIGHT), 1);
+    const base = y + BAR - 3;
+    return [
+      element('text', { x: LEFT - 8, y: base, 'text-anchor': 'end' }, name),
+      element('rect', { class: 'bar', x: LEFT, y, width: unit(length), height: BAR, rx: 2 }),
+      element('text', { class: 'quiet', x: unit(LEFT + length + 6), y: base }, said),
+    ];
+  });
+  return picture(WIDTH, rows.length * ROW, label, ...drawn);
+}
+
+function milliseconds(ms: number): string {
+  return `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
+}
+
+export function drawPasses(passes: readonly PassReport[]): Markup {
+  return bars(
+    'time by pass',
+    passes.map(({ pass, ms }) => ({ name: pass, value: ms, said: milliseconds(ms) })),
+  );
+}
+
+/** `functions` of each round are those of the modules that were handed over in it. */
+export function drawRounds(rounds: readonly RoundReport[]): Markup {
+  const rows = rounds.map(({ modules, size: bytes, ms }, i) => ({
+    name: `round ${i + 1}`,
+    value: ms,
+    said: `${milliseconds(ms)}, ${modules === 0 ? 'no new code' : `${modules} ${modules === 1 ? 'module' : 'modules'} (${size(bytes)})`}`,
+  }));
+  return bars('rounds of the warm-up', rows);
+}
+
+const STRIP = 56;
+const LABELS = 18;
+
+/** A cell is as high as it is full. */
+export function drawMemoryStrip({ cells, usedBytes, segments }: MemoryMap): Markup {
+  const step = WIDTH / Math.max(cells.used.length, 1);
+  const drawn = cells.used.flatMap((bytes, i) => {
+    const filled = (bytes / cells.size) * STRIP;
+    const at = { x: unit(i * step), width: unit(step - 1) };
+    const title = `${size(i * cells.size)}: ${size(bytes)} of ${size(cells.size)}`;
+    return [
+      element('rect', { ...at, class: 'empty', y: 0, height: STRIP }, element('title', {}, title)),
+      element(
+        'rect',
+        { ...at, class: 'data', y: unit(STRIP - filled), height: unit(filled) },
+        element('title', {}, title),
+      ),
+    ];
+  });
+  const whole = size(cells.size * cells.used.length);
+  return picture(
+    WIDTH,
+    STRIP + LABELS,
+    `${size(usedBytes)} of ${whole} in ${segments} segments`,
+    ...drawn,
+    element('text', { class: 'quiet', x: 0, y: STRIP + LABELS - 3 }, '0'),
+    element('text', { class: 'quiet', x: WIDTH, y: STRIP + LABELS - 3, 'text-anchor': 'end' }, whole),
+  );
+}

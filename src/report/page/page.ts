@@ -1,0 +1,158 @@
+/**
+ * The report of a build as one HTML file: nothing of it is fetched, and nothing of it is a script.
+ */
+import { parse } from '../../wasm/parse.ts';
+import { inspectModule } from '../inspect.ts';
+import { memoryMaps } from '../memory-map.ts';
+import type { Report } from '../report.ts';
+import { size } from '../summary.ts';
+import { drawMemoryStrip, drawPasses, drawRounds } from './bars.ts';
+import { element, type Markup, verbatim } from './markup.ts';
+import { type OriginKind, originsOf } from './origins.ts';
+import { STYLE } from './style.ts';
+import { drawTreemap } from './treemap.ts';
+
+/** What the picture's colours stand for. */
+const LEGEND: readonly (readonly [kind: OriginKind, what: string])[] = [
+  ['guest', "the guest's code"],
+  ['generated', 'code that its JIT generated'],
+  ['data', 'the snapshot'],
+  ['freeze', 'entries and stubs'],
+  ['other', 'everything else'],
+];
+
+export interface ReportPage {
+  readonly report: Report;
+  /** The frozen module. */
+  readonly bytes: Uint8Array;
+  /** What the user calls the two files. */
+  readonly input: string;
+  readonly output: string;
+}
+
+/** UTF-8 text of a whole page. */
+export function reportPage({ report, bytes, input, output }: ReportPage): string {
+  const module = parse(bytes);
+  const { sections } = inspectModule(bytes);
+  const title = `${input} → ${output}`;
+  const memories = memoryMaps(module);
+  const page = element(
+    'html',
+    { lang: 'en' },
+    element(
+      'head',
+      {},
+      element('meta', { charset: 'utf-8' }),
+      element('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
+      element('meta', { name: 'color-scheme', content: 'light dark' }),
+      element('title', {}, `freeze: ${title}`),
+      element('style', {}, verbatim(STYLE)),
+    ),
+    element(
+      'body',
+      {},
+      element('h1', {}, title),
+      element(
+        'p',
+        { class: 'quiet' },
+        `freeze ${report.version}, a guest of the ${report.protocol} protocol`,
+      ),
+      ...warnings(report),
+      beforeAndAfter(report),
+      part(
+        'What the module is made of',
+        element(
+          'ul',
+          { class: 'legend' },
+          ...LEGEND.map(([kind, what]) => element('li', { class: kind }, what)),
+        ),
+        drawTreemap(originsOf(module, bytes.length, sections)),
+      ),
+      ...memories.map((map, i) =>
+        part(memories.length === 1 ? 'Memory' : `Memory ${i}`, drawMemoryStrip(map), memoryWords(map)),
+      ),
+      part(
+        'Warm-up',
+        report.rounds.length === 0 ? element('p', {}, 'There was none.') : drawRounds(report.rounds),
+        moduleTable(report),
+      ),
+      part('Time by pass', drawPasses(report.passes)),
+    ),
+  );
+  return `<!doctype html>\n${page.markup}\n`;
+}
+
+function part(heading: string, ...content: readonly Markup[]): Markup {
+  return element('section', { class: 'scroll' }, element('h2', {}, heading), ...content);
+}
+
+function warnings({ warnings: lines }: Report): readonly Markup[] {
+  if (lines.length === 0) return [];
+  const list = element('ul', {}, ...lines.map((line) => element('li', {}, line)));
+  return [element('section', { class: 'warnings' }, element('h2', {}, 'Warnings'), list)];
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): Markup {
+  const head = element('tr', {}, ...heads.map((text) => element('th', { scope: 'col' }, text)));
+  const body = rows.map(([first = '', ...cells]) =>
+    element(
+      'tr',
+      {},
+      element('th', { scope: 'row' }, first),
+      ...cells.map((text) => element('td', {}, text)),
+    ),
+  );
+  return element(
+    'div',
+    { class: 'scroll list' },
+    element('table', {}, element('thead', {}, head), element('tbody', {}, ...body)),
+  );
+}
+
+function beforeAndAfter({ input, output, linked, snapshot, modules }: Report): Markup {
+  const handed = modules.reduce((sum, one) => sum + one.size, 0);
+  return part(
+    'Before and after',
+    table(
+      ['', 'guest', 'frozen'],
+      [
+        ['size', size(input.size), size(output.size)],
+        ['functions', String(input.functions), String(output.functions)],
+        [
+          'generated code',
+          `${modules.length} modules, ${size(handed)}`,
+          `${linked.functions} functions, ${size(linked.codeBytes)}`,
+        ],
+        [
+          'snapshot',
+          '',
+          `${size(snapshot.segmentBytes)} in ${snapshot.segments} segments, ${snapshot.tableSlots} table slots`,
+        ],
+        ['imports', '', output.imports.join(', ') || 'none'],
+      ],
+    ),
+  );
+}
+
+function memoryWords({ segmentBytes, segments, largest }: ReturnType<typeof memoryMaps>[number]): Markup {
+  const runs = largest.map(({ start, end }) => `0x${start.toString(16)} (${size(end - start)})`);
+  const words = `${size(segmentBytes)} in ${segments} data segments. The largest runs: ${runs.join(', ') || 'none'}.`;
+  return element('p', { class: 'quiet' }, words);
+}
+
+/** A page lists so many modules; the report has them all. */
+const MOST_MODULES = 200;
+
+function moduleTable({ modules }: Report): Markup {
+  if (modules.length === 0) return element('p', { class: 'quiet' }, 'The guest handed no code over.');
+  const rows = modules
+    .slice(0, MOST_MODULES)
+    .map(({ name, size: bytes, round, error }) => [name, size(bytes), String(round), error ?? 'linked']);
+  const more = modules.length - rows.length;
+  return element(
+    'div',
+    {},
+    table(['module', 'size', 'round', ''], rows),
+    ...(more > 0 ? [element('p', { class: 'quiet' }, `and ${more} more, in the JSON report`)] : []),
+  );
+}

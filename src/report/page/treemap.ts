@@ -1,0 +1,58 @@
+/** A treemap: areas are bytes, colours are origins. */
+import { hierarchy, treemap, treemapSquarify } from 'd3-hierarchy';
+import { size } from '../summary.ts';
+import { element, type Markup, picture, unit } from './markup.ts';
+import { type OriginNode, total } from './origins.ts';
+
+const WIDTH = 960;
+const HEIGHT = 480;
+/** Room for the name of a part, and the least area that holds a text. */
+const HEADING = 18;
+const LEAST_WIDTH = 44;
+const LEAST_HEIGHT = 15;
+/** About what a letter of the small type takes. */
+const LETTER = 6.6;
+
+export function drawTreemap(root: OriginNode): Markup {
+  const tree = hierarchy<OriginNode>(root, (node) => node.children)
+    .sum((node) => node.size)
+    .sort((a, b) => (b.value ?? 0) - (a.value ?? 0) || (a.data.name < b.data.name ? -1 : 1));
+  const laid = treemap<OriginNode>()
+    .size([WIDTH, HEIGHT])
+    .tile(treemapSquarify)
+    .paddingInner(1)
+    .paddingOuter((node) => (node.depth === 0 ? 0 : 2))
+    .paddingTop((node) => (node.depth === 1 ? HEADING : 0))(tree);
+  const parts = laid.descendants().filter((node) => node.depth > 0 && (node.value ?? 0) > 0);
+  const cells = parts.map((node) => {
+    const width = node.x1 - node.x0;
+    const height = node.y1 - node.y0;
+    const said = `${node.data.name}: ${size(node.value ?? 0)}`;
+    const shape = element(
+      'rect',
+      {
+        class: `${node.data.kind}${node.children === undefined ? '' : ' part'}`,
+        x: unit(node.x0),
+        y: unit(node.y0),
+        width: unit(width),
+        height: unit(height),
+      },
+      element('title', {}, said),
+    );
+    if (width < LEAST_WIDTH || height < LEAST_HEIGHT) return shape;
+    const text = fitted(node.children === undefined ? node.data.name : said, width - 8);
+    const place = {
+      x: unit(node.x0 + 4),
+      y: unit(node.y0 + 12),
+      class: node.children === undefined ? 'leaf' : 'heading',
+    };
+    return element('g', {}, shape, element('text', place, text));
+  });
+  return picture(WIDTH, HEIGHT, `${size(total(root))} by origin`, ...cells);
+}
+
+function fitted(text: string, width: number): string {
+  const letters = Math.floor(width / LETTER);
+  const characters = [...text];
+  return characters.length <= letters ? text : `${characters.slice(0, Math.max(letters - 1, 0)).join('')}…`;
+}
