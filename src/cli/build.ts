@@ -115,6 +115,17 @@ export function frozenName(guest: string): string {
   return guest === '-' ? '-' : `${guest.replace(/\.(wasm|wat)$/, '')}.frozen.wasm`;
 }
 
+/** The files that a line reads, but for those in directories that it maps. */
+export function inputFiles(parsed: Parsed): readonly string[] {
+  return inputs(planOf(parsed)).flatMap(([, path]) => (path === '-' ? [] : [path]));
+}
+
+/** The files that a line writes. */
+export function outputFiles(parsed: Parsed): readonly string[] {
+  const { output, json, report } = planOf(parsed);
+  return [output, json, report].filter((path) => path !== undefined && path !== '-') as string[];
+}
+
 /** Files that are read, with how the user gave them. */
 function inputs(plan: Plan): readonly (readonly [what: string, path: string])[] {
   const programs = [

@@ -9,6 +9,8 @@ export interface OptionSpec {
   readonly alias?: string;
   readonly group: string;
   readonly describe: string;
+  /** Its values are KEY=VALUE: a config may give them as an object. */
+  readonly pairs?: true;
 }
 
 export interface CommandSpec {
@@ -25,6 +27,7 @@ const WORK = 'What the guest does:';
 const GUEST = 'The guest:';
 const HOST = 'What its host gives it (nothing, unless said so):';
 const OUTPUT = 'Output:';
+const CONFIG = 'Many builds, and builds again:';
 
 const hostOptions: Readonly<Record<string, OptionSpec>> = {
   wasi: { kind: 'one', group: HOST, describe: 'memory (the default) or node: the real file system' },
@@ -33,7 +36,7 @@ const hostOptions: Readonly<Record<string, OptionSpec>> = {
     group: HOST,
     describe: 'HOST[::GUEST]: a directory, read when the guest looks at it; only node writes to it',
   },
-  env: { kind: 'many', group: HOST, describe: 'NAME=VALUE: a variable of its environment' },
+  env: { kind: 'many', pairs: true, group: HOST, describe: 'NAME=VALUE: a variable of its environment' },
   arg: {
     kind: 'many',
     group: HOST,
@@ -45,13 +48,14 @@ const hostOptions: Readonly<Record<string, OptionSpec>> = {
 
 const stubImport: OptionSpec = {
   kind: 'many',
+  pairs: true,
   group: GUEST,
   describe: 'MODULE.NAME=trap|nop|NUMBER: an import becomes a function of the module; * stands for anything',
 };
 
 const BUILD: CommandSpec = {
   name: 'build',
-  words: ['<guest>'],
+  words: ['[guest]'],
   describe: 'Warm a guest up, link the code that it generates, and write it all as one module',
   options: {
     output: {
@@ -82,7 +86,12 @@ const BUILD: CommandSpec = {
       group: WORK,
       describe: 'WORKLOAD: run it until no new code comes; a file, or a call EXPORT(ARGS)',
     },
-    entry: { kind: 'many', group: WORK, describe: 'NAME=WORKLOAD: an exported function that runs it' },
+    entry: {
+      kind: 'many',
+      pairs: true,
+      group: WORK,
+      describe: 'NAME=WORKLOAD: an exported function that runs it',
+    },
     command: {
       kind: 'one',
       group: WORK,
@@ -112,6 +121,19 @@ const BUILD: CommandSpec = {
       describe: 'leave out and report generated modules that cannot be linked',
     },
     ...hostOptions,
+    config: {
+      kind: 'one',
+      group: CONFIG,
+      describe: 'FILE: the builds that it has; without a guest, the freeze.config.* of this folder',
+    },
+    only: { kind: 'many', group: CONFIG, describe: 'NAME: of the builds in the config, this one' },
+    jobs: { kind: 'one', group: CONFIG, describe: 'N: so many builds at a time; default is one a core' },
+    watch: { kind: 'flag', group: CONFIG, describe: 'build again when a file that went in changes' },
+    'print-config': {
+      kind: 'flag',
+      group: CONFIG,
+      describe: 'print what would be built, as JSON, and build nothing',
+    },
   },
   rest: false,
 };
@@ -156,6 +178,12 @@ const DEMO: CommandSpec = {
 };
 
 export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT, DEMO];
+
+export function commandNamed(name: string): CommandSpec {
+  const found = COMMANDS.find((one) => one.name === name);
+  if (found === undefined) throw new TypeError(`no command is named ${name}`);
+  return found;
+}
 
 /** The name of a positional argument: `guest` for `<guest>`. */
 export function wordName(word: string): string {

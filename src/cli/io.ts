@@ -10,6 +10,10 @@ export interface Io {
   readonly readStdin: () => Uint8Array;
   /** Standard input as it comes. */
   readonly liveStdin: (most: number) => Uint8Array;
+  /** Makes a folder the current one. */
+  readonly enter: (folder: string) => void;
+  /** Runs `freeze` with another line, in a process of its own; what it wrote to stderr, and its exit code. */
+  readonly again: (line: readonly string[]) => Promise<{ readonly code: number; readonly text: string }>;
   /** Does `work`; if a signal ends the process meanwhile, `cleanUp` comes first. */
   readonly guarded: <T>(cleanUp: () => void, work: () => Promise<T>) => Promise<T>;
 }

@@ -57,6 +57,21 @@ async function guarded<T>(cleanUp: () => void, work: () => Promise<T>): Promise<
   }
 }
 
+async function again(line: readonly string[]): Promise<{ code: number; text: string }> {
+  const { spawn } = await import('node:child_process');
+  const [, script = ''] = process.argv;
+  const child = spawn(process.execPath, [...process.execArgv, script, ...line], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  const chunks: Buffer[] = [];
+  child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => resolve(status ?? EXIT.guest));
+  });
+  return { code, text: Buffer.concat(chunks).toString() };
+}
+
 function makeIo(): Io {
   const err = messageSink(STDERR, terminalOf(STDERR));
   return {
@@ -65,6 +80,8 @@ function makeIo(): Io {
     interactive: err.isTTY && !isSet('CI') && env['TERM'] !== 'dumb',
     readStdin: () => readAll(STDIN),
     liveStdin: liveInput(STDIN),
+    enter: (folder) => process.chdir(folder),
+    again,
     guarded,
   };
 }
@@ -80,7 +97,7 @@ async function perform(parsed: Parsed, io: Io): Promise<number> {
   const { name } = parsed.command;
   switch (name) {
     case 'build':
-      return (await import('./build.ts')).build(parsed, io);
+      return (await import('./builds.ts')).builds(parsed, io);
     case 'run':
       return (await import('./run.ts')).runCommand(parsed, io);
     case 'inspect':

@@ -540,6 +540,26 @@ export function cannotWrite(path: string, why: string): FileError {
   return new FileError('write', `cannot write ${path}: ${why}`);
 }
 
+export function badConfig(path: string, what: string, hint?: string): UsageError {
+  return new UsageError('config', `${path}: ${what}`, hint);
+}
+
+export function noConfig(known: readonly string[]): UsageError {
+  return new UsageError(
+    'no-guest',
+    'no guest is given, and this folder has no config',
+    `freeze build GUEST, or write one of ${known.join(', ')}`,
+  );
+}
+
+export function noSuchBuild(name: string, known: readonly string[]): UsageError {
+  return new UsageError(
+    'no-build',
+    `the config has no build ${name}`,
+    `it has ${known.join(', ') || 'one, without a name'}`,
+  );
+}
+
 export function cannotListen(port: number, why: string): FileError {
   return new FileError(
     'port',

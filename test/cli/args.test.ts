@@ -1,18 +1,20 @@
 // The command line as text: two readers that agree, what values mean, help, and a quick start.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { readPlain } from '../../src/cli/args.ts';
 import { COMMANDS, isOptional } from '../../src/cli/commands.ts';
-import { nearest, readWithYargs } from '../../src/cli/help.ts';
+import { readWithYargs } from '../../src/cli/help.ts';
+import { nearest } from '../../src/cli/nearest.ts';
 import { callOf, entryOf, randomOf, stubOf, workloadOf } from '../../src/cli/options.ts';
 import { UsageError } from '../../src/wasm/errors.ts';
 import { wat } from '../support/wat.ts';
-import { cli, errorLine, folder, good, matchesSnapshot } from './cli.ts';
+import { cli, errorLine, folder, good, matchesSnapshot, ROOT } from './cli.ts';
 import { COUNTER } from './guests.ts';
+
+const DIST = join(ROOT, 'dist');
 
 const value = fc.constantFrom(
   'a',
@@ -76,7 +78,7 @@ test('the quick reader and yargs read a line alike', async () => {
 
 test('what is not right is left to yargs, which refuses it', async () => {
   const bad = [
-    ['build'],
+    ['run'],
     ['build', 'a', 'b'],
     ['build', 'a', '--nope'],
     ['build', 'a', '--no-quiet'],
@@ -185,33 +187,35 @@ test('help says everything, the same in any language', async () => {
   errorLine(none.stderr, /which command\? build, run, inspect.* or \w+/);
 });
 
-/** Writes down when the guest is read, and goes on. */
-const WATCH = `
-import fs from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
-const { readFileSync } = fs;
-fs.readFileSync = (path, ...rest) => {
-  if (String(path).endsWith('guest.wasm')) {
-    const { bootstrapComplete } = performance.nodeTiming;
-    fs.writeFileSync('started.json', JSON.stringify({ ms: performance.now() - bootstrapComplete }));
+/** The files that a module brings along when it is loaded: by `import … from`, not by `import()`. */
+function loadedBy(file: string, seen = new Set<string>()): ReadonlySet<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  if (!file.startsWith(DIST)) return seen;
+  for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
+    /^(?:import|export) .*?'([^']+)';$/gm,
+  )) {
+    if (specifier.startsWith('.')) loadedBy(join(dirname(file), specifier), seen);
+    else seen.add(specifier);
   }
-  return readFileSync(path, ...rest);
-};
-syncBuiltinESMExports();
-`;
+  return seen;
+}
 
-test('a build reads its guest within 150 ms', async (t) => {
-  const cwd = folder({ 'guest.wasm': await wat(COUNTER), 'watch.mjs': WATCH });
-  const times: number[] = [];
-  for (let i = 0; i < 7; i++) {
-    await good(['build', 'guest.wasm', '-q'], {
-      cwd,
-      node: ['--import', pathToFileURL(join(cwd, 'watch.mjs')).href],
-    });
-    times.push(JSON.parse(readFileSync(join(cwd, 'started.json'), 'utf8')).ms);
-  }
-  // Beyond Node's own start. The fastest: other processes only ever make it slower.
-  const fastest = Math.min(...times);
-  t.diagnostic(`${fastest.toFixed(0)} ms at best, of ${times.map((ms) => ms.toFixed(0)).join(', ')}`);
-  assert.ok(fastest < 150, `${fastest} ms`);
+test('nothing heavy is loaded before a build has read its guest', () => {
+  const cli = join(DIST, 'src', 'cli');
+  const loaded = new Set(
+    ['main.js', 'builds.js', 'build.js'].flatMap((file) => [...loadedBy(join(cli, file))]),
+  );
+  const packages = [...loaded].filter((one) => !one.startsWith(DIST) && !one.startsWith('node:'));
+  assert.deepEqual(packages, ['yargs-parser']);
+  for (const room of ['host', 'link', 'report', 'seal', 'snapshot'])
+    assert.deepEqual(
+      [...loaded].filter((file) => file.startsWith(join(DIST, 'src', room))),
+      [],
+      room,
+    );
+  assert.ok(
+    loadedBy(join(DIST, 'src', 'freeze.js')).has(join(DIST, 'src', 'host', 'capture.js')),
+    'it would be seen',
+  );
 });
