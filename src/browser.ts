@@ -61,6 +61,7 @@ export {
 export { summary } from './report/summary.ts';
 export { type RunOptions, run } from './run.ts';
 export type { StubOption } from './stubs.ts';
+export { type Thawed, type ThawOptions, thaw } from './thaw.ts';
 export { VERSION } from './version.ts';
 export {
   EXIT,

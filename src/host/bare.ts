@@ -15,6 +15,10 @@ import { WasiExit } from './wasi/types.ts';
 export class Bare {
   readonly #instance: WebAssembly.Instance;
 
+  get exports(): WebAssembly.Exports {
+    return this.#instance.exports;
+  }
+
   private constructor(instance: WebAssembly.Instance) {
     this.#instance = instance;
   }
@@ -26,7 +30,16 @@ export class Bare {
     host: HostFactory,
     stubs: ReadonlyMap<number, Stub>,
   ): Promise<Bare> {
-    const compiled = await compile(bytes, 'the module');
+    return Bare.instantiate(module, await compile(bytes, 'the module'), host, stubs);
+  }
+
+  /** The same for a module that is compiled already. */
+  static async instantiate(
+    module: Module,
+    compiled: WebAssembly.Module,
+    host: HostFactory,
+    stubs: ReadonlyMap<number, Stub>,
+  ): Promise<Bare> {
     const wasi = await host(compiled).catch((error: unknown) => {
       throw hostError(error);
     });
