@@ -16,11 +16,8 @@ test('the example of docs/testing.md passes, and fails where it should', () => {
     writeFileSync(join(folder, 'greet.test.mjs'), source);
     // The runner's own variable would make it report to this run.
     const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
-    return spawnSync(process.execPath, ['--test', 'greet.test.mjs'], {
-      cwd: folder,
-      env,
-      encoding: 'utf8',
-    });
+    const options = { cwd: folder, env, encoding: 'utf8' } as const;
+    return spawnSync(process.execPath, ['--test', 'greet.test.mjs'], options).stdout;
   };
   try {
     mkdirSync(join(folder, 'node_modules'));
