@@ -1,0 +1,3 @@
+import { primes } from './primes.js';
+
+document.getElementById('out').textContent = await primes();
