@@ -28,6 +28,7 @@ import {
   flag,
   type HostText,
   hostOf,
+  logLevelOf,
   many,
   one,
   protocolOf,
@@ -55,6 +56,7 @@ interface Plan {
 
 export async function build(parsed: Parsed, io: Io): Promise<number> {
   const plan = planOf(parsed);
+  const level = logLevelOf(parsed);
   checkStreams(plan, io);
   const target = targetOf(plan.output);
   const json = plan.json === undefined ? undefined : targetOf(plan.json);
@@ -67,7 +69,7 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
 
   // Nothing heavy is loaded before this line: a mistake in the guest's name is told at once.
   const bytes = await readModule(plan.guest, io.readStdin);
-  const terminal = new Terminal(io.err, { quiet: flag(parsed, 'quiet'), interactive: io.interactive });
+  const terminal = new Terminal(io.err, { level, interactive: io.interactive, log: io.log });
   const frozen = await freezeGuest(plan, bytes, terminal, io);
   const outputs: Output[] = [{ target, bytes: frozen.bytes }];
   if (json !== undefined) outputs.push({ target: json, bytes: jsonOf(frozen) });
@@ -82,6 +84,9 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
 
   const { summary } = await import('../report/summary.ts');
   for (const line of summary(frozen.report, input, output)) terminal.line(line);
+  // Warnings are lines of the summary, too.
+  if (level === 'warn')
+    for (const warning of frozen.report.warnings) terminal.line(`warning: ${warning}`, 'yellow', 'warn');
   return 0;
 }
 

@@ -78,7 +78,17 @@ const BUILD: CommandSpec = {
       kind: 'flag',
       alias: 'q',
       group: OUTPUT,
-      describe: 'no progress, no summary, no output of the guest',
+      describe: 'errors alone: no progress, no summary, no output of the guest',
+    },
+    verbose: {
+      kind: 'flag',
+      group: OUTPUT,
+      describe: 'each pass, workload and module, with its time or size',
+    },
+    'log-level': {
+      kind: 'one',
+      group: OUTPUT,
+      describe: 'error (--quiet), warn, info (the default) or debug (--verbose)',
     },
     load: { kind: 'many', group: WORK, describe: 'FILE: a program that the guest loads and keeps' },
     warmup: {

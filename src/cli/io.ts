@@ -6,6 +6,8 @@ export interface Io {
   readonly err: Sink;
   /** Whether somebody watches stderr: a terminal, and no CI. */
   readonly interactive: boolean;
+  /** Whether stderr is a log that is read afterwards: CI. */
+  readonly log: boolean;
   /** All of standard input. */
   readonly readStdin: () => Uint8Array;
   /** Standard input as it comes. */

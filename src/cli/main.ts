@@ -78,6 +78,7 @@ function makeIo(): Io {
     out: outputSink(STDOUT, terminalOf(STDOUT)),
     err,
     interactive: err.isTTY && !isSet('CI') && env['TERM'] !== 'dumb',
+    log: isSet('CI'),
     readStdin: () => readAll(STDIN),
     liveStdin: liveInput(STDIN),
     enter: (folder) => process.chdir(folder),

@@ -6,9 +6,10 @@ import type { RandomSource } from '../host/wasi/types.ts';
 import type { Stub } from '../link/stub.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
 import type { StubOption } from '../stubs.ts';
-import { badOption } from '../wasm/errors.ts';
+import { badCommandLine, badOption } from '../wasm/errors.ts';
 import type { Workload } from '../workloads.ts';
 import type { Parsed } from './commands.ts';
+import { LOG_LEVELS, type LogLevel } from './terminal.ts';
 
 /** A workload whose program has not been read yet. */
 export type WorkloadText =
@@ -108,6 +109,21 @@ export function roundsOf(text: string | undefined): number | undefined {
   if (!/^\d+$/.test(text) || rounds < 1 || !Number.isSafeInteger(rounds))
     throw badOption('--rounds', text, 'a whole number from 1 on');
   return rounds;
+}
+
+/** --quiet and --verbose are the first and the last of the levels. */
+export function logLevelOf(parsed: Parsed): LogLevel {
+  const given = [
+    ...(flag(parsed, 'quiet') ? ['error'] : []),
+    ...(flag(parsed, 'verbose') ? ['debug'] : []),
+    ...many(parsed, 'log-level'),
+  ];
+  if (given.length > 1)
+    throw badCommandLine('--quiet, --verbose and --log-level say one thing: give one of them');
+  const [text = 'info'] = given;
+  const level = LOG_LEVELS.find((one) => one === text);
+  if (level === undefined) throw badOption('--log-level', text, `it is one of ${LOG_LEVELS.join(', ')}`);
+  return level;
 }
 
 export function protocolOf(text: string | undefined): ProtocolName | undefined {

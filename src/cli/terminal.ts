@@ -34,17 +34,29 @@ const ERASE_LINE = '\r\x1b[2K';
 const MARK = new TextEncoder().encode('guest| ');
 const NEWLINE = 10;
 
+/** How much is told: errors alone, warnings too, what was done, or each step of it. */
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 export interface TerminalOptions {
-  /** Shows errors alone. */
-  readonly quiet: boolean;
+  readonly level: LogLevel;
   /** Whether a line may be written over: a terminal with somebody before it. */
   readonly interactive: boolean;
+  /** A line for each pass, also where it was short: a log that is read afterwards. */
+  readonly log: boolean;
+}
+
+interface Step {
+  readonly label: string;
+  readonly isPass: boolean;
+  readonly start: number;
 }
 
 export class Terminal {
   readonly #err: Sink;
   readonly #options: TerminalOptions;
-  #step: { readonly label: string; readonly start: number } | undefined;
+  #step: Step | undefined;
+  #modules = 0;
   /** A line on the screen that is to be erased. */
   #passing = false;
   /** Who wrote the unfinished line that the output ends with. */
@@ -57,18 +69,37 @@ export class Terminal {
   }
 
   readonly progress = (event: Progress): void => {
-    // What is wrong with a module is an error, or a warning of the summary.
-    if (event.kind === 'module') return;
-    this.#begin(event.kind === 'pass' ? event.pass : workloadStep(event.label, event.round));
+    if (event.kind === 'module') this.#module(event.name, event.size);
+    else if (event.kind === 'pass') this.#begin(event.pass, true);
+    else this.#begin(workloadStep(event.label, event.round), false);
   };
 
-  #begin(label: string): void {
+  /** What is wrong with a module is an error, or a warning of the summary. */
+  #module(name: string, size: number): void {
+    this.#modules++;
+    if (this.#shows('debug')) this.line(`module ${name}, ${size} bytes`, 'dim', 'debug');
+    else this.#show();
+  }
+
+  #begin(label: string, isPass: boolean): void {
     this.finish();
-    this.#step = { label, start: performance.now() };
-    if (this.#options.quiet || !this.#options.interactive) return;
+    this.#step = { label, isPass, start: performance.now() };
+    this.#show();
+  }
+
+  /** What is under way, on a line that the next one replaces. */
+  #show(): void {
+    if (this.#step === undefined || !this.#shows('info') || !this.#options.interactive) return;
     this.#clear();
-    this.#err.write(styled(this.#err, 'dim', printable(label).slice(0, Math.max(1, this.#err.columns - 1))));
+    const modules =
+      this.#modules === 0 ? '' : `, ${this.#modules} ${this.#modules === 1 ? 'module' : 'modules'}`;
+    const text = printable(`${this.#step.label}${modules}`).slice(0, Math.max(1, this.#err.columns - 1));
+    this.#err.write(styled(this.#err, 'dim', text));
     this.#passing = true;
+  }
+
+  #shows(level: LogLevel): boolean {
+    return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(this.#options.level);
   }
 
   /** The step that was under way is over. */
@@ -78,12 +109,13 @@ export class Terminal {
     this.#clear();
     if (step === undefined) return;
     const took = performance.now() - step.start;
-    if (took >= LONG) this.line(`${step.label}: ${(took / 1000).toFixed(1)} s`, 'dim');
+    if (took >= LONG || this.#shows('debug') || (this.#options.log && step.isPass))
+      this.line(`${step.label}: ${(took / 1000).toFixed(took >= LONG ? 1 : 3)} s`, 'dim');
   }
 
-  /** A line of our own. */
-  line(text: string, style?: Style): void {
-    if (this.#options.quiet) return;
+  /** A line of our own, of a level. */
+  line(text: string, style?: Style, level: LogLevel = 'info'): void {
+    if (!this.#shows(level)) return;
     this.#clear();
     const shown = printable(text);
     this.#err.write(`${style === undefined ? shown : styled(this.#err, style, shown)}\n`);
@@ -92,7 +124,7 @@ export class Terminal {
   /** Takes what the guest writes, in pieces that need not be lines. */
   readonly guest = (stream: 'stdout' | 'stderr', chunk: Uint8Array): void => {
     const marked = this.#marked(stream, chunk);
-    if (this.#options.quiet) {
+    if (!this.#shows('info')) {
       const both = Buffer.concat([this.#kept, marked]);
       this.#kept = both.subarray(-KEPT_BYTES);
       return;
@@ -119,7 +151,7 @@ export class Terminal {
     this.#passing = false;
     if (this.#openLine === undefined) return;
     this.#openLine = undefined;
-    if (this.#options.quiet) this.#kept = Buffer.concat([this.#kept, Uint8Array.of(NEWLINE)]);
+    if (!this.#shows('info')) this.#kept = Buffer.concat([this.#kept, Uint8Array.of(NEWLINE)]);
     else this.#err.write('\n');
   }
 

@@ -179,6 +179,26 @@ test('what the guest prints is marked, on stderr, line by line', async () => {
   );
 });
 
+test('--log-level says how much is told', async () => {
+  const cwd = folder({ 'guest.wasm': await pushGuest(await wat('(module (import "env" "nope" (func)))')) });
+  const line = ['build', 'guest.wasm', '--warmup', 'warm()', '--skip-bad-modules'];
+  const told = async (...more: readonly string[]): Promise<string> =>
+    (await good([...line, ...more], { cwd })).stderr;
+  assert.equal(await told('--log-level', 'error'), '');
+  assert.match(await told('--log-level', 'warn'), /^warning: left out: .*\n$/);
+  assert.match(await told(), /^guest\.wasm -> /);
+  assert.match(await told('--verbose'), /^module module 1, \d+ bytes$/m);
+  assert.match(await told('--verbose'), /^bake: /m);
+  for (const [more, says] of [
+    [['--log-level', 'loud'], /--log-level loud: it is one of error, warn, info, debug/],
+    [['-q', '--verbose'], /say one thing/],
+  ] as const) {
+    const { code, stderr } = await cli([...line, ...more], { cwd });
+    assert.equal(code, 2);
+    errorLine(stderr, says);
+  }
+});
+
 test('--quiet leaves stderr empty', async () => {
   const cwd = folder({ 'g.wasm': await wat(PROBE) });
   const { stdout, stderr } = await good(['build', 'g.wasm', '--warmup', 'out()', '-q'], { cwd });

@@ -25,7 +25,7 @@ function terminal(options: Partial<TerminalOptions & Sink> = {}): {
     write: (data) => chunks.push(typeof data === 'string' ? encoder.encode(data) : data.slice()),
     ...options,
   };
-  const it = new Terminal(sink, { quiet: false, interactive: false, ...options });
+  const it = new Terminal(sink, { level: 'info', interactive: false, log: false, ...options });
   return { it, seen: () => Buffer.concat(chunks).toString() };
 }
 
@@ -67,8 +67,34 @@ test('on a terminal the step under way stands on a line that goes', () => {
   assert.equal(seen(), 'parse\r\x1b[2Kwarm up with a-very\r\x1b[2Kguest| hello\n');
 });
 
+test('the line of the step under way counts the modules', () => {
+  const { it, seen } = terminal({ interactive: true, columns: 60 });
+  it.progress({ kind: 'workload', label: 'a.scm', round: 1 });
+  it.progress({ kind: 'module', name: 'jit1', size: 10 });
+  it.progress({ kind: 'module', name: 'jit2', size: 20 });
+  it.finish();
+  const step = 'warm up with a.scm, round 1';
+  assert.equal(seen(), `${step}\r\x1b[2K${step}, 1 module\r\x1b[2K${step}, 2 modules\r\x1b[2K`);
+});
+
+test('a log has a line for each pass, a verbose one for everything', () => {
+  const steps = (options: Partial<TerminalOptions>): string => {
+    const { it, seen } = terminal({ isTTY: false, ...options });
+    it.progress({ kind: 'pass', pass: 'warm up' });
+    it.progress({ kind: 'workload', label: 'a.scm', round: 1 });
+    it.progress({ kind: 'module', name: 'jit1', size: 10 });
+    it.progress({ kind: 'pass', pass: 'link' });
+    it.finish();
+    return seen().replace(/\d\.\d+ s/g, '_');
+  };
+  assert.equal(steps({ log: true }), 'warm up: _\nlink: _\n');
+  const all = 'warm up: _\nmodule jit1, 10 bytes\nwarm up with a.scm, round 1: _\nlink: _\n';
+  assert.equal(steps({ level: 'debug' }), all);
+  assert.equal(steps({ level: 'warn', log: true }), '');
+});
+
 test('a quiet one keeps the last of what the guest printed', () => {
-  const { it, seen } = terminal({ quiet: true, interactive: true });
+  const { it, seen } = terminal({ level: 'error', interactive: true });
   it.progress({ kind: 'pass', pass: 'parse' });
   for (let i = 0; i < 1000; i++) it.guest('stdout', encoder.encode(`line ${i}\n`));
   it.guest('stdout', encoder.encode('and then'));
