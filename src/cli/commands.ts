@@ -187,7 +187,15 @@ const DEMO: CommandSpec = {
   rest: false,
 };
 
-export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT, DEMO];
+const COMPLETION: CommandSpec = {
+  name: 'completion',
+  words: ['<shell>'],
+  describe: 'Print a script that completes command lines of freeze, for bash, zsh or fish',
+  options: {},
+  rest: false,
+};
+
+export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT, DEMO, COMPLETION];
 
 export function commandNamed(name: string): CommandSpec {
   const found = COMMANDS.find((one) => one.name === name);

@@ -31,6 +31,7 @@ const EXAMPLES: Readonly<Record<string, readonly (readonly [line: string, what: 
     ['$0 inspect app.frozen.wasm --code fib', 'the code of a function'],
     ['$0 inspect app.frozen.wasm --json | jq .exports', 'for a script'],
   ],
+  completion: [['$0 completion bash >> ~/.bashrc', 'for bash']],
   demo: [['$0 demo --port 0', 'on a port that is free']],
 };
 
