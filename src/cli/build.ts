@@ -19,6 +19,7 @@ import {
 } from '../wasm/errors.ts';
 import type { Workload } from '../workloads.ts';
 import type { Parsed } from './commands.ts';
+import type { Wit } from './component.ts';
 import { hostFactory } from './host.ts';
 import { readInput, readModule } from './input.ts';
 import type { Io } from './io.ts';
@@ -35,6 +36,7 @@ import {
   roundsOf,
   stubOf,
   type WorkloadText,
+  witOf,
   workloadOf,
 } from './options.ts';
 import { machineDisk, type Output, realPath, type Target, targetOf, writeOutputs } from './output.ts';
@@ -45,6 +47,10 @@ interface Plan {
   readonly output: string;
   readonly json: string | undefined;
   readonly report: string | undefined;
+  /** What --target names. */
+  readonly targetHost: string | undefined;
+  readonly component: boolean;
+  readonly wit: Wit | undefined;
   readonly loads: readonly string[];
   readonly warmups: readonly WorkloadText[];
   readonly entries: readonly EntryText[];
@@ -67,11 +73,13 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
     ['--report', page],
   ]);
 
+  if (plan.targetHost !== undefined) (await import('./target.ts')).targetNameOf(plan.targetHost);
+
   // Nothing heavy is loaded before this line: a mistake in the guest's name is told at once.
   const bytes = await readModule(plan.guest, io.readStdin);
   const terminal = new Terminal(io.err, { level, interactive: io.interactive, log: io.log });
   const frozen = await freezeGuest(plan, bytes, terminal, io);
-  const outputs: Output[] = [{ target, bytes: frozen.bytes }];
+  const outputs: Output[] = [{ target, bytes: await outputBytes(plan, frozen) }];
   if (json !== undefined) outputs.push({ target: json, bytes: jsonOf(frozen) });
   const [input = '', output = ''] = [plan.guest, plan.output].map((path) =>
     path === '-' ? '(stream)' : path,
@@ -98,6 +106,9 @@ function planOf(parsed: Parsed): Plan {
     output: one(parsed, 'output') ?? frozenName(parsed.file),
     json: one(parsed, 'json'),
     report: one(parsed, 'report'),
+    targetHost: one(parsed, 'target'),
+    component: flag(parsed, 'component'),
+    wit: witOf(parsed),
     loads: many(parsed, 'load'),
     warmups: many(parsed, 'warmup').map((text) => workloadOf('--warmup', text)),
     entries: many(parsed, 'entry').map(entryOf),
@@ -118,6 +129,15 @@ function planOf(parsed: Parsed): Plan {
 /** `app.wasm` and `app.wat` give `app.frozen.wasm`; a stream gives a stream. */
 export function frozenName(guest: string): string {
   return guest === '-' ? '-' : `${guest.replace(/\.(wasm|wat)$/, '')}.frozen.wasm`;
+}
+
+/** What is written: checked for the host that it is meant for, and in its form. */
+async function outputBytes({ targetHost, component, wit }: Plan, { bytes }: Frozen): Promise<Uint8Array> {
+  if (targetHost !== undefined) {
+    const { checkTarget, targetNameOf } = await import('./target.ts');
+    checkTarget(targetNameOf(targetHost), bytes);
+  }
+  return component ? (await import('./component.ts')).asComponent(bytes, wit) : bytes;
 }
 
 /** The files that a line reads, but for those in directories that it maps. */

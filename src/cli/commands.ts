@@ -69,6 +69,14 @@ const BUILD: CommandSpec = {
       group: OUTPUT,
       describe: 'also write the report as JSON to a file, or - for stdout',
     },
+    target: {
+      kind: 'one',
+      group: OUTPUT,
+      describe: 'HOST: check that it takes the output: node, wasmtime, fastly, spin or cloudflare',
+    },
+    component: { kind: 'flag', group: OUTPUT, describe: 'write a component instead of a module' },
+    wit: { kind: 'one', group: OUTPUT, describe: 'PATH: with --component, what it imports and exports' },
+    world: { kind: 'one', group: OUTPUT, describe: 'NAME: with --wit, the world that is meant' },
     report: {
       kind: 'one',
       group: OUTPUT,

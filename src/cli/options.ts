@@ -9,6 +9,7 @@ import type { StubOption } from '../stubs.ts';
 import { badCommandLine, badOption } from '../wasm/errors.ts';
 import type { Workload } from '../workloads.ts';
 import type { Parsed } from './commands.ts';
+import type { Wit } from './component.ts';
 import { LOG_LEVELS, type LogLevel } from './terminal.ts';
 
 /** A workload whose program has not been read yet. */
@@ -124,6 +125,16 @@ export function logLevelOf(parsed: Parsed): LogLevel {
   const level = LOG_LEVELS.find((one) => one === text);
   if (level === undefined) throw badOption('--log-level', text, `it is one of ${LOG_LEVELS.join(', ')}`);
   return level;
+}
+
+export function witOf(parsed: Parsed): Wit | undefined {
+  const path = one(parsed, 'wit');
+  const world = one(parsed, 'world');
+  if (path === undefined && world !== undefined)
+    throw badCommandLine('--world is about a --wit, and there is none');
+  if (path !== undefined && !flag(parsed, 'component'))
+    throw badCommandLine('--wit is about a component', 'add --component');
+  return path === undefined ? undefined : { path, world };
 }
 
 export function protocolOf(text: string | undefined): ProtocolName | undefined {

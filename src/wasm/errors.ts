@@ -540,6 +540,27 @@ export function cannotWrite(path: string, why: string): FileError {
   return new FileError('write', `cannot write ${path}: ${why}`);
 }
 
+export function notForTarget(
+  host: string,
+  findings: readonly { readonly problem: string; readonly change: string }[],
+): UnsupportedError {
+  return new UnsupportedError(
+    'target',
+    `${host} does not take it: ${findings.map(({ problem }) => problem).join('; ')}`,
+    [...new Set(findings.map(({ change }) => change))].join('; '),
+  );
+}
+
+export function notAComponent(why: string, lacksWit: boolean): UnsupportedError {
+  return new UnsupportedError(
+    'no-component',
+    `the frozen module does not become a component: ${why}`,
+    lacksWit
+      ? 'name an entry with --command, or say with --wit what it exports'
+      : 'freeze inspect shows what it imports and exports',
+  );
+}
+
 export function badConfig(path: string, what: string, hint?: string): UsageError {
   return new UsageError('config', `${path}: ${what}`, hint);
 }

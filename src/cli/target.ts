@@ -1,0 +1,19 @@
+/** `--target NAME`: the output is one that a host takes, or it is not written. */
+import { gzipSync } from 'node:zlib';
+import { findingsFor, isTarget, TARGETS, type TargetName } from '../targets.ts';
+import { badOption, notForTarget } from '../wasm/errors.ts';
+import { parse } from '../wasm/parse.ts';
+import { nearest } from './nearest.ts';
+
+export function targetNameOf(text: string): TargetName {
+  if (isTarget(text)) return text;
+  const near = nearest(text, Object.keys(TARGETS));
+  const which = `it is one of ${Object.keys(TARGETS).join(', ')}`;
+  throw badOption('--target', text, near === undefined ? which : `${which}; did you mean ${near}?`);
+}
+
+/** Throws an UnsupportedError that names all that stands in the way. */
+export function checkTarget(name: TargetName, bytes: Uint8Array): void {
+  const findings = findingsFor(name, parse(bytes), bytes.length, gzipSync(bytes).length);
+  if (findings.length > 0) throw notForTarget(TARGETS[name].what, findings);
+}
