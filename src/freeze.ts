@@ -6,7 +6,7 @@ import { capture } from './host/capture.ts';
 import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
 import { Journal } from './journal.ts';
-import { dropFalseDebug } from './link/debug.ts';
+import { moveDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
 import { link } from './link/link.ts';
 import type { FreezeOptions } from './options.ts';
@@ -94,8 +94,8 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       afterRestore: hookFunction(module, linked, protocol),
     }),
   );
-  const debug = dropFalseDebug(module, finished);
-  if (debug.dropped.length > 0) journal.warn(`left out, as the code has moved: ${debug.dropped.join(', ')}`);
+  const debug = moveDebug(module, finished);
+  for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
     encode(withProvenance(debug.module, provenanceOf(module, linked, VERSION))),
   );
