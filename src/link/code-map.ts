@@ -49,7 +49,7 @@ function places(codes: readonly Body[]): readonly Place[] {
 export class CodeMap {
   readonly #functions: readonly Moved[];
   /** Of functions whose instructions were compared: old offset in the body → new one. */
-  readonly #inside = new Map<Moved, ReadonlyMap<number, number> | undefined>();
+  readonly #inside = new Map<Moved, Offsets | undefined>();
 
   /** `placeOf` says which body of `after` one of `before` became; without it, the same. */
   constructor(before: Module, after: Module, placeOf: (code: number) => number | undefined = (i) => i) {
@@ -82,19 +82,23 @@ export class CodeMap {
 
   /** Where a range is now; undefined where nothing of it is left. A range can be several functions. */
   range(start: number, end: number): Range | undefined {
-    const first = this.#find(start);
-    if (first === undefined) return { start, end };
-    const last = end > start ? (this.#find(end - 1) ?? this.#functions.at(-1)) : first;
-    if (first === last) return this.#part(first, start, end);
-    const whole = this.#functions
-      .slice(this.#functions.indexOf(first))
-      .filter(({ before }) => before.size < end);
-    const left = whole.flatMap((one) => {
-      const part = this.#part(one, Math.max(start, one.before.start), Math.min(end, one.before.end));
-      return part === undefined ? [] : [part];
-    });
-    const [from, to] = [left[0], left.at(-1)];
-    return from && to && to.end >= from.start ? { start: from.start, end: to.end } : undefined;
+    const from = this.#index(start);
+    if (from === undefined) return { start, end };
+    const to = end > start ? (this.#index(end - 1) ?? this.#functions.length - 1) : from;
+    // Functions that have gone at either end of it take nothing with them but themselves.
+    let [head, tail]: [Range | undefined, Range | undefined] = [undefined, undefined];
+    for (let i = from; i <= to && head === undefined; i++) head = this.#within(i, start, end);
+    for (let i = to; i > from && tail === undefined; i--) tail = this.#within(i, start, end);
+    const last = tail ?? head;
+    return head && last && last.end >= head.start ? { start: head.start, end: last.end } : undefined;
+  }
+
+  /** What a range has of a function. */
+  #within(index: number, start: number, end: number): Range | undefined {
+    const one = this.#functions[index] as Moved;
+    // It can begin with the size of its first function, and be no longer than that.
+    const from = Math.max(start, Math.min(one.before.start, end));
+    return this.#part(one, from, Math.min(end, one.before.end));
   }
 
   #part(one: Moved, start: number, end: number): Range | undefined {
@@ -103,8 +107,13 @@ export class CodeMap {
     return from === undefined || to === undefined || to < from ? undefined : { start: from, end: to };
   }
 
-  /** The function in whose size or body an offset lies. */
   #find(offset: number): Moved | undefined {
+    const index = this.#index(offset);
+    return index === undefined ? undefined : this.#functions[index];
+  }
+
+  /** Which function's size or body an offset lies in. */
+  #index(offset: number): number | undefined {
     let low = 0;
     let high = this.#functions.length;
     while (low < high) {
@@ -113,7 +122,7 @@ export class CodeMap {
       else high = middle;
     }
     const found = this.#functions[low - 1];
-    return found !== undefined && offset < found.before.end ? found : undefined;
+    return found !== undefined && offset < found.before.end ? low - 1 : undefined;
   }
 
   #moved(one: Moved, offset: number): number | undefined {
@@ -123,12 +132,12 @@ export class CodeMap {
     const inside = offset - before.start;
     const offsets = this.#offsets(one);
     if (inside === 0 || offsets === undefined) return after.start + inside;
-    const now = offsets.get(inside);
+    const now = lookUp(offsets, inside);
     return now === undefined ? undefined : after.start + now;
   }
 
   /** Undefined where every instruction is where it was. */
-  #offsets(one: Moved): ReadonlyMap<number, number> | undefined {
+  #offsets(one: Moved): Offsets | undefined {
     if (this.#inside.has(one)) return this.#inside.get(one);
     const [before, after] = one.bodies;
     const offsets = after === undefined || sameBytes(before, after) ? undefined : compared(before, after);
@@ -142,6 +151,23 @@ function sameBytes(a: Span, b: Span): boolean {
   if (a.bytes === b.bytes && a.start === b.start) return true;
   for (let i = a.start, j = b.start; i < a.end; i++, j++) if (a.bytes[i] !== b.bytes[j]) return false;
   return true;
+}
+
+/** Instructions of a body, in order: where each was, and where it is. */
+interface Offsets {
+  readonly old: Uint32Array;
+  readonly now: Uint32Array;
+}
+
+function lookUp({ old, now }: Offsets, offset: number): number | undefined {
+  let low = 0;
+  let high = old.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((old[middle] as number) < offset) low = middle + 1;
+    else high = middle;
+  }
+  return old[low] === offset ? now[low] : undefined;
 }
 
 interface Instructions {
@@ -164,22 +190,20 @@ function instructionsOf(body: Span): Instructions {
   return { opcodes, offsets };
 }
 
-/** Old offset → new offset, for every instruction that is in both; undefined where none has moved. */
-function compared(before: Span, after: Span): ReadonlyMap<number, number> | undefined {
+/** The instructions that are in both; undefined where none has moved. */
+function compared(before: Span, after: Span): Offsets | undefined {
   const [old, now] = [instructionsOf(before), instructionsOf(after)];
   const [count, left] = [old.offsets.length, now.offsets.length];
-  const map = new Map<number, number>();
-  const put = (from: number, to: number): void => {
-    map.set(old.offsets[from] as number, now.offsets[to] as number);
-  };
   if (count === left) {
-    for (let i = 0; i < count; i++) put(i, i);
-    return old.offsets.every((offset, i) => offset === now.offsets[i]) ? undefined : map;
+    if (old.offsets.every((offset, i) => offset === now.offsets[i])) return undefined;
+    return { old: Uint32Array.from(old.offsets), now: Uint32Array.from(now.offsets) };
   }
   const shorter = Math.min(count, left);
-  let first = 0;
-  for (; first < shorter && old.opcodes[first] === now.opcodes[first]; first++) put(first, first);
-  for (let i = 1; i <= shorter - first && old.opcodes[count - i] === now.opcodes[left - i]; i++)
-    put(count - i, left - i);
-  return map;
+  let head = 0;
+  while (head < shorter && old.opcodes[head] === now.opcodes[head]) head++;
+  let tail = 0;
+  while (tail < shorter - head && old.opcodes[count - 1 - tail] === now.opcodes[left - 1 - tail]) tail++;
+  const ends = (all: readonly number[]): Uint32Array =>
+    Uint32Array.from([...all.slice(0, head), ...all.slice(all.length - tail)]);
+  return { old: ends(old.offsets), now: ends(now.offsets) };
 }
