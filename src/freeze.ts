@@ -9,6 +9,7 @@ import { Journal } from './journal.ts';
 import { moveDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
 import { link } from './link/link.ts';
+import { withProducer } from './link/producers.ts';
 import type { FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
@@ -97,7 +98,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const debug = moveDebug(module, finished);
   for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
-    encode(withProvenance(debug.module, provenanceOf(module, linked, VERSION))),
+    encode(withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION))),
   );
 
   // It validates, or nothing is given back.
