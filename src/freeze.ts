@@ -5,11 +5,13 @@
 import { capture } from './host/capture.ts';
 import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
+import { wipeStack } from './host/wipe-stack.ts';
 import { Journal } from './journal.ts';
 import { moveDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
 import { link } from './link/link.ts';
 import { withProducer } from './link/producers.ts';
+import { moveSourceMap } from './link/source-map.ts';
 import type { FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
@@ -29,6 +31,8 @@ export interface Frozen {
   /** The frozen module. */
   readonly bytes: Uint8Array;
   readonly report: Report;
+  /** Its source map, where the guest's was given. */
+  readonly sourceMap?: string;
 }
 
 /**
@@ -71,6 +75,11 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   // From here on the guest has made all the code that it will, and each module of it is linked live.
   const calls = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
 
+  // What functions that have returned left on the stack is no state.
+  const stack = options.wipeStack === false ? undefined : wipeStack(guest);
+  if (options.wipeStack === true && stack !== undefined && 'unknown' in stack)
+    journal.warn(`the stack was not wiped: ${stack.unknown}`);
+
   // Plain values from here on; no engine below this line, but to validate.
   const snapshot = journal.pass('capture', () => capture(guest));
 
@@ -95,7 +104,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       afterRestore: hookFunction(module, linked, protocol),
     }),
   );
-  const debug = moveDebug(module, finished);
+  const debug = moveDebug(module, finished, options.sourceMap?.url);
   for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
     encode(withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION))),
@@ -103,8 +112,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
 
   // It validates, or nothing is given back.
   await journal.passAsync('check', () => validate(output, 'the frozen module'));
+  const { sourceMap } = options;
   return {
     bytes: output,
+    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, finished, output) }),
     report: journal.report({
       module,
       finished,
@@ -115,6 +126,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       snapshot: baked.stats,
       stubs,
       entries,
+      stack: stack === undefined || 'unknown' in stack ? undefined : stack,
     }),
   };
 }

@@ -2,6 +2,7 @@
  * What a build did, written down while it does it: the report is made of it, and progress is told.
  */
 import type { Guest, LinkEvent } from './host/guest.ts';
+import type { WipedStack } from './host/wipe-stack.ts';
 import type { Entry } from './link/entries.ts';
 import type { Linked } from './link/link.ts';
 import type { Stub } from './link/stub.ts';
@@ -96,6 +97,7 @@ export class Journal {
     readonly snapshot: Report['snapshot'];
     readonly stubs: ReadonlyMap<number, Stub>;
     readonly entries: readonly Entry[];
+    readonly stack: WipedStack | undefined;
   }): Report {
     const { module, finished, guest } = facts;
     const named = spaces(module).imports.func;
@@ -113,6 +115,7 @@ export class Journal {
       modules: this.#modules,
       linked: facts.linked.stats,
       snapshot: facts.snapshot,
+      ...(facts.stack === undefined ? {} : { wipedStack: facts.stack }),
       entries: facts.entries.map((entry) => entry.name),
       stubbed: [...facts.stubs.keys()].map((index) => `${named[index]?.module}.${named[index]?.name}`),
       filesWritten: guest.wasi.filesWritten(),

@@ -30,6 +30,13 @@ export interface FreezeOptions {
   readonly rounds?: number;
   /** Imports that become functions of the module; the first pattern that fits counts. */
   readonly stubs?: readonly StubOption[];
+  /**
+   * Clears the part of the stack that no function uses, where it is known which that is: the default.
+   * `true` warns where it is not known, `false` leaves the stack as it is.
+   */
+  readonly wipeStack?: boolean;
+  /** The guest's source map: it becomes that of the output, which names it by this URL. */
+  readonly sourceMap?: { readonly text: string; readonly url: string };
   /** Leaves out auxiliary modules that cannot be linked, where otherwise the first one is an error. */
   readonly skipBadModules?: boolean;
   readonly limits?: LiveLimits;

@@ -37,6 +37,7 @@ import {
   stubOf,
   type WorkloadText,
   witOf,
+  wipeStackOf,
   workloadOf,
 } from './options.ts';
 import { machineDisk, type Output, realPath, type Target, targetOf, writeOutputs } from './output.ts';
@@ -101,6 +102,7 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
 function planOf(parsed: Parsed): Plan {
   const rounds = roundsOf(one(parsed, 'rounds'));
   const protocol = protocolOf(one(parsed, 'protocol'));
+  const wipeStack = wipeStackOf(parsed);
   return {
     guest: parsed.file,
     output: one(parsed, 'output') ?? frozenName(parsed.file),
@@ -122,6 +124,7 @@ function planOf(parsed: Parsed): Plan {
       keepHostFunctions: flag(parsed, 'keep-host-functions'),
       ...(rounds === undefined ? {} : { rounds }),
       ...(protocol === undefined ? {} : { protocol }),
+      ...(wipeStack === undefined ? {} : { wipeStack }),
     },
   };
 }

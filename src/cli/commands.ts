@@ -133,6 +133,13 @@ const BUILD: CommandSpec = {
       describe: 'JavaScript functions that generated modules import become imports of the output',
     },
     'stub-import': stubImport,
+    'wipe-stack': {
+      kind: 'flag',
+      group: GUEST,
+      describe:
+        'clear what returned functions left on the stack, or say why not; the default where it is known',
+    },
+    'no-wipe-stack': { kind: 'flag', group: GUEST, describe: 'leave the whole stack in the snapshot' },
     'skip-bad-modules': {
       kind: 'flag',
       group: GUEST,

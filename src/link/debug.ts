@@ -7,8 +7,13 @@
  * https://tc39.es/ecma426/ (source maps of Wasm modules count from the start of the file)
  */
 import type { CustomSection, Module } from '../wasm/module.ts';
+import { Writer } from '../wasm/writer.ts';
 import { CodeMap } from './code-map.ts';
 import { isDwarf, moveDwarf } from './dwarf/dwarf.ts';
+import { SOURCE_MAPPING_URL } from './source-map.ts';
+
+/** Where the section that names a source map goes in a module that has none. */
+const AFTER_DATA = 11;
 
 export interface Debug {
   readonly module: Module;
@@ -16,25 +21,24 @@ export interface Debug {
   readonly warnings: readonly string[];
 }
 
-/** Frozen modules have other sections before their code, so what counts from the start is never true. */
-function isSourceMap(name: string): boolean {
-  return name === 'sourceMappingURL';
-}
-
-/** `after` with the debug sections of `before` as they are true of it; its functions come first in it. */
-export function moveDebug(before: Module, after: Module): Debug {
+/**
+ * `after` with the debug sections of `before` as they are true of it; its functions come first in it.
+ * `sourceMap` is the URL of its own source map: without one, it has none, because frozen modules have
+ * other sections before their code.
+ */
+export function moveDebug(before: Module, after: Module, sourceMap?: string): Debug {
   const warnings: string[] = [];
-  const moved = moveSections(before, after, warnings);
-  const customs = moved.flatMap((custom): CustomSection[] => {
-    if (!isSourceMap(custom.name)) return [custom];
-    warnings.push('left out, as the code has moved: sourceMappingURL; --source-map FILE carries it over');
-    return [];
-  });
-  return {
-    module:
-      customs.length === after.customs.length && moved === after.customs ? after : { ...after, customs },
-    warnings,
-  };
+  const customs = [...moveSections(before, after, warnings)];
+  const at = customs.findIndex(({ name }) => name === SOURCE_MAPPING_URL);
+  if (sourceMap !== undefined) {
+    const bytes = new Writer().name(sourceMap).finish();
+    const custom = { name: SOURCE_MAPPING_URL, bytes, after: customs[at]?.after ?? AFTER_DATA };
+    customs.splice(at < 0 ? customs.length : at, 1, custom);
+  } else if (at >= 0) {
+    customs.splice(at, 1);
+    warnings.push(`left out, as the code has moved: ${SOURCE_MAPPING_URL}; --source-map FILE carries it over`);
+  }
+  return { module: { ...after, customs }, warnings };
 }
 
 function moveSections(before: Module, after: Module, warnings: string[]): readonly CustomSection[] {

@@ -2,6 +2,7 @@
  * What a build did, as one object: the closing summary prints it, `--json` writes it. Sizes are in
  * bytes, times in milliseconds. Its fields only grow; `schema` counts the changes that break.
  */
+import type { WipedStack } from '../host/wipe-stack.ts';
 import type { LinkStats } from '../link/link.ts';
 import type { BakeStats } from '../snapshot/bake.ts';
 
@@ -40,6 +41,8 @@ export interface Report {
   readonly modules: readonly ModuleReport[];
   readonly linked: LinkStats;
   readonly snapshot: BakeStats;
+  /** The dead part of the guest's stack, which was cleared; absent where the stack is not known. */
+  readonly wipedStack?: WipedStack;
   readonly entries: readonly string[];
   readonly stubbed: readonly string[];
   /** Files that the guest wrote: in memory, gone with the build. */

@@ -5,7 +5,7 @@
 import { type Module, spaces } from '../../wasm/module.ts';
 import { moduleNames } from '../../wasm/names.ts';
 import type { SectionInspection } from '../inspect.ts';
-import { constantAddress } from '../memory-map.ts';
+import { constantAddress } from '../../snapshot/layout.ts';
 import { readProvenance } from '../provenance.ts';
 import { size } from '../summary.ts';
 
