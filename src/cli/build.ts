@@ -52,6 +52,8 @@ interface Plan {
   readonly targetHost: string | undefined;
   readonly component: boolean;
   readonly wit: Wit | undefined;
+  /** The guest's source map. */
+  readonly sourceMap: string | undefined;
   readonly loads: readonly string[];
   readonly warmups: readonly WorkloadText[];
   readonly entries: readonly EntryText[];
@@ -68,8 +70,10 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
   const target = targetOf(plan.output);
   const json = plan.json === undefined ? undefined : targetOf(plan.json);
   const page = plan.report === undefined ? undefined : targetOf(plan.report);
+  const map = plan.sourceMap === undefined ? undefined : targetOf(mapName(plan.output));
   checkPaths(plan, [
     ['the output', target],
+    ['its source map', map],
     ['--json', json],
     ['--report', page],
   ]);
@@ -81,6 +85,7 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
   const terminal = new Terminal(io.err, { level, interactive: io.interactive, log: io.log });
   const frozen = await freezeGuest(plan, bytes, terminal, io);
   const outputs: Output[] = [{ target, bytes: await outputBytes(plan, frozen) }];
+  if (map !== undefined) outputs.push({ target: map, bytes: textBytes(frozen.sourceMap ?? '') });
   if (json !== undefined) outputs.push({ target: json, bytes: jsonOf(frozen) });
   const [input = '', output = ''] = [plan.guest, plan.output].map((path) =>
     path === '-' ? '(stream)' : path,
@@ -111,6 +116,7 @@ function planOf(parsed: Parsed): Plan {
     targetHost: one(parsed, 'target'),
     component: flag(parsed, 'component'),
     wit: witOf(parsed),
+    sourceMap: one(parsed, 'source-map'),
     loads: many(parsed, 'load'),
     warmups: many(parsed, 'warmup').map((text) => workloadOf('--warmup', text)),
     entries: many(parsed, 'entry').map(entryOf),
@@ -150,8 +156,15 @@ export function inputFiles(parsed: Parsed): readonly string[] {
 
 /** The files that a line writes. */
 export function outputFiles(parsed: Parsed): readonly string[] {
-  const { output, json, report } = planOf(parsed);
-  return [output, json, report].filter((path) => path !== undefined && path !== '-') as string[];
+  const { output, json, report, sourceMap } = planOf(parsed);
+  const map = sourceMap === undefined ? undefined : mapName(output);
+  return [output, map, json, report].filter((path) => path !== undefined && path !== '-') as string[];
+}
+
+/** The output's source map stands beside it, where the module says that it is. */
+function mapName(output: string): string {
+  if (output === '-') throw badCommandLine('--source-map writes a file beside the output, which is a stream');
+  return `${output}.map`;
 }
 
 /** Files that are read, with how the user gave them. */
@@ -167,6 +180,7 @@ function inputs(plan: Plan): readonly (readonly [what: string, path: string])[] 
       workload.kind === 'file' ? [[what, workload.path] as const] : [],
     ),
     ...(plan.driver === undefined ? [] : [['--driver', plan.driver] as const]),
+    ...(plan.sourceMap === undefined ? [] : [['--source-map', plan.sourceMap] as const]),
     ...(plan.host.stdin === undefined ? [] : [['--stdin', plan.host.stdin] as const]),
   ];
 }
@@ -216,6 +230,7 @@ async function freezeGuest(plan: Plan, bytes: Uint8Array, terminal: Terminal, io
     text.kind === 'call' ? text : { kind: 'program', ...read(text.path) };
   const options: FreezeOptions = {
     ...plan.more,
+    ...(plan.sourceMap === undefined ? {} : { sourceMap: sourceMapOf(plan.sourceMap, plan.output, io) }),
     loads: plan.loads.map(read),
     warmups: plan.warmups.map(workload),
     entries: plan.entries.map(({ name, workload: text }) => ({ name, workload: workload(text) })),
@@ -241,6 +256,11 @@ async function freezeGuest(plan: Plan, bytes: Uint8Array, terminal: Terminal, io
   } finally {
     terminal.finish();
   }
+}
+
+function sourceMapOf(path: string, output: string, io: Io): NonNullable<FreezeOptions['sourceMap']> {
+  const text = new TextDecoder().decode(readInput(path, io.readStdin));
+  return { text, url: encodeURIComponent(basename(mapName(output))) };
 }
 
 /** A driver is a module of Node's: it is imported, and not from a stream. */

@@ -133,6 +133,11 @@ const BUILD: CommandSpec = {
       describe: 'JavaScript functions that generated modules import become imports of the output',
     },
     'stub-import': stubImport,
+    'source-map': {
+      kind: 'one',
+      group: GUEST,
+      describe: 'FILE: the source map of the guest; that of the output is written beside it, as OUTPUT.map',
+    },
     'wipe-stack': {
       kind: 'flag',
       group: GUEST,

@@ -36,7 +36,9 @@ export function moveDebug(before: Module, after: Module, sourceMap?: string): De
     customs.splice(at < 0 ? customs.length : at, 1, custom);
   } else if (at >= 0) {
     customs.splice(at, 1);
-    warnings.push(`left out, as the code has moved: ${SOURCE_MAPPING_URL}; --source-map FILE carries it over`);
+    warnings.push(
+      `left out, as the code has moved: ${SOURCE_MAPPING_URL}; --source-map FILE carries it over`,
+    );
   }
   return { module: { ...after, customs }, warnings };
 }
