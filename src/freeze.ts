@@ -16,6 +16,7 @@ import type { FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
+import { measureMemory } from './report/memory/memory.ts';
 import { provenanceOf, withProvenance } from './report/provenance.ts';
 import type { Report } from './report/report.ts';
 import { bake } from './snapshot/bake.ts';
@@ -126,6 +127,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       snapshot: baked.stats,
       stubs,
       entries,
+      memory: options.measureMemory === true ? measureMemory(module, finished) : undefined,
       stack: stack === undefined || 'unknown' in stack ? undefined : stack,
     }),
   };

@@ -9,6 +9,7 @@ import type { Stub } from './link/stub.ts';
 import type { FreezeOptions, Progress } from './options.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import {
+  type MemoryReport,
   type ModuleReport,
   type PassReport,
   REPORT_SCHEMA,
@@ -98,6 +99,7 @@ export class Journal {
     readonly stubs: ReadonlyMap<number, Stub>;
     readonly entries: readonly Entry[];
     readonly stack: WipedStack | undefined;
+    readonly memory: MemoryReport | undefined;
   }): Report {
     const { module, finished, guest } = facts;
     const named = spaces(module).imports.func;
@@ -115,6 +117,7 @@ export class Journal {
       modules: this.#modules,
       linked: facts.linked.stats,
       snapshot: facts.snapshot,
+      ...(facts.memory === undefined ? {} : { memory: facts.memory }),
       ...(facts.stack === undefined ? {} : { wipedStack: facts.stack }),
       entries: facts.entries.map((entry) => entry.name),
       stubbed: [...facts.stubs.keys()].map((index) => `${named[index]?.module}.${named[index]?.name}`),

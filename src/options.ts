@@ -37,6 +37,8 @@ export interface FreezeOptions {
   readonly wipeStack?: boolean;
   /** The guest's source map: it becomes that of the output, which names it by this URL. */
   readonly sourceMap?: { readonly text: string; readonly url: string };
+  /** Has the report say how much of the memory the warm-up wrote; it takes a look at every byte. */
+  readonly measureMemory?: boolean;
   /** Leaves out auxiliary modules that cannot be linked, where otherwise the first one is an error. */
   readonly skipBadModules?: boolean;
   readonly limits?: LiveLimits;

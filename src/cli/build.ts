@@ -131,6 +131,7 @@ function planOf(parsed: Parsed): Plan {
       ...(rounds === undefined ? {} : { rounds }),
       ...(protocol === undefined ? {} : { protocol }),
       ...(wipeStack === undefined ? {} : { wipeStack }),
+      measureMemory: one(parsed, 'json') !== undefined || one(parsed, 'report') !== undefined,
     },
   };
 }

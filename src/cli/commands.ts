@@ -187,6 +187,16 @@ const INSPECT: CommandSpec = {
   words: ['<file>'],
   describe: 'Say what a module is: sections, features, imports and exports, functions, where they came from',
   options: {
+    memory: {
+      kind: 'flag',
+      group: OUTPUT,
+      describe: 'say what fills its memory: regions, symbols, runs, compressed size',
+    },
+    against: {
+      kind: 'one',
+      group: OUTPUT,
+      describe: 'FILE: with --memory, the module before it was frozen: what was written since',
+    },
     code: { kind: 'many', group: OUTPUT, describe: 'FUNC: print a function, by its name or index' },
     json: { kind: 'flag', group: OUTPUT, describe: 'print one JSON object instead of text' },
   },

@@ -30,6 +30,13 @@ export interface PassReport {
   readonly ms: number;
 }
 
+export interface MemoryReport {
+  /** Bytes that are not zero. */
+  readonly used: number;
+  /** Bytes that are other ones than the guest's own segments put there: what the warm-up wrote. */
+  readonly written: number;
+}
+
 export interface Report {
   readonly schema: typeof REPORT_SCHEMA;
   /** Version of `freeze`. */
@@ -41,6 +48,8 @@ export interface Report {
   readonly modules: readonly ModuleReport[];
   readonly linked: LinkStats;
   readonly snapshot: BakeStats;
+  /** What the memories hold when they start, where that was to be measured. */
+  readonly memory?: MemoryReport;
   /** The dead part of the guest's stack, which was cleared; absent where the stack is not known. */
   readonly wipedStack?: WipedStack;
   readonly entries: readonly string[];
