@@ -10,6 +10,7 @@ import { Journal } from './journal.ts';
 import { moveDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
 import { link } from './link/link.ts';
+import { withoutFalseNames } from './link/names.ts';
 import { withProducer } from './link/producers.ts';
 import { moveSourceMap } from './link/source-map.ts';
 import type { FreezeOptions } from './options.ts';
@@ -105,7 +106,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       afterRestore: hookFunction(module, linked, protocol),
     }),
   );
-  const debug = moveDebug(module, finished, options.sourceMap?.url);
+  const debug = moveDebug(module, withoutFalseNames(module, finished), options.sourceMap?.url);
   for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
     encode(withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION))),

@@ -28,7 +28,9 @@ export interface Debug {
  */
 export function moveDebug(before: Module, after: Module, sourceMap?: string): Debug {
   const warnings: string[] = [];
-  const customs = [...moveSections(before, after, warnings)];
+  const customs = moveSections(before, after, warnings).filter(({ name }) => !isRelocation(name));
+  for (const { name } of after.customs.filter((custom) => isRelocation(custom.name)))
+    warnings.push(`left out, as it is of the guest's own segments: ${name}`);
   const at = customs.findIndex(({ name }) => name === SOURCE_MAPPING_URL);
   if (sourceMap !== undefined) {
     const bytes = new Writer().name(sourceMap).finish();
@@ -41,6 +43,11 @@ export function moveDebug(before: Module, after: Module, sourceMap?: string): De
     );
   }
   return { module: { ...after, customs }, warnings };
+}
+
+/** Relocations of a linker, which count in sections and segments of its own output. */
+function isRelocation(name: string): boolean {
+  return name === 'linking' || name.startsWith('reloc.');
 }
 
 function moveSections(before: Module, after: Module, warnings: string[]): readonly CustomSection[] {
