@@ -106,7 +106,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       afterRestore: hookFunction(module, linked, protocol),
     }),
   );
-  const debug = moveDebug(module, withoutFalseNames(module, finished), options.sourceMap?.url);
+  const debug = moveDebug(module, withoutFalseNames(module, finished), { sourceMap: options.sourceMap?.url });
   for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
     encode(withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION))),

@@ -46,13 +46,16 @@ function places(codes: readonly Body[]): readonly Place[] {
   });
 }
 
+/** Which body of the new module one of the old became; undefined where it has gone. */
+export type PlaceOf = (code: number) => number | undefined;
+
 export class CodeMap {
   readonly #functions: readonly Moved[];
   /** Of functions whose instructions were compared: old offset in the body → new one. */
   readonly #inside = new Map<Moved, Offsets | undefined>();
 
-  /** `placeOf` says which body of `after` one of `before` became; without it, the same. */
-  constructor(before: Module, after: Module, placeOf: (code: number) => number | undefined = (i) => i) {
+  /** Without `placeOf` every body is where it was, and others come behind. */
+  constructor(before: Module, after: Module, placeOf: PlaceOf = (i) => i) {
     const [old, now] = [places(before.codes), places(after.codes)];
     this.#functions = old.map((place, i) => {
       const to = placeOf(i);

@@ -8,7 +8,7 @@
  */
 import type { CustomSection, Module } from '../wasm/module.ts';
 import { Writer } from '../wasm/writer.ts';
-import { CodeMap } from './code-map.ts';
+import { CodeMap, type PlaceOf } from './code-map.ts';
 import { isDwarf, moveDwarf } from './dwarf/dwarf.ts';
 import { SOURCE_MAPPING_URL } from './source-map.ts';
 
@@ -21,14 +21,22 @@ export interface Debug {
   readonly warnings: readonly string[];
 }
 
-/**
- * `after` with the debug sections of `before` as they are true of it; its functions come first in it.
- * `sourceMap` is the URL of its own source map: without one, it has none, because frozen modules have
- * other sections before their code.
- */
-export function moveDebug(before: Module, after: Module, sourceMap?: string): Debug {
+export interface DebugOptions {
+  /**
+   * The URL of the source map of `after`: without one it has none, because frozen modules have other
+   * sections before their code.
+   */
+  readonly sourceMap?: string | undefined;
+  /** Where bodies have gone that are not in their places any more. */
+  readonly placeOf?: PlaceOf;
+}
+
+/** `after` with the debug sections of `before` as they are true of it. */
+export function moveDebug(before: Module, after: Module, { sourceMap, placeOf }: DebugOptions = {}): Debug {
   const warnings: string[] = [];
-  const customs = moveSections(before, after, warnings).filter(({ name }) => !isRelocation(name));
+  const customs = moveSections(after, new CodeMap(before, after, placeOf), warnings).filter(
+    ({ name }) => !isRelocation(name),
+  );
   for (const { name } of after.customs.filter((custom) => isRelocation(custom.name)))
     warnings.push(`left out, as it is of the guest's own segments: ${name}`);
   const at = customs.findIndex(({ name }) => name === SOURCE_MAPPING_URL);
@@ -50,10 +58,9 @@ function isRelocation(name: string): boolean {
   return name === 'linking' || name.startsWith('reloc.');
 }
 
-function moveSections(before: Module, after: Module, warnings: string[]): readonly CustomSection[] {
+function moveSections(after: Module, map: CodeMap, warnings: string[]): readonly CustomSection[] {
   const dwarf = after.customs.filter(({ name }) => isDwarf(name));
   if (dwarf.length === 0) return after.customs;
-  const map = new CodeMap(before, after);
   if (map.still) return after.customs;
   const sections = new Map(dwarf.map(({ name, bytes }) => [name, bytes]));
   const { changed, dropped } = moveDwarf(sections, map);

@@ -14,7 +14,7 @@ import { moduleNames } from '../../src/wasm/names.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import type { TypeIdx } from '../../src/wasm/types.ts';
 import { repoRoot } from '../spec/suite.ts';
-import { codeOffsets, lineRows, list4, list5, section } from '../support/dwarf.ts';
+import { codeOffsets, lineRows, list4, list5, type Row, section } from '../support/dwarf.ts';
 
 function guest(name: string): Uint8Array {
   return new Uint8Array(readFileSync(join(repoRoot(), 'guests', name, `${name}.wasm`)));
@@ -98,6 +98,36 @@ for (const name of ['traced', 'traced5']) {
     assert.ok(told.length > 10);
     assert.ok(!JSON.stringify(told).includes('null'), JSON.stringify(told));
     assert.deepEqual(entriesByInstruction(after), told);
+  });
+
+  it(`${name}: a function that has gone is nowhere, and the others are where they are`, () => {
+    const before = parse(guest(name));
+    const { imported } = spaces(before);
+    const [index = 0] = [...moduleNames(before).func].find(([, known]) => known === 'scratch') ?? [];
+    const gone = index - imported.func;
+    const after = {
+      ...before,
+      codes: before.codes.toSpliced(gone, 1),
+      funcs: before.funcs.toSpliced(gone, 1),
+    };
+    const placeOf = (i: number): number | undefined => (i === gone ? undefined : i > gone ? i - 1 : i);
+    const { module, warnings } = moveDebug(before, after, { placeOf });
+    assert.deepEqual(warnings, []);
+    const body = before.codes[gone];
+    assert.ok(body);
+    const shift = body.end - body.start + (body.sizeWidth ?? 0);
+    const rows = (of: Module): readonly Row[] => lineRows(section(of, '.debug_line'));
+    const expected = rows(before).map(({ address, ...row }) => {
+      if (address < body.start) return { address, ...row };
+      return { address: address <= body.end ? 2 ** 32 - 1 + address - body.start : address - shift, ...row };
+    });
+    assert.deepEqual(rows(module), expected);
+    const lows: number[] = [];
+    readUnits(section(module, '.debug_info'), section(module, '.debug_abbrev'), (entry) => {
+      const low = entry.depth === 1 ? attribute(entry, AT.lowPc) : undefined;
+      if (low?.form === FORM.addr) lows.push(low.value);
+    });
+    if (name === 'traced') assert.equal(lows.filter((low) => low === 2 ** 32 - 1).length, 1);
   });
 
   it(`${name}: frozen with many functions added, each function still begins in its line`, async () => {
