@@ -36,8 +36,8 @@ import {
   roundsOf,
   stubOf,
   type WorkloadText,
-  witOf,
   wipeStackOf,
+  witOf,
   workloadOf,
 } from './options.ts';
 import { machineDisk, type Output, realPath, type Target, targetOf, writeOutputs } from './output.ts';
