@@ -13,11 +13,13 @@ import { link } from './link/link.ts';
 import { withoutFalseNames } from './link/names.ts';
 import { withProducer } from './link/producers.ts';
 import { moveSourceMap } from './link/source-map.ts';
+import { checkRenames, renameExports } from './link/renames.ts';
 import type { FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import { measureMemory } from './report/memory/memory.ts';
+import { initFunction, spentExports, wizer } from './protocols/wizer.ts';
 import { provenanceOf, withProvenance } from './report/provenance.ts';
 import type { Report } from './report/report.ts';
 import { bake } from './snapshot/bake.ts';
@@ -63,6 +65,8 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   // Sections are views; bodies stay bytes.
   const given = bytes && journal.pass('parse', () => parse(bytes));
   if (given !== undefined) checkEntries(given, options);
+  const init = given && options.init && initFunction(given, options.init);
+  if (given !== undefined) checkRenames(given, options.init?.renames ?? []);
 
   // The guest runs, instrumented: every piece of its state can be reached from outside.
   const guest = await journal.passAsync('thaw', () =>
@@ -72,7 +76,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const stubs = new Map(stubbedImports(module, options.stubs ?? []));
   // What its JavaScript linked to other modules is no import of the host's.
   for (const func of guest.links.forwards?.keys() ?? []) stubs.delete(func);
-  const protocol = protocolOf(guest, options);
+  const protocol = init === undefined ? protocolOf(guest, options) : wizer(init);
 
   // From here on the guest has made all the code that it will, and each module of it is linked live.
   const calls = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
@@ -100,16 +104,22 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const baked = journal.pass('bake', () => bake(linked, snapshot));
   const entries = entryFunctions(module, linked, options.entries ?? [], calls, protocol);
   const finished = journal.pass('entries', () =>
-    addEntries(baked.module, {
-      entries,
-      command: options.command,
-      afterRestore: hookFunction(module, linked, protocol),
-    }),
+    init === undefined
+      ? addEntries(baked.module, {
+          entries,
+          command: options.command,
+          afterRestore: hookFunction(module, linked, protocol),
+        })
+      : renameExports(baked.module, spentExports(init, options.init), options.init?.renames ?? []),
   );
   const debug = moveDebug(module, withoutFalseNames(module, finished), { sourceMap: options.sourceMap?.url });
   for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
-    encode(withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION))),
+    encode(
+      options.provenance === false
+        ? debug.module
+        : withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION)),
+    ),
   );
 
   // It validates, or nothing is given back.

@@ -1,11 +1,13 @@
 /**
  * What a build is told: the options of `freeze`, and what it tells while it works.
  */
-import type { HostFactory } from './host/guest.ts';
+import type { HostFactory, Supervise, UnknownImports } from './host/guest.ts';
 import type { LiveLimits } from './host/live.ts';
+import type { Preload } from './host/preload.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 import type { DEFAULT_DRIVER_TIMEOUT_MS, Driver } from './protocols/driver.ts';
 import type { Program } from './protocols/protocol.ts';
+import type { InitOptions } from './protocols/wizer.ts';
 import type { StubOption } from './stubs.ts';
 import type { EntryOption, Workload } from './workloads.ts';
 
@@ -52,6 +54,16 @@ export interface FreezeOptions {
   readonly driverTimeoutMs?: number;
   /** Keeps JavaScript functions that auxiliary modules import as imports of the output, by their own names. */
   readonly keepHostFunctions?: boolean;
+  /** Initializes the guest as Wizer does, instead of warming it up: see docs/wizer.md. */
+  readonly init?: InitOptions;
+  /** Modules that give the guest imports while it runs, and that the output goes on importing from. */
+  readonly preloads?: readonly Preload[];
+  /** Whether imported functions that nobody gives are refused (the default), or trap when they are called. */
+  readonly unknownImports?: UnknownImports;
+  /** Whether the output says which functions came from where; default true. */
+  readonly provenance?: boolean;
+  /** Runs each call into the guest; it may end one by throwing, as a deadline does. */
+  readonly supervise?: Supervise;
 }
 
 /** Most guests are quiet after two rounds; one that never is must not keep a build for ever. */

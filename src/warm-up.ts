@@ -24,6 +24,7 @@ export async function startGuest(
   journal: Journal,
 ): Promise<Guest> {
   const { host = emptyHost, driver, stubs = [], limits = DEFAULT_LIMITS, skipBadModules = false } = options;
+  const { preloads = [], unknownImports = 'refuse', supervise } = options;
   const onLink = (event: LinkEvent): void => {
     journal.linked(event);
   };
@@ -31,7 +32,15 @@ export async function startGuest(
   if (driver !== undefined) return await drive(given?.bytes, options, common, journal);
   if (given === undefined) throw new TypeError('there is neither a module nor a driver');
   const { module } = given;
-  const guest = await Guest.start({ ...common, module, host, stubs: stubbedImports(module, stubs) });
+  const guest = await Guest.start({
+    ...common,
+    module,
+    host,
+    preloads,
+    unknownImports,
+    stubs: stubbedImports(module, stubs),
+    ...(supervise === undefined ? {} : { supervise }),
+  });
   if (exportNamed(module, '_initialize', 'func') !== undefined)
     guest.call('_initialize', [], 'in _initialize');
   return guest;

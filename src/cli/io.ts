@@ -16,6 +16,8 @@ export interface Io {
   readonly enter: (folder: string) => void;
   /** Runs `freeze` with another line, in a process of its own; what it wrote to stderr, and its exit code. */
   readonly again: (line: readonly string[]) => Promise<{ readonly code: number; readonly text: string }>;
+  /** The environment of this process. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Does `work`; if a signal ends the process meanwhile, `cleanUp` comes first. */
   readonly guarded: <T>(cleanUp: () => void, work: () => Promise<T>) => Promise<T>;
 }

@@ -4,7 +4,7 @@
  */
 import { isatty } from 'node:tty';
 import { EXIT, FreezeError, GuestError } from '../wasm/errors.ts';
-import { type Line, readPlain } from './args.ts';
+import type { Line } from './args.ts';
 import type { Parsed } from './commands.ts';
 import type { Io } from './io.ts';
 import { liveInput, messageSink, outputSink, readAll, type Sink } from './stdio.ts';
@@ -84,11 +84,12 @@ function makeIo(): Io {
     enter: (folder) => process.chdir(folder),
     again,
     guarded,
+    env,
   };
 }
 
 async function readLine(argv: readonly string[]): Promise<Line> {
-  const parsed = readPlain(argv);
+  const parsed = (await import('./args.ts')).readPlain(argv);
   if (parsed !== undefined) return { kind: 'command', parsed };
   return (await import('./help.ts')).readWithYargs(argv);
 }
@@ -115,6 +116,9 @@ async function perform(parsed: Parsed, io: Io): Promise<number> {
 async function main(io: Io): Promise<number> {
   let parsed: Parsed | undefined;
   try {
+    // It has a command line of its own.
+    if (process.argv[2] === 'wizer')
+      return await (await import('./wizer.ts')).wizer(process.argv.slice(3), io);
     const line = await readLine(process.argv.slice(2));
     if (line.kind === 'print') {
       io.out.write(line.text);

@@ -43,7 +43,7 @@ export class Bare {
     const wasi = await host(compiled).catch((error: unknown) => {
       throw hostError(error);
     });
-    const imports = guestImports(module, wasi, stubs, () => LINK_STATUS.unavailable, new Registry());
+    const imports = guestImports(module, wasi.imports, stubs, () => LINK_STATUS.unavailable, new Registry());
     try {
       const instance = await WebAssembly.instantiate(compiled, imports);
       if (instance.exports['memory'] instanceof WebAssembly.Memory) wasi.bind(instance);

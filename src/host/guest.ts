@@ -7,11 +7,18 @@ import { instrument, type Probes } from '../link/instrument.ts';
 import type { GuestLinks } from '../link/link.ts';
 import type { Stub } from '../link/stub.ts';
 import { encode } from '../wasm/encode.ts';
-import { engineLacks, importedState, missingImports, UnsupportedError } from '../wasm/errors.ts';
+import {
+  engineLacks,
+  importedState,
+  missingImports,
+  preloadUnfit,
+  UnsupportedError,
+} from '../wasm/errors.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
 import { compile, trap } from './engine.ts';
 import { LINK_STATUS, type LiveLimits, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
+import { type Preload, preload } from './preload.ts';
 import type { Driven } from './recorder/resolve.ts';
 import { Registry } from './registry.ts';
 import { guestError, hostError } from './trap.ts';
@@ -31,9 +38,19 @@ export interface GuestOptions {
   readonly limits: LiveLimits;
   /** Whether a module that cannot be linked is left out; otherwise it stops the build. */
   readonly skipBadModules: boolean;
+  /** Modules that imports come from, before the host: see preload.ts. */
+  readonly preloads?: readonly Preload[];
+  /** Whether a function that nobody gives is refused (the default), or traps when it is called. */
+  readonly unknownImports?: UnknownImports;
+  /** Runs each call into the guest; it may end one by throwing. */
+  readonly supervise?: Supervise;
   /** Told of every module, linked or not. */
   readonly onLink?: (event: LinkEvent) => void;
 }
+
+export type Supervise = <T>(work: () => T) => T;
+
+export type UnknownImports = 'refuse' | 'trap';
 
 export interface LinkEvent {
   readonly name: string | undefined;
@@ -41,8 +58,8 @@ export interface LinkEvent {
   readonly outcome: LiveOutcome;
 }
 
-/** The WASI host of a guest whose own JavaScript gives it its imports. */
-const NO_WASI: WasiHost = {
+/** A host that gives nothing: for a guest whose own JavaScript gives it its imports, or who may have none. */
+export const NO_WASI: WasiHost = {
   imports: {},
   bind: () => {},
   filesWritten: () => [],
@@ -103,21 +120,24 @@ export class Guest {
     const wasi = await options.host(compiled).catch((error: unknown) => {
       throw hostError(error);
     });
+    const preloaded = await preload(options.preloads ?? [], options.host);
     const registry = new Registry();
     const linker = new LiveLinker(registry, options.limits);
     let guest: Guest | undefined;
     const push = (address: number, size: number): number =>
       guest?.push(address >>> 0, size >>> 0) ?? LINK_STATUS.unavailable;
-    const imports = guestImports(module, wasi, options.stubs, push, registry);
+    const hosts = { ...wasi.imports, ...preloaded };
+    const imports = guestImports(module, hosts, options.stubs, push, registry, options.unknownImports);
     try {
       const instance = await WebAssembly.instantiate(compiled, imports);
       guest = new Guest(options, probes, instance, wasi, imports, registry, linker);
       registry.addInstance(0, module, probes, instance.exports);
       if (guest.has('memory')) wasi.bind(instance);
       const start = instance.exports[startName];
-      if (typeof start === 'function') start();
+      if (typeof start === 'function') guest.#supervised(() => start());
     } catch (error) {
-      if (error instanceof WebAssembly.LinkError) throw engineLacks(error.message);
+      if (error instanceof WebAssembly.LinkError)
+        throw options.preloads?.length ? preloadUnfit(error.message) : engineLacks(error.message);
       throw guestError(error, 'while it was instantiated');
     }
     return guest;
@@ -153,10 +173,15 @@ export class Guest {
     const func = this.instance.exports[name];
     if (typeof func !== 'function') throw new TypeError(`the guest exports no function ${name}`);
     try {
-      return func(...args);
+      return this.#supervised(() => func(...args));
     } catch (error) {
       throw guestError(error, doing);
     }
+  }
+
+  #supervised<T>(work: () => T): T {
+    const { supervise } = this.#options;
+    return supervise === undefined ? work() : supervise(work);
   }
 
   /** The memory that is exported as `memory`, as it is now: growth makes earlier views empty. */
@@ -234,19 +259,19 @@ export function refuseImportedState(module: Module): void {
   }
 }
 
-/** What a module imports, from its host and its stubs. Throws where something is missing. */
+/** What a module imports, from its hosts by module name, and its stubs. Throws where something is missing. */
 export function guestImports(
   module: Module,
-  wasi: WasiHost,
+  hosts: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>,
   stubs: ReadonlyMap<number, Stub>,
   push: (address: number, size: number) => number,
   registry: Registry,
+  unknown: UnknownImports = 'refuse',
 ): WebAssembly.Imports {
   // Names are the module's to choose: what every object has by inheritance is no host's.
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = Object.create(null);
   const missing: string[] = [];
   const { types } = spaces(module);
-  const hosts: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>> = wasi.imports;
   spaces(module).imports.func.forEach((item, index) => {
     const stub = stubs.get(index);
     const comp = item.desc.kind === 'func' ? types[item.desc.type]?.comp : undefined;
@@ -255,6 +280,7 @@ export function guestImports(
     let value: unknown = host !== undefined && Object.hasOwn(host, item.name) ? host[item.name] : undefined;
     if (stub !== undefined) value = stubFunction(item, stub, results);
     else if (item.module === PUSH_IMPORT.module && item.name === PUSH_IMPORT.name) value = push;
+    if (typeof value !== 'function' && unknown === 'trap') value = unknownFunction(item);
     if (typeof value !== 'function') {
       missing.push(`${item.module}.${item.name}`);
       return;
@@ -266,6 +292,11 @@ export function guestImports(
   });
   if (missing.length > 0) throw missingImports(missing);
   return imports;
+}
+
+/** An import that nobody gives: it may be one that the guest does not call before the snapshot. */
+function unknownFunction({ module, name }: Import): () => never {
+  return () => trap(`unknown import: \`${module}::${name}\` has not been defined`);
 }
 
 /** What a stub does while the guest runs: the same as the function that takes its place. */

@@ -54,6 +54,28 @@ export class GuestError extends FreezeError {
   }
 }
 
+/** It exited: `status` is what it exited with, 0 too. */
+export class GuestExit extends GuestError {
+  readonly status: number;
+
+  constructor(message: string, status: number, hint: string) {
+    super('exit', message, [], hint);
+    this.status = status;
+  }
+}
+
+/** The function that initializes it did not return. `cause` is what it did instead. */
+export class InitError extends GuestError {
+  readonly func: string;
+  override readonly cause: GuestError;
+
+  constructor(func: string, cause: GuestError) {
+    super(cause.code, cause.message, cause.wasmStack, cause.hint);
+    this.func = func;
+    this.cause = cause;
+  }
+}
+
 /** A wrong option or argument. */
 export class UsageError extends FreezeError {
   readonly exitCode: number = EXIT.usage;
@@ -270,12 +292,15 @@ export function guestTrapped(doing: string, message: string, stack: readonly str
 }
 
 export function guestExited(doing: string, code: number): GuestError {
-  return new GuestError(
-    'exit',
+  return new GuestExit(
     `the guest exited with code ${code} ${doing}`,
-    [],
+    code,
     'a guest must return, so that there is something to freeze',
   );
+}
+
+export function initFailed(func: string, error: unknown): unknown {
+  return error instanceof GuestError ? new InitError(func, error) : error;
 }
 
 export function guestThrew(doing: string, message: string, stack: readonly string[]): GuestError {
@@ -322,6 +347,69 @@ export function unknownExport(name: string, known: readonly string[]): UsageErro
 
 export function badArguments(call: string, want: string): UsageError {
   return new UsageError('arguments', `${call}: the arguments do not fit, the export takes (${want})`);
+}
+
+export function deadlinePassed(seconds: number): GuestError {
+  return new GuestError(
+    'deadline',
+    `the guest did not return within ${seconds} s`,
+    [],
+    'where it needs longer, allow more with --timeout SECONDS',
+  );
+}
+
+export function noInitFunction(wanted: readonly string[], known: readonly string[]): UsageError {
+  const shown = known.slice(0, 12).join(', ');
+  return new UsageError(
+    'init-func',
+    `the Wasm module does not have a \`${wanted.join('` or `')}\` export`,
+    known.length === 0
+      ? 'it exports no function'
+      : `-f names another; it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+  );
+}
+
+export function proposalForbidden(proposal: string, where: readonly string[]): UnsupportedError {
+  return new UnsupportedError(
+    'forbidden',
+    `${proposal} support is not enabled, and the module uses it: ${where.join(', ')}`,
+    `leave --wasm-${proposal}=false out`,
+  );
+}
+
+export function badInitFunction(name: string): UsageError {
+  return new UsageError(
+    'init-func',
+    `the Wasm module's \`${name}\` function export does not have type \`[] -> []\``,
+    'initialization takes and gives nothing: export a function that calls it with what it needs',
+  );
+}
+
+export function unknownRename(rename: string, known: readonly string[]): UsageError {
+  const shown = known.slice(0, 12).join(', ');
+  return new UsageError(
+    'rename',
+    `--rename-func ${rename}: the module exports no function of the second name`,
+    known.length === 0 ? 'it exports none' : `it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+  );
+}
+
+export function clashingRename(end: 'to' | 'from', name: string): UsageError {
+  return new UsageError(
+    'rename',
+    end === 'to'
+      ? `Duplicated function rename dst ${name}: two functions cannot have one name`
+      : `Duplicated function rename src ${name}: a function is renamed once`,
+  );
+}
+
+export function preloadUnfit(message: string): UsageError {
+  const [, why = message] = /^[^:]*: (.*)$/.exec(message) ?? [];
+  return new UsageError('preload', `a preloaded module does not fit: ${why}`);
+}
+
+export function preloadTrapped(name: string, message: string): GuestError {
+  return new GuestError('preload', `preloaded module ${name} trapped while it was instantiated: ${message}`);
 }
 
 export function unfitProtocol(protocol: string, missing: readonly string[]): UsageError {

@@ -56,6 +56,8 @@ export interface WasiOptions extends CommonOptions {
   readonly mounts?: readonly Mount[];
   /** Bytes of file content that may be held in memory; default {@link DEFAULT_FILE_BYTES}. */
   readonly maxFileBytes?: number;
+  /** Answers for arguments and environment itself, where loading @wasmer/wasi for them takes too long. */
+  readonly light?: boolean;
 }
 
 /** A directory of the guest's that stands for a directory elsewhere. */

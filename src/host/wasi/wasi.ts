@@ -9,6 +9,7 @@
 import { type Base, checkOptions, imported, memoryOf } from './base.ts';
 import { FixedClock } from './clock.ts';
 import { commonCalls } from './common.ts';
+import { environmentCalls } from './environment.ts';
 import { Files } from './files.ts';
 import { GuestMemory, guarded } from './memory.ts';
 import {
@@ -29,7 +30,6 @@ import {
   type WasiHost,
   type WasiOptions,
 } from './types.ts';
-import { wasmerBase } from './wasmer.ts';
 
 export * from './types.ts';
 
@@ -58,13 +58,15 @@ export async function createWasi(options: WasiOptions, module: WebAssembly.Modul
 
   const namespaces = imported(module);
   const used = [...namespaces.values()].some((names) => LEFT.some((name) => names.has(name)));
-  const base = used ? await wasmerBase(options) : undefined;
+  // Imported here: it is only wanted where the library is.
+  const base =
+    used && options.light !== true ? await (await import('./wasmer.ts')).wasmerBase(options) : undefined;
   const imports: Partial<Record<Namespace, Readonly<Record<string, WasiFunction>>>> = {};
   for (const namespace of namespaces.keys()) {
     const left = base?.calls(namespace, LEFT) ?? {};
     const layers = [
       left,
-      argumentsOf(memory, options),
+      options.light === true ? environmentCalls(memory, options) : argumentsOf(memory, options),
       files.calls(namespace),
       commonCalls(state, namespace),
     ];

@@ -1,0 +1,38 @@
+/**
+ * Preloaded modules: instances that the guest's imports come from while it runs. Their state is no
+ * part of the snapshot, and the imports stay: who thaws the output gives them again.
+ */
+import { preloadTrapped, preloadUnfit } from '../wasm/errors.ts';
+import { compile } from './engine.ts';
+import type { HostFactory } from './guest.ts';
+
+export interface Preload {
+  /** The module name of the imports that it gives. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Exports by the name of their module. */
+export type Preloaded = Readonly<Record<string, WebAssembly.Exports>>;
+
+/**
+ * Instantiates them in order; each may import from those before it, and has a host of its own.
+ * Throws a UsageError where one does not fit, a GuestError where one traps.
+ */
+export async function preload(modules: readonly Preload[], host: HostFactory): Promise<Preloaded> {
+  const preloaded: Record<string, WebAssembly.Exports> = Object.create(null);
+  for (const { name, bytes } of modules) {
+    const compiled = await compile(bytes, `preloaded module ${name}`);
+    const wasi = await host(compiled);
+    try {
+      const instance = await WebAssembly.instantiate(compiled, { ...wasi.imports, ...preloaded });
+      if (instance.exports['memory'] instanceof WebAssembly.Memory) wasi.bind(instance);
+      preloaded[name] = instance.exports;
+    } catch (error) {
+      if (error instanceof WebAssembly.LinkError || error instanceof TypeError)
+        throw preloadUnfit(error.message);
+      throw preloadTrapped(name, error instanceof Error ? error.message : String(error));
+    }
+  }
+  return preloaded;
+}
