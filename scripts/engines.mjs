@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Fetches the engines that tests and benchmarks run frozen modules on, and says what is at hand.
 //
-//     node scripts/engines.mjs [--all] [--nodes] [--wasmtime] [--chromium]
+//     node scripts/engines.mjs [--all] [--nodes] [--wasmtime] [--chromium] [--wizer]
 //
 // Every engine is optional: one that cannot be had is a line, not a failure, and the exit code stays 0.
 // It runs in a fresh clone, before `npm install`: Node's own modules only. Everything lands in
@@ -18,7 +18,7 @@ const python = process.env.FREEZE_PYTHON ?? 'python3';
 const chromium = process.env.FREEZE_CHROMIUM ?? places.chromium.executable;
 
 const flags = new Set(process.argv.slice(2));
-const known = new Set(['--all', '--nodes', '--wasmtime', '--chromium']);
+const known = new Set(['--all', '--nodes', '--wasmtime', '--chromium', '--wizer']);
 const unknown = [...flags].filter((flag) => !known.has(flag));
 if (unknown.length > 0) {
   console.error(`engines: no option ${unknown.join(', ')}; there are ${[...known].join(', ')}`);
@@ -29,7 +29,8 @@ const wants = (flag) => flags.has('--all') || flags.has(flag);
 if (wants('--nodes')) fetchNodes();
 if (wants('--wasmtime')) fetchWasmtime();
 if (wants('--chromium')) fetchChromium();
-for (const line of [...nodeLines(), wasmtimeLine(), chromiumLine()]) console.log(line);
+if (wants('--wizer')) fetchWizer();
+for (const line of [...nodeLines(), wasmtimeLine(), chromiumLine(), wizerLine()]) console.log(line);
 
 function fetchNodes() {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
@@ -56,6 +57,13 @@ function fetchChromium() {
   const folder = join(root, places.chromium.folder);
   if (driverVersion() !== undefined) return;
   npmInstall(folder, `${places.chromium.driver}@${places.chromium.driverVersion}`);
+}
+
+/** Not an engine, but what snapshots are compared with. */
+function fetchWizer() {
+  if (wizerVersion() !== undefined) return;
+  const { folder, package: name, version } = places.wizer;
+  npmInstall(join(root, folder), `${name}@${version}`);
 }
 
 function aptInstall(name) {
@@ -145,4 +153,15 @@ function chromiumLine() {
   const asked = run(chromium, ['--version'], {});
   if (asked.status !== 0) return `not at hand: ${chromium} does not start`;
   return `at hand: ${asked.stdout.trim()} (${chromium}, ${places.chromium.driver} ${driver})`;
+}
+
+function wizerVersion() {
+  const file = join(root, places.wizer.folder, 'node_modules', places.wizer.package, 'package.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).version : undefined;
+}
+
+function wizerLine() {
+  const version = wizerVersion();
+  if (version === undefined) return 'not at hand: wizer (node scripts/engines.mjs --wizer)';
+  return `at hand: wizer ${version}`;
 }

@@ -46,7 +46,7 @@ const OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'DST=SRC',
     describe: 'export the function SRC as DST, instead of what DST was',
   },
-  'keep-init-func': { kind: 'bool', describe: 'keep the export of the function, and _initialize' },
+  'keep-init-func': { kind: 'bool', describe: 'keep the export of the function' },
   'allow-wasi': { kind: 'flag', describe: 'give the module WASI while it is initialized' },
   preload: {
     kind: 'many',
@@ -124,7 +124,10 @@ function readValue(name: string, { kind }: OptionSpec, given: string | undefined
     if (value !== 'true' && value !== 'false') throw badOption(`--${name}`, value ?? '', 'true or false');
     return value;
   }
-  const value = given ?? rest.shift();
+  // A word with a dash is the next option, unless it is spelled as a value: --name=-x.
+  const next = rest[0]?.startsWith('-') && rest[0] !== '-' ? undefined : rest[0];
+  const value = given ?? next;
+  if (given === undefined) rest.shift();
   if (value === undefined) throw badCommandLine(`--${name} needs a value`, SEE);
   return value;
 }

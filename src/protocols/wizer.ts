@@ -12,7 +12,7 @@ import type { Protocol } from './protocol.ts';
 export interface InitOptions {
   /** The export to call; default is the first of {@link INIT_NAMES} that there is. */
   readonly func?: string;
-  /** Keeps the export of the function, and `_initialize`, which go otherwise. */
+  /** Keeps the export of the function, which goes otherwise. */
   readonly keep?: boolean;
   readonly renames?: readonly Rename[];
 }
@@ -56,7 +56,7 @@ export function wizer(name: string): Protocol {
   };
 }
 
-/** The exports that an initialized module has no use for any more. */
+/** The exports that an initialized module has no use for any more; `_initialize` must not run twice, kept or not. */
 export function spentExports(name: string, { keep }: InitOptions = {}): ReadonlySet<string> {
-  return new Set(keep === true ? [] : [name, REACTOR_INIT]);
+  return new Set(keep === true ? [REACTOR_INIT] : [name, REACTOR_INIT]);
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 interface Places {
   readonly nodes: { readonly majors: readonly number[]; readonly binary: string };
   readonly wasmtime: { readonly folder: string };
+  readonly wizer: { readonly folder: string };
   readonly chromium: {
     readonly executable: string;
     readonly driver: string;

@@ -8,6 +8,7 @@ const MODULES = {
   'typed references': '(module (type $t (func)) (table 1 (ref null $t)))',
   gc: '(module (type $s (struct (field i32))))',
   exnref: '(module (tag) (func (block (try_table (catch_all 0)))))',
+  'relaxed-simd': '(module (func (param v128) (drop (i32x4.relaxed_trunc_f32x4_s (local.get 0)))))',
   'extended-const': '(module (global i32 (i32.add (i32.const 1) (i32.const 2))))',
   'tail calls': '(module (func $f (return_call $f)))',
 } as const;
