@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from '../../src/wasm/parse.ts';
 import { cli, folder, type Result, ROOT, type Settings } from '../cli/cli.ts';
+import { native } from '../support/native-wizer.ts';
 import { wat } from '../support/wat.ts';
-import { native } from '../support/wizer.ts';
 
 const COUNTER = `(module (global $g (mut i32) i32.const 0)
   (func (export "wizer-initialize") (global.set $g (i32.const 42)))

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { parse } from '../../src/wasm/parse.ts';
 import { cli, folder } from '../cli/cli.ts';
 import { needs } from '../support/features.ts';
+import { native } from '../support/native-wizer.ts';
 import { wat } from '../support/wat.ts';
-import { native } from '../support/wizer.ts';
 import { BEHAVIOURS, type Behaviour } from './behaviours.ts';
 
 test('all 33 of Wizer’s core tests are here', () => {

@@ -4,17 +4,16 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { ROOT } from '../cli/cli.ts';
-import { places } from '../engines/places.ts';
+import { places, root } from '../engines/places.ts';
 
 /** npm names it by platform: @bytecodealliance/wizer-linux-x64. */
-function findIn(root: string): string | undefined {
+function findIn(folder: string): string | undefined {
   try {
-    const require = createRequire(join(root, 'package.json'));
-    const folder = dirname(
+    const require = createRequire(join(folder, 'package.json'));
+    const found = dirname(
       require.resolve(`@bytecodealliance/wizer-${process.platform}-${process.arch}/package.json`),
     );
-    const path = join(folder, process.platform === 'win32' ? 'wizer.exe' : 'wizer');
+    const path = join(found, process.platform === 'win32' ? 'wizer.exe' : 'wizer');
     return existsSync(path) ? path : undefined;
   } catch {
     return undefined;
@@ -22,7 +21,7 @@ function findIn(root: string): string | undefined {
 }
 
 /** The native binary. */
-export const NATIVE: string | undefined = findIn(join(ROOT, places.wizer.folder));
+export const NATIVE: string | undefined = findIn(join(root, places.wizer.folder));
 
 export interface NativeResult {
   readonly code: number | null;
