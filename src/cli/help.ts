@@ -38,6 +38,7 @@ const EXAMPLES: Readonly<Record<string, readonly (readonly [line: string, what: 
 const EPILOGUE = `A WORKLOAD is a file, or a call of an export: "fib(30)". - is stdin or stdout.
 What the guest prints during a build goes to stderr, each line marked "guest| ".
 Nothing is written unless all went well. NO_COLOR, FORCE_COLOR and CI are heeded.
+"freeze wizer" stands in for Wizer, with its command line: freeze wizer --help.
 
 Exit codes:
   0   it went well
