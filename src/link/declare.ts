@@ -10,7 +10,7 @@ import type { FuncIdx } from '../wasm/types.ts';
 import { INDEX_KIND, type Visitor, walkBody, walkExpr } from '../wasm/walk.ts';
 
 /** The byte before a funcidx that is one of `ref.func`, and not of a call. */
-export const REF_FUNC = 0xd2;
+const REF_FUNC = 0xd2;
 
 /** The functions that a module names outside its code. */
 export function declaredFunctions(module: Module): Set<FuncIdx> {

@@ -2,11 +2,8 @@
  * Exports that go, and exports that take new names: what an initialized module shows of itself.
  */
 import { clashingRename, unknownRename } from '../wasm/errors.ts';
-import { type Body, exportNamed, type Module } from '../wasm/module.ts';
-import { declareFunctions, REF_FUNC } from './declare.ts';
-
-/** The most bytes that a u32 takes, padded or not. */
-const MOST_LEB = 5;
+import { exportNamed, type Module } from '../wasm/module.ts';
+import { declareFunctions } from './declare.ts';
 
 /** An exported function takes another's name; who had that name loses it. */
 export interface Rename {
@@ -40,33 +37,18 @@ export function renameExports(
 ): Module {
   const renamed = new Map(renames.map(({ to, from }) => [from, to]));
   const taken = new Set(renames.map(({ to }) => to));
-  const gone = new Set<number>();
+  let functionsGone = false;
   let changed = false;
   const exports = module.exports.flatMap((item) => {
     const name = item.kind === 'func' ? renamed.get(item.name) : undefined;
     if (name === undefined && !taken.has(item.name) && !dropped.has(item.name)) return [item];
     changed = true;
     if (name !== undefined) return [{ ...item, name }];
-    if (item.kind === 'func') gone.add(item.index);
+    functionsGone ||= item.kind === 'func';
     return [];
   });
   if (!changed) return module;
   const whole = { ...module, exports };
   // An export that went may have been what declared its function for `ref.func`.
-  return module.codes.some((body) => mayRefer(body, gone)) ? declareFunctions(whole) : whole;
-}
-
-/** Whether bytes of a body could be a `ref.func` of one of these: seldom, and then it is looked at properly. */
-function mayRefer({ bytes, start, end }: Body, funcs: ReadonlySet<number>): boolean {
-  const code = bytes.subarray(start, end);
-  for (let at = code.indexOf(REF_FUNC); at >= 0; at = code.indexOf(REF_FUNC, at + 1)) {
-    let index = 0;
-    for (let i = 0; i < MOST_LEB; i++) {
-      const byte = code[at + 1 + i] ?? 0;
-      index += (byte & 0x7f) * 2 ** (7 * i);
-      if (byte < 0x80) break;
-    }
-    if (funcs.has(index)) return true;
-  }
-  return false;
+  return functionsGone ? declareFunctions(whole) : whole;
 }
