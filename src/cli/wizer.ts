@@ -67,10 +67,10 @@ async function initialize(line: WizerLine, io: Io): Promise<void> {
   await io.guarded(cleanUp, () =>
     writeOutputs([{ target, bytes: output }], io.out.write, machineDisk(unfinished)),
   );
-  for (const { path } of report.filesWritten)
-    io.err.write(
-      `warning: ${printable(path)} was written while the module was initialized, and is not kept\n`,
-    );
+  const lost = report.filesWritten.map(
+    ({ path }) => `${path} was written while the module was initialized, and is not kept`,
+  );
+  for (const warning of [...report.warnings, ...lost]) io.err.write(`warning: ${printable(warning)}\n`);
 }
 
 function optionsOf(line: WizerLine, io: Io, target: Target): FreezeOptions {
