@@ -203,10 +203,24 @@ function loadedBy(file: string, seen = new Set<string>()): ReadonlySet<string> {
   return seen;
 }
 
+test('freeze wizer loads no package', () => {
+  const wizer = join(DIST, 'src', 'cli', 'wizer.js');
+  // What it imports when it is needed: the passes, and the host in memory.
+  const rest = ['freeze.js', 'host/wasi/wasi.js', 'host/wasi/node-files.js'].map((file) =>
+    join(DIST, 'src', file),
+  );
+  const files = [join(DIST, 'src', 'cli', 'main.js'), wizer, ...rest];
+  const loaded = new Set(files.flatMap((file) => [...loadedBy(file)]));
+  assert.deepEqual(
+    [...loaded].filter((one) => !one.startsWith(DIST) && !one.startsWith('node:')),
+    [],
+  );
+});
+
 test('nothing heavy is loaded before a build has read its guest', () => {
   const cli = join(DIST, 'src', 'cli');
   const loaded = new Set(
-    ['main.js', 'builds.js', 'build.js'].flatMap((file) => [...loadedBy(join(cli, file))]),
+    ['main.js', 'args.js', 'builds.js', 'build.js'].flatMap((file) => [...loadedBy(join(cli, file))]),
   );
   const packages = [...loaded].filter((one) => !one.startsWith(DIST) && !one.startsWith('node:'));
   assert.deepEqual(packages, ['yargs-parser']);
