@@ -195,7 +195,7 @@ function loadedBy(file: string, seen = new Set<string>()): ReadonlySet<string> {
   seen.add(file);
   if (!file.startsWith(DIST)) return seen;
   for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(
-    /^(?:import|export) .*?'([^']+)';$/gm,
+    /^(?:import|export) (?:.*? from )?'([^']+)';$/gm,
   )) {
     if (specifier.startsWith('.')) loadedBy(join(dirname(file), specifier), seen);
     else seen.add(specifier);

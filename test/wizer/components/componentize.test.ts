@@ -8,8 +8,8 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { transpile } from '@bytecodealliance/jco';
-import { folder, ROOT } from '../cli/cli.ts';
-import { NATIVE } from '../support/native-wizer.ts';
+import { folder, ROOT } from '../../cli/cli.ts';
+import { NATIVE } from '../../support/native-wizer.ts';
 
 const FREEZE_WIZER = join(ROOT, 'bin', 'freeze-wizer');
 
