@@ -17,6 +17,7 @@ import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
 import { isRef, type RefType, type SubType, showType, type ValType } from '../wasm/types.ts';
 import type { Guest } from './guest.ts';
 import type { Registry } from './registry.ts';
+import { scan } from './scan.ts';
 
 const PAGE = 65536;
 
@@ -77,7 +78,7 @@ function captureInstance(
 
 function captureMemory(memory: WebAssembly.Memory): MemoryState {
   const bytes = new Uint8Array(memory.buffer);
-  return { pages: BigInt(bytes.length / PAGE), bytes };
+  return { pages: BigInt(bytes.length / PAGE), bytes, runs: scan(memory) };
 }
 
 function call(exports: WebAssembly.Exports, name: string): unknown {

@@ -5,7 +5,8 @@
  *
  * https://webassembly.github.io/spec/core/exec/modules.html#instantiation
  */
-import { declareFunctions } from '../link/declare.ts';
+import { namedSegments } from '../link/code-search.ts';
+import { declaredFunctions, declareFunctions } from '../link/declare.ts';
 import type { EntityRef } from '../link/entity.ts';
 import { EMPTY_DATA, emptyElem, type Linked, type SegmentRef } from '../link/link.ts';
 import { madeSpan } from '../wasm/encode.ts';
@@ -21,12 +22,15 @@ import {
 } from '../wasm/module.ts';
 import type { FuncIdx, GlobalType, MemIdx, MemType, RefType, TableIdx } from '../wasm/types.ts';
 import { isRef } from '../wasm/types.ts';
-import { INDEX_KIND, walkBody } from '../wasm/walk.ts';
-import { closeGaps, nonZeroRuns } from './runs.ts';
+import { nonZeroRuns } from './runs.ts';
+import { chooseSegments } from './segments.ts';
 import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
 
-/** V8 takes 100,000 data segments, other engines 10,000 comfortably: the lower one holds for all. */
-const MAX_SEGMENTS = 10_000;
+/**
+ * What engines take (https://webassembly.github.io/spec/js-api/#limits). Fewer would not thaw faster:
+ * wasmtime maps an image whatever the segments are, and V8 copies zeros at the cost of more segments.
+ */
+const MAX_SEGMENTS = 100_000;
 
 export interface BakeStats {
   readonly segments: number;
@@ -44,7 +48,7 @@ export interface Baked {
 export function bake(linked: Linked, snapshot: Snapshot): Baked {
   const { module } = linked;
   const memories = bakeMemories(linked, snapshot);
-  const datas = [...keptDatas(linked, snapshot), ...memories.datas];
+  const datas = placeDatas(linked, snapshot, memories.datas);
   const tables = bakeTables(linked, snapshot);
   const baked: Module = {
     ...module,
@@ -52,13 +56,13 @@ export function bake(linked: Linked, snapshot: Snapshot): Baked {
     tables: tables.tables,
     globals: bakeGlobals(linked, snapshot),
     start: undefined,
-    elems: [...keptElems(linked, snapshot), ...tables.elems],
+    elems: placeElems(linked, snapshot, tables.elems),
     datas,
     dataCount: module.dataCount && { count: datas.length },
   };
   const segmentBytes = memories.datas.reduce((sum, data) => sum + data.bytes.length, 0);
   return {
-    module: declareFunctions(baked),
+    module: declareFunctions(baked, { declared: declaredFunctions(module), codes: guestCodes(linked) }),
     stats: {
       segments: memories.datas.length,
       segmentBytes,
@@ -89,16 +93,16 @@ function bakeMemories(linked: Linked, snapshot: Snapshot): { mems: MemType[]; da
     if (state === undefined)
       throw new TypeError(`the snapshot lacks memory ${index} of instance ${instance}`);
     mems.push({ ...type, min: state.pages });
-    return { mem: mem as MemIdx, type, bytes: state.bytes, runs: nonZeroRuns(state.bytes) };
+    return { mem: mem as MemIdx, type, bytes: state.bytes, runs: state.runs ?? nonZeroRuns(state.bytes) };
   });
-  // Placeholders count against the limit too; with several memories each gets its share by runs.
-  const room = Math.max(MAX_SEGMENTS - keptDataCount(linked), states.length);
+  // Those that stay count against the limit too; with several memories each gets its share by runs.
+  const room = Math.max(MAX_SEGMENTS - module.datas.filter(isPassive).length, states.length);
   const runs = states.reduce((sum, state) => sum + state.runs.length, 0);
   const datas: Data[] = [];
   for (const state of states) {
     const share =
       runs <= room ? state.runs.length : Math.max(1, Math.floor((room * state.runs.length) / runs));
-    for (const { start, end } of closeGaps(state.runs, share)) {
+    for (const { start, end } of chooseSegments(state.runs, state.mem, share)) {
       const mode = { kind: 'active', mem: state.mem, offset: address(state.type.address, start) } as const;
       datas.push({ mode, bytes: state.bytes.subarray(start, end) });
     }
@@ -106,29 +110,83 @@ function bakeMemories(linked: Linked, snapshot: Snapshot): { mems: MemType[]; da
   return { mems, datas, bytes: states.reduce((sum, state) => sum + state.bytes.length, 0) };
 }
 
-/**
- * How many data segments must keep their index. Without a data count section no instruction can
- * name one; with it, those up to the last that one names.
- */
-function keptDataCount(linked: Linked): number {
-  const { module } = linked;
-  if (module.dataCount === undefined) return 0;
-  let last = -1;
-  const visitor = {
-    kinds: INDEX_KIND.data,
-    index: (_kind: number, index: number) => {
-      last = Math.max(last, index);
-    },
-  };
-  for (const body of module.codes) walkBody(body, visitor);
-  return last + 1;
+// ---- segments that code names ------------------------------------------------------------------
+
+function isPassive({ mode }: Data | Elem): boolean {
+  return mode.kind === 'passive';
 }
 
-function keptDatas(linked: Linked, snapshot: Snapshot): Data[] {
-  return linked.module.datas.slice(0, keptDataCount(linked)).map((data, i) => {
-    const { instance, index } = linked.datas[i] as SegmentRef;
-    return snapshot.instances[instance]?.droppedDatas.has(index) === true ? EMPTY_DATA : data;
-  });
+/**
+ * Segments in their places. Code names segments by index: one that is still there stays where it is,
+ * and in the place of one that was dropped anything may stand that instantiation drops, which is what
+ * it does with active segments. So those that write the state fill these places, and only where they
+ * do not suffice, or do not fit, an empty one stands. Behind the last one that code names, and where
+ * it names none, nothing has a place.
+ */
+function place<T>(
+  count: number,
+  made: readonly T[],
+  segment: (index: number) => {
+    readonly alive: boolean;
+    readonly empty: T;
+    readonly fits: (made: T) => boolean;
+  },
+  old: readonly T[],
+  named: () => ReadonlySet<number>,
+): readonly T[] {
+  const places = Array.from({ length: count }, (_, index) => segment(index));
+  const all = places.every(({ alive, fits }, i) => !alive && made[i] !== undefined && fits(made[i]));
+  if (all) return made;
+  const names = named();
+  const last = [...names].reduce((most, index) => Math.max(most, index), -1);
+  const rest = [...made].reverse();
+  const placed: T[] = [];
+  for (let index = 0; index <= last; index++) {
+    const { alive, empty, fits } = places[index] as (typeof places)[number];
+    const next = rest.at(-1);
+    if (names.has(index) && alive) {
+      placed.push(old[index] as T);
+    } else if (next !== undefined && (!names.has(index) || fits(next))) {
+      placed.push(next);
+      rest.pop();
+    } else {
+      placed.push(empty);
+    }
+  }
+  return [...placed, ...rest.reverse()];
+}
+
+function placeDatas(linked: Linked, snapshot: Snapshot, made: readonly Data[]): readonly Data[] {
+  const { module } = linked;
+  // Without a data count section no instruction can name one.
+  const count = module.dataCount === undefined ? 0 : module.datas.length;
+  const segment = (index: number): { alive: boolean; empty: Data; fits: () => boolean } => {
+    const { instance, index: at } = linked.datas[index] as SegmentRef;
+    const alive = snapshot.instances[instance]?.droppedDatas.has(at) !== true;
+    return { alive, empty: EMPTY_DATA, fits: () => true };
+  };
+  return place(count, made, segment, module.datas, () => namedSegments(module.codes, 'data'));
+}
+
+/** `table.init` wants a segment of its table's type. */
+function placeElems(linked: Linked, snapshot: Snapshot, made: readonly Elem[]): readonly Elem[] {
+  const { module } = linked;
+  const segment = (index: number): { alive: boolean; empty: Elem; fits: (made: Elem) => boolean } => {
+    const { instance, index: at } = linked.elems[index] as SegmentRef;
+    const old = module.elems[index] as Elem;
+    const alive = snapshot.instances[instance]?.droppedElems.has(at) !== true;
+    const fits = ({ type }: Elem): boolean =>
+      type.heap === old.type.heap && (old.type.nullable || !type.nullable);
+    return { alive, empty: emptyElem(old), fits };
+  };
+  return place(module.elems.length, made, segment, module.elems, () => namedSegments(module.codes, 'elem'));
+}
+
+/** The functions of the guest come before those that were linked. */
+function guestCodes(linked: Linked): number {
+  const first = linked.auxFunctions[0]?.first;
+  if (first === undefined) return linked.module.codes.length;
+  return first - spaces(linked.module).imported.func;
 }
 
 // ---- globals -----------------------------------------------------------------------------------
@@ -229,12 +287,4 @@ function tableSegments(linked: Linked, table: Table, index: TableIdx, state: Tab
     }
   }
   return elems;
-}
-
-/** Segments keep their indices, because instructions may name them; those that are gone are empty. */
-function keptElems(linked: Linked, snapshot: Snapshot): readonly Elem[] {
-  return linked.module.elems.map((elem, i) => {
-    const { instance, index } = linked.elems[i] as SegmentRef;
-    return snapshot.instances[instance]?.droppedElems.has(index) === true ? emptyElem(elem) : elem;
-  });
 }
