@@ -9,6 +9,7 @@ import { wipeStack } from './host/wipe-stack.ts';
 import { Journal } from './journal.ts';
 import { moveDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
+import { keepImports, stateImports } from './link/keep-imports.ts';
 import { link } from './link/link.ts';
 import { withoutFalseNames } from './link/names.ts';
 import { withProducer } from './link/producers.ts';
@@ -106,7 +107,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       afterRestore: hookFunction(module, linked, protocol),
     }),
   );
-  const debug = moveDebug(module, withoutFalseNames(module, finished), { sourceMap: options.sourceMap?.url });
+  // What the guest imports is imported again, where that is wanted, and restored.
+  const kept =
+    options.importState === 'keep' && given ? keepImports(finished, stateImports(given)) : finished;
+  const debug = moveDebug(module, withoutFalseNames(module, kept), { sourceMap: options.sourceMap?.url });
   for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
     encode(withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION))),
@@ -117,10 +121,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const { sourceMap } = options;
   return {
     bytes: output,
-    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, finished, output) }),
+    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, kept, output) }),
     report: journal.report({
       module,
-      finished,
+      finished: kept,
       linked,
       protocol,
       guest,

@@ -225,12 +225,12 @@ export class Guest {
 }
 
 /** State that the guest does not own is not ours to write down. */
-export function refuseImportedState(module: Module): void {
+export function refuseImportedState(module: Module, why?: string): void {
   for (const { module: from, name, desc } of module.imports) {
-    if (desc.kind === 'mem') throw importedState('memory', from, name);
-    if (desc.kind === 'table') throw importedState('table', from, name);
-    if (desc.kind === 'global') throw importedState('global', from, name);
-    if (desc.kind === 'tag') throw importedState('tag', from, name);
+    if (desc.kind === 'mem') throw importedState('memory', from, name, why);
+    if (desc.kind === 'table') throw importedState('table', from, name, why);
+    if (desc.kind === 'global') throw importedState('global', from, name, why);
+    if (desc.kind === 'tag') throw importedState('tag', from, name, why);
   }
 }
 

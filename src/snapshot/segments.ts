@@ -30,7 +30,7 @@ export function chooseSegments(runs: Runs, mem: number, most: number): readonly 
     let last = first;
     while (last + 1 < length && (starts[last + 1] as number) - (ends[last] as number) <= NEVER_CLOSED) last++;
     if (last === first) chosen.push({ start: starts[first] as number, end: ends[first] as number });
-    else chosen.push(...queues.best(runs, first, last, mem));
+    else for (const run of queues.best(runs, first, last, mem)) chosen.push(run);
     first = last + 1;
   }
   return closeGaps(chosen, most, (start) => headerCost(mem, start));

@@ -223,11 +223,14 @@ export function mutableObject(place: string): UnsupportedError {
   );
 }
 
-export function importedState(kind: string, module: string, name: string): UnsupportedError {
+/** `why` says what is wrong with it, where it is more than that nobody said what becomes of it. */
+export function importedState(kind: string, module: string, name: string, why?: string): UnsupportedError {
   return new UnsupportedError(
     'imported-state',
-    `the guest imports its ${kind} "${module}" "${name}"`,
-    `build it so that it defines and exports the ${kind} itself`,
+    `the guest imports its ${kind} "${module}" "${name}"${why === undefined ? '' : `, ${why}`}`,
+    why === undefined
+      ? `--import-state internalize makes it the module's own, keep imports it still and restores it`
+      : `build it so that it defines and exports the ${kind} itself`,
   );
 }
 

@@ -86,6 +86,13 @@ describe('segments', () => {
     );
   });
 
+  it('of a million runs, all of them near each other', () => {
+    const runs = new Runs();
+    for (let at = 0; at < 1_000_000; at++) runs.add(16 * at, 16 * at + 1);
+    assert.equal(chooseSegments(runs, 0, 1_000_000).length, 1_000_000);
+    assert.equal(chooseSegments(runs, 0, 1000).length, 1000);
+  });
+
   it('a length about to widen is not widened for nothing', () => {
     // Closing the gap of 7 saves a header of 7 and costs a second byte of length.
     const list = [
