@@ -7,6 +7,7 @@ import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
 import { wipeStack } from './host/wipe-stack.ts';
 import { Journal } from './journal.ts';
+import { instructionsOf } from './link/code-search.ts';
 import { moveDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
 import { keepImports, stateImports } from './link/keep-imports.ts';
@@ -27,6 +28,7 @@ import { stubBodies, stubbedImports } from './stubs.ts';
 import { VERSION } from './version.ts';
 import { startGuest, warmUp } from './warm-up.ts';
 import { encode } from './wasm/encode.ts';
+import type { Module } from './wasm/module.ts';
 import { parse } from './wasm/parse.ts';
 import { checkEntries, entryFunctions, hookFunction } from './workloads.ts';
 
@@ -63,7 +65,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
 
   // Sections are views; bodies stay bytes.
   const given = bytes && journal.pass('parse', () => parse(bytes));
-  if (given !== undefined) checkEntries(given, options);
+  if (given !== undefined) {
+    checkEntries(given, options);
+    warnOfRelaxed(given, journal);
+  }
 
   // The guest runs, instrumented: every piece of its state can be reached from outside.
   const guest = await journal.passAsync('thaw', () =>
@@ -136,6 +141,17 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       stack: stack === undefined || 'unknown' in stack ? undefined : stack,
     }),
   };
+}
+
+/** What relaxed vector instructions give is the machine's choice: it is in the snapshot then. */
+function warnOfRelaxed({ codes, ...module }: Module, journal: Journal): void {
+  const first = module.imports.filter(({ desc }) => desc.kind === 'func').length;
+  const uses = [...instructionsOf(codes, 'relaxed-simd')].map(
+    ([name, i]) => `${name} in function ${first + i}`,
+  );
+  if (uses.length === 0) return;
+  const shown = uses.slice(0, 3).join(', ') + (uses.length > 3 ? ` and ${uses.length - 3} more` : '');
+  journal.warn(`what it computes with these may differ from machine to machine: ${shown}`);
 }
 
 /** How the guest is driven from here on: one that a driver has brought up speaks a protocol only where its exports say so. */

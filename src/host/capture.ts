@@ -23,7 +23,7 @@ const PAGE = 65536;
 
 export function capture(guest: Guest): Snapshot {
   const instances = [
-    captureInstance(guest.module, guest.probes, guest.instance.exports, guest.registry, ''),
+    captureInstance(guest.module, guest.probes, guest.instance.exports, guest.registry, '', guest.driven),
     ...guest.linker.auxes.map((aux) =>
       captureInstance(
         aux.module,
@@ -31,6 +31,7 @@ export function capture(guest: Guest): Snapshot {
         aux.instance.exports,
         guest.registry,
         ` of auxiliary module ${aux.name}`,
+        guest.driven,
       ),
     ),
   ];
@@ -43,12 +44,14 @@ function captureInstance(
   exports: WebAssembly.Exports,
   registry: Registry,
   whose: string,
+  threads: boolean,
 ): InstanceState {
   const all = spaces(module);
   const memories = new Map<number, MemoryState>();
   module.mems.forEach((type, position) => {
     const index = all.imported.mem + position;
-    if (type.shared) throw sharedMemory(index);
+    // Without a driver there is one thread: the host starts none.
+    if (type.shared && threads) throw sharedMemory(index, 'threads of its JavaScript may write it');
     memories.set(index, captureMemory(exports[probes.mem(index)] as WebAssembly.Memory));
   });
   const globals = new Map<number, GlobalState>();

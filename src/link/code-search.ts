@@ -4,7 +4,7 @@
  * looks like it need not be it, so that what is found is walked.
  */
 import type { Body } from '../wasm/module.ts';
-import { OPCODES } from '../wasm/opcodes.ts';
+import { type Feature, OPCODES, type Opcode, type OpcodeRow } from '../wasm/opcodes.ts';
 import { INDEX_KIND, type IndexKind, type Visitor, walkBody } from '../wasm/walk.ts';
 
 /** `ref.func`, which has a single byte. */
@@ -47,9 +47,8 @@ function mayRefer({ bytes, start, end }: Body, wanted: (func: number) => boolean
   return false;
 }
 
-/** The instructions that name a segment of a kind: prefix byte → numbers behind it. All have a prefix. */
-function namingOpcodes(kind: 'data' | 'elem'): ReadonlyMap<number, ReadonlySet<number>> {
-  const rows = OPCODES.filter((row) => row.immediates.includes(`${kind}idx`));
+/** Instructions that have a prefix: that byte → the numbers behind it. */
+function byPrefix(rows: readonly OpcodeRow[]): ReadonlyMap<number, ReadonlySet<number>> {
   return new Map(
     [...new Set(rows.map(({ prefix }) => prefix))].map((prefix) => [
       prefix,
@@ -58,9 +57,26 @@ function namingOpcodes(kind: 'data' | 'elem'): ReadonlyMap<number, ReadonlySet<n
   );
 }
 
+/** The instructions of these bodies that came with `feature`, all of which have a prefix: name → the first body. */
+export function instructionsOf(bodies: readonly Body[], feature: Feature): ReadonlyMap<string, number> {
+  const rows = OPCODES.filter((row) => row.feature === feature);
+  const names = new Map(rows.map((row) => [row.opcode, row.name]));
+  const opcodes = byPrefix(rows);
+  const found = new Map<string, number>();
+  bodies.forEach((body, i) => {
+    if (!mayHold(body, opcodes)) return;
+    const op = (opcode: Opcode): void => {
+      const name = names.get(opcode);
+      if (name !== undefined && !found.has(name)) found.set(name, i);
+    };
+    walkBody(body, { kinds: 0, index: () => {}, op });
+  });
+  return found;
+}
+
 /** The segments of a kind that an instruction of these bodies names. */
 export function namedSegments(bodies: readonly Body[], kind: 'data' | 'elem'): ReadonlySet<number> {
-  const opcodes = namingOpcodes(kind);
+  const opcodes = byPrefix(OPCODES.filter((row) => row.immediates.includes(`${kind}idx`)));
   const found = new Set<number>();
   const visitor: Visitor = {
     kinds: INDEX_KIND[kind],
@@ -68,14 +84,14 @@ export function namedSegments(bodies: readonly Body[], kind: 'data' | 'elem'): R
       found.add(index);
     },
   };
-  for (const body of bodies) if (mayName(body, opcodes)) walkBody(body, visitor);
+  for (const body of bodies) if (mayHold(body, opcodes)) walkBody(body, visitor);
   return found;
 }
 
 /** The least prefix byte. Most bytes are below it. */
 const PREFIXES = 0xfb;
 
-function mayName({ bytes, start, end }: Body, opcodes: ReadonlyMap<number, ReadonlySet<number>>): boolean {
+function mayHold({ bytes, start, end }: Body, opcodes: ReadonlyMap<number, ReadonlySet<number>>): boolean {
   for (let at = start; at < end; at++) {
     const byte = bytes[at] as number;
     if (byte >= PREFIXES && opcodes.get(byte)?.has(lebAt(bytes, at + 1)) === true) return true;

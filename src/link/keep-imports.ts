@@ -11,7 +11,7 @@
  * Every index is what it was: imports and the definitions that take their place come first alike.
  */
 import { madeSpan } from '../wasm/encode.ts';
-import { importedState } from '../wasm/errors.ts';
+import { importedState, sharedMemory } from '../wasm/errors.ts';
 import { assemble, assembleBody, type Op, readExpr } from '../wasm/instructions.ts';
 import {
   type ConstExpr,
@@ -30,6 +30,8 @@ import { type Given, internalize } from './internalize.ts';
 export type ImportState = 'keep' | 'internalize';
 
 const isState = ({ desc }: Import): boolean => desc.kind !== 'func';
+
+const isShared = ({ desc }: Import): boolean => desc.kind === 'mem' && desc.type.shared;
 
 /** The imports of a module that are no functions. */
 export function stateImports(module: Module): readonly Import[] {
@@ -65,6 +67,8 @@ function zeroOf(type: ValType): Op | undefined {
 /** The finished module, with the state that `imports` name imported again and restored when it starts. */
 export function keepImports(module: Module, imports: readonly Import[]): Module {
   if (imports.length === 0) return module;
+  const shared = imports.filter(({ desc }) => desc.kind === 'mem').findIndex(isShared);
+  if (shared >= 0) throw sharedMemory(shared, 'every thread that starts would restore it again');
   const of = <K extends ExternType['kind']>(kind: K): readonly Extract<ExternType, { kind: K }>[] =>
     imports.flatMap(({ desc }) => (desc.kind === kind ? [desc as Extract<ExternType, { kind: K }>] : []));
   const [mems, tables, globals, tags] = [of('mem'), of('table'), of('global'), of('tag')];

@@ -234,11 +234,12 @@ export function importedState(kind: string, module: string, name: string, why?: 
   );
 }
 
-export function sharedMemory(index: number): UnsupportedError {
+/** `why` says what keeps it from being captured. */
+export function sharedMemory(index: number, why: string): UnsupportedError {
   return new UnsupportedError(
     'shared-memory',
-    `memory ${index} is shared: other threads may write it`,
-    'build the guest without threads',
+    `memory ${index} is shared: ${why}`,
+    'build the guest without threads, or freeze it before it starts any',
   );
 }
 
@@ -263,6 +264,21 @@ export function engineLacks(message: string): UnsupportedError {
     'engine',
     `this engine cannot run the module: ${message}`,
     'a newer Node can: run freeze with Node 24',
+  );
+}
+
+/** `lacking` is not empty. */
+export function engineLacksFeatures(
+  lacking: readonly { readonly feature: string; readonly where: string; readonly node: number | undefined }[],
+): UnsupportedError {
+  const versions = lacking.map(({ node }) => node);
+  const newest = versions.includes(undefined) ? undefined : Math.max(...versions.map((node) => node ?? 0));
+  return new UnsupportedError(
+    'engine',
+    `this engine cannot run the guest: it lacks ${lacking.map(({ feature, where }) => `${feature}, which ${where} needs`).join('; ')}`,
+    newest === undefined
+      ? 'no version of Node known here has all of it'
+      : `run freeze with Node ${newest} or newer`,
   );
 }
 

@@ -21,6 +21,20 @@ describe('memories', () => {
     assert.deepEqual(results, ['3', '-1', 'trap: out of bounds memory access', '3', '-1', '0']);
   });
 
+  it('a shared memory, which no other thread has written', async () => {
+    const { output, results } = await differential({
+      guest: `(module (memory (export "memory") 1 3 shared) (data (i32.const 8) "abcd")
+        (func (export "warm") (drop (memory.grow (i32.const 1)))
+          (drop (i32.atomic.rmw.add (i32.const 70000) (i32.const 5))) (i32.atomic.store (i32.const 8) (i32.const 0)))
+        (func (export "add") (param i32) (result i32) (i32.atomic.rmw.add (local.get 0) (i32.const 1)))
+        (func (export "size") (result i32) (memory.size)))`,
+      options: { ...WARM, rounds: 1 },
+      calls: [['size'], ['add', 70000], ['add', 70000], ['add', 8]],
+    });
+    assert.deepEqual(results, ['2', '5', '6', '0']);
+    assert.equal(output.mems[0]?.shared, true);
+  });
+
   it('a memory at its maximum, and one of no pages at all', async () => {
     await differential({
       guest: `(module (memory (export "memory") 1 2)
