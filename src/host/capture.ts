@@ -70,12 +70,14 @@ function captureInstance(
     const isNull = exports[probes.tableIsNull(index)] as SlotProbe | undefined;
     tables.set(index, captureTable({ table, isNull }, registry, type.ref, `of table ${index}${whose}`));
   });
+  // Not looked up one by one: a module may have a hundred thousand segments, and few probes.
+  const probed = new Set(Object.keys(exports).filter((name) => probes.isSegmentProbe(name)));
   return {
     memories,
     globals,
     tables,
-    droppedElems: dropped(module.elems, (index) => exports[probes.elemAlive(index)]),
-    droppedDatas: dropped(module.datas, (index) => exports[probes.dataAlive(index)]),
+    droppedElems: dropped(module.elems, probes.elemAlive, probed, exports),
+    droppedDatas: dropped(module.datas, probes.dataAlive, probed, exports),
   };
 }
 
@@ -177,11 +179,15 @@ function captureTable(
  */
 function dropped(
   segments: readonly { readonly mode: { readonly kind: string } }[],
-  probe: (index: number) => unknown,
+  nameOf: (index: number) => string,
+  probed: ReadonlySet<string>,
+  exports: WebAssembly.Exports,
 ): ReadonlySet<number> {
   const gone = new Set<number>();
+  const none = probed.size === 0;
   segments.forEach(({ mode }, index) => {
-    const alive = probe(index);
+    const name = none ? '' : nameOf(index);
+    const alive = probed.has(name) ? exports[name] : undefined;
     if (typeof alive !== 'function') {
       if (mode.kind !== 'passive') gone.add(index);
     } else {

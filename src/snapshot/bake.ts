@@ -20,8 +20,10 @@ import {
   spaces,
   type Table,
 } from '../wasm/module.ts';
+import { opcodeNamed } from '../wasm/opcodes.ts';
 import type { FuncIdx, GlobalType, MemIdx, MemType, RefType, TableIdx } from '../wasm/types.ts';
 import { isRef } from '../wasm/types.ts';
+import { Writer } from '../wasm/writer.ts';
 import { nonZeroRuns } from './runs.ts';
 import { chooseSegments } from './segments.ts';
 import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
@@ -31,6 +33,8 @@ import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
  * wasmtime maps an image whatever the segments are, and V8 copies zeros at the cost of more segments.
  */
 const MAX_SEGMENTS = 100_000;
+
+const END = 0x0b;
 
 export interface BakeStats {
   readonly segments: number;
@@ -80,6 +84,20 @@ function address(type: 'i32' | 'i64', value: number): ConstExpr {
   return type === 'i64' ? constExpr(['i64.const', BigInt(value)]) : constExpr(['i32.const', value | 0]);
 }
 
+/** The same for many, one behind another in one piece of memory: there can be a hundred thousand. */
+function addresses(type: 'i32' | 'i64', values: readonly number[]): readonly ConstExpr[] {
+  const { opcode } = opcodeNamed(`${type}.const`);
+  const w = new Writer(8 * values.length);
+  const ends = values.map((value) => {
+    w.u8(opcode);
+    if (type === 'i64') w.s64(BigInt(value));
+    else w.s33(value | 0);
+    return w.u8(END).size;
+  });
+  const bytes = w.finish();
+  return ends.map((end, i) => ({ bytes, start: ends[i - 1] ?? 0, end, base: 0, label: 'snapshot' }));
+}
+
 // ---- memories ----------------------------------------------------------------------------------
 
 function bakeMemories(linked: Linked, snapshot: Snapshot): { mems: MemType[]; datas: Data[]; bytes: number } {
@@ -102,10 +120,15 @@ function bakeMemories(linked: Linked, snapshot: Snapshot): { mems: MemType[]; da
   for (const state of states) {
     const share =
       runs <= room ? state.runs.length : Math.max(1, Math.floor((room * state.runs.length) / runs));
-    for (const { start, end } of chooseSegments(state.runs, state.mem, share)) {
-      const mode = { kind: 'active', mem: state.mem, offset: address(state.type.address, start) } as const;
+    const segments = chooseSegments(state.runs, state.mem, share);
+    const offsets = addresses(
+      state.type.address,
+      segments.map(({ start }) => start),
+    );
+    segments.forEach(({ start, end }, i) => {
+      const mode = { kind: 'active', mem: state.mem, offset: offsets[i] as ConstExpr } as const;
       datas.push({ mode, bytes: state.bytes.subarray(start, end) });
-    }
+    });
   }
   return { mems, datas, bytes: states.reduce((sum, state) => sum + state.bytes.length, 0) };
 }
@@ -123,63 +146,71 @@ function isPassive({ mode }: Data | Elem): boolean {
  * do not suffice, or do not fit, an empty one stands. Behind the last one that code names, and where
  * it names none, nothing has a place.
  */
-function place<T>(
-  count: number,
-  made: readonly T[],
-  segment: (index: number) => {
-    readonly alive: boolean;
-    readonly empty: T;
-    readonly fits: (made: T) => boolean;
-  },
-  old: readonly T[],
-  named: () => ReadonlySet<number>,
-): readonly T[] {
-  const places = Array.from({ length: count }, (_, index) => segment(index));
-  const all = places.every(({ alive, fits }, i) => !alive && made[i] !== undefined && fits(made[i]));
-  if (all) return made;
-  const names = named();
+function place<T>(made: readonly T[], old: Places<T>): readonly T[] {
+  let fit = 0;
+  while (fit < old.segments.length && !old.alive(fit)) {
+    const next = made[fit];
+    if (next === undefined || !old.fits(fit, next)) break;
+    fit++;
+  }
+  if (fit === old.segments.length) return made;
+  const names = old.named();
   const last = [...names].reduce((most, index) => Math.max(most, index), -1);
-  const rest = [...made].reverse();
   const placed: T[] = [];
+  let used = 0;
   for (let index = 0; index <= last; index++) {
-    const { alive, empty, fits } = places[index] as (typeof places)[number];
-    const next = rest.at(-1);
-    if (names.has(index) && alive) {
-      placed.push(old[index] as T);
-    } else if (next !== undefined && (!names.has(index) || fits(next))) {
+    const next = made[used];
+    if (names.has(index) && old.alive(index)) {
+      placed.push(old.segments[index] as T);
+    } else if (next !== undefined && (!names.has(index) || old.fits(index, next))) {
       placed.push(next);
-      rest.pop();
+      used++;
     } else {
-      placed.push(empty);
+      placed.push(old.empty(index));
     }
   }
-  return [...placed, ...rest.reverse()];
+  return [...placed, ...made.slice(used)];
 }
 
-function placeDatas(linked: Linked, snapshot: Snapshot, made: readonly Data[]): readonly Data[] {
-  const { module } = linked;
-  // Without a data count section no instruction can name one.
-  const count = module.dataCount === undefined ? 0 : module.datas.length;
-  const segment = (index: number): { alive: boolean; empty: Data; fits: () => boolean } => {
-    const { instance, index: at } = linked.datas[index] as SegmentRef;
-    const alive = snapshot.instances[instance]?.droppedDatas.has(at) !== true;
-    return { alive, empty: EMPTY_DATA, fits: () => true };
-  };
-  return place(count, made, segment, module.datas, () => namedSegments(module.codes, 'data'));
+/** The segments of the linked module, which may be named. */
+interface Places<T> {
+  readonly segments: readonly T[];
+  /** Whether it was not dropped. */
+  readonly alive: (index: number) => boolean;
+  /** What stands for one that was dropped, and what else may. */
+  readonly empty: (index: number) => T;
+  readonly fits: (index: number, made: T) => boolean;
+  /** Those that code names. */
+  readonly named: () => ReadonlySet<number>;
 }
 
-/** `table.init` wants a segment of its table's type. */
-function placeElems(linked: Linked, snapshot: Snapshot, made: readonly Elem[]): readonly Elem[] {
-  const { module } = linked;
-  const segment = (index: number): { alive: boolean; empty: Elem; fits: (made: Elem) => boolean } => {
-    const { instance, index: at } = linked.elems[index] as SegmentRef;
-    const old = module.elems[index] as Elem;
-    const alive = snapshot.instances[instance]?.droppedElems.has(at) !== true;
-    const fits = ({ type }: Elem): boolean =>
-      type.heap === old.type.heap && (old.type.nullable || !type.nullable);
-    return { alive, empty: emptyElem(old), fits };
-  };
-  return place(module.elems.length, made, segment, module.elems, () => namedSegments(module.codes, 'elem'));
+function placeDatas({ module, datas }: Linked, snapshot: Snapshot, made: readonly Data[]): readonly Data[] {
+  return place(made, {
+    // Without a data count section no instruction can name one.
+    segments: module.dataCount === undefined ? [] : module.datas,
+    alive: (at) => {
+      const { instance, index } = datas[at] as SegmentRef;
+      return snapshot.instances[instance]?.droppedDatas.has(index) !== true;
+    },
+    empty: () => EMPTY_DATA,
+    fits: () => true,
+    named: () => namedSegments(module.codes, 'data'),
+  });
+}
+
+function placeElems({ module, elems }: Linked, snapshot: Snapshot, made: readonly Elem[]): readonly Elem[] {
+  const old = (at: number): Elem => module.elems[at] as Elem;
+  return place(made, {
+    segments: module.elems,
+    alive: (at) => {
+      const { instance, index } = elems[at] as SegmentRef;
+      return snapshot.instances[instance]?.droppedElems.has(index) !== true;
+    },
+    empty: (at) => emptyElem(old(at)),
+    // `table.init` wants a segment of its table's type.
+    fits: (at, { type }) => type.heap === old(at).type.heap && (old(at).type.nullable || !type.nullable),
+    named: () => namedSegments(module.codes, 'elem'),
+  });
 }
 
 /** The functions of the guest come before those that were linked. */

@@ -23,17 +23,28 @@ const NEVER_CLOSED = FIXED + 5 + 10 + 5;
 
 /** The segments that write these runs into memory `mem` with the fewest bytes; `most` or fewer. */
 export function chooseSegments(runs: Runs, mem: number, most: number): readonly Run[] {
-  const { starts, ends, length } = runs;
+  const { length } = runs;
   const chosen: Run[] = [];
-  const queues = new Queues();
+  let longest = 0;
   for (let first = 0; first < length; ) {
-    let last = first;
-    while (last + 1 < length && (starts[last + 1] as number) - (ends[last] as number) <= NEVER_CLOSED) last++;
-    if (last === first) chosen.push({ start: starts[first] as number, end: ends[first] as number });
-    else for (const run of queues.best(runs, first, last, mem)) chosen.push(run);
+    const last = groupEnd(runs, first);
+    longest = Math.max(longest, last - first + 1);
+    first = last + 1;
+  }
+  const choice = new Choice(runs, mem, longest);
+  for (let first = 0; first < length; ) {
+    const last = groupEnd(runs, first);
+    choice.take(first, last, chosen);
     first = last + 1;
   }
   return closeGaps(chosen, most, (start) => headerCost(mem, start));
+}
+
+/** The last of the runs behind `first` between which a gap may be worth closing. */
+function groupEnd({ starts, ends, length }: Runs, first: number): number {
+  let last = first;
+  while (last + 1 < length && (starts[last + 1] as number) - (ends[last] as number) <= NEVER_CLOSED) last++;
+  return last;
 }
 
 /** Lengths below so much take so many bytes. */
@@ -42,43 +53,41 @@ const LENGTH_LIMITS = [2 ** 7, 2 ** 14, 2 ** 21, 2 ** 28, 2 ** 35] as const;
 /** The least cost over a window of first runs, for one width of the length. */
 class Queue {
   readonly #limit: number;
-  readonly #firsts: number[] = [];
-  readonly #costs: number[] = [];
+  readonly #firsts: Int32Array;
+  readonly #costs: Float64Array;
   #head = 0;
+  #tail = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, capacity: number) {
     this.#limit = limit;
+    this.#firsts = new Int32Array(capacity);
+    this.#costs = new Float64Array(capacity);
   }
 
   clear(): void {
-    this.#firsts.length = 0;
-    this.#costs.length = 0;
     this.#head = 0;
+    this.#tail = 0;
   }
 
   /** Of two that cost the same the earlier stays: it makes fewer segments. */
   push(first: number, cost: number): void {
-    const { length } = this.#costs;
-    let keep = length;
-    while (keep > this.#head && (this.#costs[keep - 1] as number) > cost) keep--;
-    this.#firsts.length = keep;
-    this.#costs.length = keep;
-    this.#firsts.push(first);
-    this.#costs.push(cost);
+    while (this.#tail > this.#head && (this.#costs[this.#tail - 1] as number) > cost) this.#tail--;
+    this.#firsts[this.#tail] = first;
+    this.#costs[this.#tail++] = cost;
   }
 
   /** Forgets the first runs from which to `end` it is too long. */
   advance(starts: readonly number[], end: number): void {
-    while (
-      this.#head < this.#firsts.length &&
-      end - (starts[this.#firsts[this.#head] as number] as number) >= this.#limit
-    ) {
+    while (this.#head < this.#tail) {
+      const start = starts[this.#firsts[this.#head] as number] as number;
+      if (end - start < this.#limit) return;
       this.#head++;
     }
   }
 
-  get first(): number | undefined {
-    return this.#firsts[this.#head];
+  /** The cheapest first run; -1 where all are too far. */
+  get first(): number {
+    return this.#head < this.#tail ? (this.#firsts[this.#head] as number) : -1;
   }
 
   get cost(): number {
@@ -86,37 +95,63 @@ class Queue {
   }
 }
 
-class Queues {
-  readonly #queues: readonly Queue[] = LENGTH_LIMITS.map((limit) => new Queue(limit));
+class Choice {
+  readonly #runs: Runs;
+  readonly #mem: number;
+  readonly #queues: readonly Queue[];
+  /** The least cost up to a run of the group, and where its last segment begins. */
+  readonly #cost: Float64Array;
+  readonly #from: Int32Array;
 
-  /** The cheapest segments for runs `first` to `last`. */
-  best({ starts, ends }: Runs, first: number, last: number, mem: number): readonly Run[] {
-    for (const queue of this.#queues) queue.clear();
-    const cost = new Float64Array(last - first + 1);
-    const from = new Int32Array(last - first + 1);
-    for (let j = first; j <= last; j++) {
-      const [start, end] = [starts[j] as number, ends[j] as number];
-      const before = j === first ? 0 : (cost[j - 1 - first] as number);
-      let least = Number.POSITIVE_INFINITY;
-      this.#queues.forEach((queue, i) => {
-        queue.push(j, before + headerCost(mem, start) - start);
-        queue.advance(starts, end);
-        const { first: candidate } = queue;
-        if (candidate === undefined) return;
-        const total = queue.cost + end + i + 1;
-        if (total > least || (total === least && candidate >= (from[j - first] as number))) return;
-        least = total;
-        from[j - first] = candidate;
-      });
-      cost[j - first] = least;
-    }
-    const segments: Run[] = [];
+  /** For groups of up to `longest` runs. */
+  constructor(runs: Runs, mem: number, longest: number) {
+    this.#runs = runs;
+    this.#mem = mem;
+    this.#queues = LENGTH_LIMITS.map((limit) => new Queue(limit, longest));
+    this.#cost = new Float64Array(longest);
+    this.#from = new Int32Array(longest);
+  }
+
+  /** Adds the cheapest segments for runs `first` to `last`. */
+  take(first: number, last: number, to: Run[]): void {
+    const { starts, ends } = this.#runs;
+    if (first < last) this.#solve(first, last);
+    else this.#from[0] = first;
+    const at = to.length;
     for (let j = last; j >= first; ) {
-      const i = from[j - first] as number;
-      segments.push({ start: starts[i] as number, end: ends[j] as number });
+      const i = this.#from[j - first] as number;
+      to.push({ start: starts[i] as number, end: ends[j] as number });
       j = i - 1;
     }
-    return segments.reverse();
+    // Found from the back: turned round.
+    for (let low = at, high = to.length - 1; low < high; low++, high--) {
+      [to[low], to[high]] = [to[high] as Run, to[low] as Run];
+    }
+  }
+
+  #solve(first: number, last: number): void {
+    const { starts, ends } = this.#runs;
+    for (const queue of this.#queues) queue.clear();
+    for (let j = first; j <= last; j++) {
+      const start = starts[j] as number;
+      const end = ends[j] as number;
+      const before = j === first ? 0 : (this.#cost[j - 1 - first] as number);
+      const cost = before + headerCost(this.#mem, start) - start;
+      let least = Number.POSITIVE_INFINITY;
+      let from = first;
+      let width = 1;
+      for (const queue of this.#queues) {
+        queue.push(j, cost);
+        queue.advance(starts, end);
+        const candidate = queue.first;
+        const total = queue.cost + end + width++;
+        if (candidate < 0 || total > least || (total === least && candidate >= from)) continue;
+        least = total;
+        from = candidate;
+      }
+      this.#cost[j - first] = least;
+      this.#from[j - first] = from;
+    }
   }
 }
 
