@@ -11,7 +11,7 @@ const GUEST = `(module (type $f (func (result i32)))
   (import "env" "n" (global $n (mut i64))) (import "env" "base" (global $base i32))
   (import "env" "r" (global $r (mut funcref)))
   (global $own (mut i32) (global.get $base)) (table $u 2 funcref) (elem $p func $seven)
-  (data (i32.const 8) "written by a segment") (data $late "late")
+  (data $first (i32.const 8) "written by a segment") (data $late "late")
   (func $seven (type $f) (i32.const 7)) (func $eight (type $f) (i32.const 8)) (elem declare func $eight)
   (func (export "warm")
     (drop (memory.grow (i32.const 1))) (i32.store (i32.const 100000) (i32.const 42)) (i32.store8 (i32.const 8) (i32.const 0))
@@ -25,6 +25,7 @@ const GUEST = `(module (type $f (func (result i32)))
   (func (export "n") (result i64) (global.get $n)) (func (export "own") (result i32) (global.get $own))
   (func (export "isNull") (result i32) (ref.is_null (global.get $r)))
   (func (export "late") (memory.init $late (i32.const 0) (i32.const 0) (i32.const 4)))
+  (func (export "first") (memory.init $first (i32.const 0) (i32.const 0) (i32.const 1)))
   (func (export "put") (table.init $t $p (i32.const 0) (i32.const 0) (i32.const 1))))`;
 
 const WARM = { warmups: [{ kind: 'call', export: 'warm', args: [] }], rounds: 1 } as const;
@@ -69,6 +70,7 @@ function check(exports: Exports): void {
   );
   assert.deepEqual([call('t', 3), call('u', 1), call('n'), call('own'), call('isNull')], [8, 7, -5n, 3, 0]);
   assert.throws(() => call('t', 4), WebAssembly.RuntimeError);
+  assert.throws(() => call('first'), WebAssembly.RuntimeError);
   call('late');
   call('put');
   assert.deepEqual([call('load', 0), call('t', 0)], [0x6574616c, 7]);
