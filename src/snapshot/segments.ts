@@ -24,7 +24,7 @@ const NEVER_CLOSED = FIXED + 5 + 10 + 5;
 /** The segments that write these runs into memory `mem` with the fewest bytes; `most` or fewer. */
 export function chooseSegments(runs: Runs, mem: number, most: number): readonly Run[] {
   const { length } = runs;
-  const chosen: Run[] = [];
+  const chosen: Lists = { starts: [], ends: [] };
   let longest = 0;
   for (let first = 0; first < length; ) {
     const last = groupEnd(runs, first);
@@ -37,7 +37,14 @@ export function chooseSegments(runs: Runs, mem: number, most: number): readonly 
     choice.take(first, last, chosen);
     first = last + 1;
   }
-  return closeGaps(chosen, most, (start) => headerCost(mem, start));
+  close(chosen, most, (start) => headerCost(mem, start));
+  return chosen.starts.map((start, i) => ({ start, end: chosen.ends[i] as number }));
+}
+
+/** Runs as two lists of numbers, since there can be millions of them before gaps are closed. */
+interface Lists {
+  readonly starts: number[];
+  readonly ends: number[];
 }
 
 /** The last of the runs behind `first` between which a gap may be worth closing. */
@@ -53,15 +60,13 @@ const LENGTH_LIMITS = [2 ** 7, 2 ** 14, 2 ** 21, 2 ** 28, 2 ** 35] as const;
 /** The least cost over a window of first runs, for one width of the length. */
 class Queue {
   readonly #limit: number;
-  readonly #firsts: Int32Array;
-  readonly #costs: Float64Array;
+  #firsts = new Int32Array(256);
+  #costs = new Float64Array(256);
   #head = 0;
   #tail = 0;
 
-  constructor(limit: number, capacity: number) {
+  constructor(limit: number) {
     this.#limit = limit;
-    this.#firsts = new Int32Array(capacity);
-    this.#costs = new Float64Array(capacity);
   }
 
   clear(): void {
@@ -72,8 +77,23 @@ class Queue {
   /** Of two that cost the same the earlier stays: it makes fewer segments. */
   push(first: number, cost: number): void {
     while (this.#tail > this.#head && (this.#costs[this.#tail - 1] as number) > cost) this.#tail--;
+    if (this.#tail === this.#firsts.length) this.#room();
     this.#firsts[this.#tail] = first;
     this.#costs[this.#tail++] = cost;
+  }
+
+  /** What is left moves to the front, of longer lists where it is more than half. */
+  #room(): void {
+    const firsts = this.#firsts.subarray(this.#head, this.#tail);
+    const costs = this.#costs.subarray(this.#head, this.#tail);
+    if (firsts.length > this.#firsts.length / 2) {
+      this.#firsts = new Int32Array(2 * this.#firsts.length);
+      this.#costs = new Float64Array(this.#firsts.length);
+    }
+    this.#firsts.set(firsts);
+    this.#costs.set(costs);
+    this.#tail = firsts.length;
+    this.#head = 0;
   }
 
   /** Forgets the first runs from which to `end` it is too long. */
@@ -107,25 +127,27 @@ class Choice {
   constructor(runs: Runs, mem: number, longest: number) {
     this.#runs = runs;
     this.#mem = mem;
-    this.#queues = LENGTH_LIMITS.map((limit) => new Queue(limit, longest));
+    this.#queues = LENGTH_LIMITS.map((limit) => new Queue(limit));
     this.#cost = new Float64Array(longest);
     this.#from = new Int32Array(longest);
   }
 
   /** Adds the cheapest segments for runs `first` to `last`. */
-  take(first: number, last: number, to: Run[]): void {
+  take(first: number, last: number, to: Lists): void {
     const { starts, ends } = this.#runs;
     if (first < last) this.#solve(first, last);
     else this.#from[0] = first;
-    const at = to.length;
+    // They are found from the back, so their number comes first.
+    let count = 0;
+    for (let j = last; j >= first; j = (this.#from[j - first] as number) - 1) count++;
+    let at = to.starts.length + count;
+    to.starts.length = at;
+    to.ends.length = at;
     for (let j = last; j >= first; ) {
       const i = this.#from[j - first] as number;
-      to.push({ start: starts[i] as number, end: ends[j] as number });
+      to.starts[--at] = starts[i] as number;
+      to.ends[at] = ends[j] as number;
       j = i - 1;
-    }
-    // Found from the back: turned round.
-    for (let low = at, high = to.length - 1; low < high; low++, high--) {
-      [to[low], to[high]] = [to[high] as Run, to[low] as Run];
     }
   }
 
@@ -156,30 +178,35 @@ class Choice {
 }
 
 /**
- * At most `most` runs: those gaps are closed that cost the least, by their zeros less what `saved`
- * says that closing one saves. Among equal gaps the first ones close, so that the result is the same
- * everywhere.
+ * Leaves at most `most` runs: those gaps are closed that cost the least, by their zeros less what
+ * `saved` says that closing one saves. Among equal gaps the first ones close, so that the result is
+ * the same everywhere.
  */
-export function closeGaps(
-  runs: readonly Run[],
-  most: number,
-  saved: (start: number) => number = () => 0,
-): readonly Run[] {
-  if (runs.length <= most) return runs;
-  const costs = Float64Array.from({ length: runs.length - 1 }, (_, i) => {
-    const { start } = runs[i + 1] as Run;
-    return start - (runs[i] as Run).end - saved(start);
-  });
-  const excess = runs.length - Math.max(most, 1);
+function close({ starts, ends }: Lists, most: number, saved: (start: number) => number): void {
+  const { length } = starts;
+  if (length <= most) return;
+  const costs = new Float64Array(length - 1);
+  for (let i = 0; i < costs.length; i++) {
+    const start = starts[i + 1] as number;
+    costs[i] = start - (ends[i] as number) - saved(start);
+  }
+  const excess = length - Math.max(most, 1);
   const limit = costs.toSorted()[excess - 1] as number;
-  let atLimit = excess - costs.reduce((count, cost) => count + (cost < limit ? 1 : 0), 0);
-  const merged: { start: number; end: number }[] = [];
-  runs.forEach((run, i) => {
-    const cost = costs[i - 1];
-    const last = merged.at(-1);
-    const close = cost !== undefined && (cost < limit || (cost === limit && atLimit-- > 0));
-    if (close && last !== undefined) last.end = run.end;
-    else merged.push({ ...run });
-  });
-  return merged;
+  let atLimit = excess;
+  for (const cost of costs) if (cost < limit) atLimit--;
+  let last = 0;
+  for (let i = 1; i < length; i++) {
+    const cost = costs[i - 1] as number;
+    if (cost > limit || (cost === limit && atLimit-- <= 0)) starts[++last] = starts[i] as number;
+    ends[last] = ends[i] as number;
+  }
+  starts.length = last + 1;
+  ends.length = last + 1;
+}
+
+/** At most `most` runs: the smallest gaps are closed. */
+export function closeGaps(runs: readonly Run[], most: number): readonly Run[] {
+  const lists = { starts: runs.map(({ start }) => start), ends: runs.map(({ end }) => end) };
+  close(lists, most, () => 0);
+  return lists.starts.map((start, i) => ({ start, end: lists.ends[i] as number }));
 }
