@@ -7,7 +7,7 @@
 const utf8 = new TextEncoder();
 
 /** From this many bytes on a view is kept by reference: below it a copy is cheaper than the seam. */
-const BY_REFERENCE = 4096;
+const BY_REFERENCE = 512;
 
 /** A buffer grows up to here; then it stays, and the next one begins. */
 const CHUNK = 1 << 20;
