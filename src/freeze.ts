@@ -7,8 +7,10 @@ import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
 import { wipeStack } from './host/wipe-stack.ts';
 import { Journal } from './journal.ts';
+import { instructionsOf } from './link/code-search.ts';
 import { moveDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
+import { keepImports, stateImports } from './link/keep-imports.ts';
 import { link } from './link/link.ts';
 import { withoutFalseNames } from './link/names.ts';
 import { withProducer } from './link/producers.ts';
@@ -28,6 +30,7 @@ import { stubBodies, stubbedImports } from './stubs.ts';
 import { VERSION } from './version.ts';
 import { startGuest, warmUp } from './warm-up.ts';
 import { encode } from './wasm/encode.ts';
+import type { Module } from './wasm/module.ts';
 import { parse } from './wasm/parse.ts';
 import { checkEntries, entryFunctions, hookFunction } from './workloads.ts';
 
@@ -64,9 +67,12 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
 
   // Sections are views; bodies stay bytes.
   const given = bytes && journal.pass('parse', () => parse(bytes));
-  if (given !== undefined) checkEntries(given, options);
+  if (given !== undefined) {
+    checkEntries(given, options);
+    warnOfRelaxed(given, journal);
+    checkRenames(given, options.init?.renames ?? []);
+  }
   const init = given && options.init && initFunction(given, options.init);
-  if (given !== undefined) checkRenames(given, options.init?.renames ?? []);
 
   // The guest runs, instrumented: every piece of its state can be reached from outside.
   const guest = await journal.passAsync('thaw', () =>
@@ -112,7 +118,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
         })
       : renameExports(baked.module, spentExports(init, options.init), options.init?.renames ?? []),
   );
-  const debug = moveDebug(module, withoutFalseNames(module, finished), { sourceMap: options.sourceMap?.url });
+  // What the guest imports is imported again, where that is wanted, and restored.
+  const kept =
+    options.importState === 'keep' && given ? keepImports(finished, stateImports(given)) : finished;
+  const debug = moveDebug(module, withoutFalseNames(module, kept), { sourceMap: options.sourceMap?.url });
   for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
     encode(
@@ -127,10 +136,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const { sourceMap } = options;
   return {
     bytes: output,
-    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, finished, output) }),
+    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, kept, output) }),
     report: journal.report({
       module,
-      finished,
+      finished: kept,
       linked,
       protocol,
       guest,
@@ -142,6 +151,17 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       stack: stack === undefined || 'unknown' in stack ? undefined : stack,
     }),
   };
+}
+
+/** What relaxed vector instructions give is the machine's choice: it is in the snapshot then. */
+function warnOfRelaxed({ codes, ...module }: Module, journal: Journal): void {
+  const first = module.imports.filter(({ desc }) => desc.kind === 'func').length;
+  const uses = [...instructionsOf(codes, 'relaxed-simd')].map(
+    ([name, i]) => `${name} in function ${first + i}`,
+  );
+  if (uses.length === 0) return;
+  const shown = uses.slice(0, 3).join(', ') + (uses.length > 3 ? ` and ${uses.length - 3} more` : '');
+  journal.warn(`what it computes with these may differ from machine to machine: ${shown}`);
 }
 
 /** How the guest is driven from here on: one that a driver has brought up speaks a protocol only where its exports say so. */

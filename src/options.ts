@@ -4,6 +4,7 @@
 import type { HostFactory, Supervise, UnknownImports } from './host/guest.ts';
 import type { LiveLimits } from './host/live.ts';
 import type { Preload } from './host/preload.ts';
+import type { ImportState } from './link/keep-imports.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 import type { DEFAULT_DRIVER_TIMEOUT_MS, Driver } from './protocols/driver.ts';
 import type { Program } from './protocols/protocol.ts';
@@ -52,6 +53,8 @@ export interface FreezeOptions {
   readonly driverArgs?: readonly string[];
   /** The longest that the driver may take; default {@link DEFAULT_DRIVER_TIMEOUT_MS}. */
   readonly driverTimeoutMs?: number;
+  /** What becomes of memories, tables, globals and tags that the guest imports; refused unless said. */
+  readonly importState?: ImportState;
   /** Keeps JavaScript functions that auxiliary modules import as imports of the output, by their own names. */
   readonly keepHostFunctions?: boolean;
   /** Initializes the guest as Wizer does, instead of warming it up: see docs/wizer.md. */

@@ -26,7 +26,7 @@ export interface RunOptions {
 /** Runs `bytes`, and gives the code that it exits with: 0 where it returns. Throws what `freeze` throws. */
 export async function run(bytes: Uint8Array, options: RunOptions = {}): Promise<number> {
   const module = parse(bytes);
-  refuseImportedState(module);
+  refuseImportedState(module, 'and nobody here gives it');
   const calls = (options.invokes ?? []).map((workload) => exportCall(module, workload));
   if (calls.length === 0 && exportNamed(module, '_start', 'func') === undefined)
     throw nothingToRun(functionNames(module));

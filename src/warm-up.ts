@@ -6,6 +6,7 @@ import { Guest, type GuestOptions, type HostFactory, type LinkEvent } from './ho
 import { LINK_STATUS } from './host/live.ts';
 import { createWasi } from './host/wasi/wasi.ts';
 import type { Journal } from './journal.ts';
+import { ownState } from './link/keep-imports.ts';
 import { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions } from './options.ts';
 import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
@@ -31,7 +32,7 @@ export async function startGuest(
   const common = { limits, skipBadModules, onLink };
   if (driver !== undefined) return await drive(given?.bytes, options, common, journal);
   if (given === undefined) throw new TypeError('there is neither a module nor a driver');
-  const { module } = given;
+  const module = options.importState === undefined ? given.module : ownState(given.module);
   const guest = await Guest.start({
     ...common,
     module,

@@ -9,7 +9,7 @@ import { places, root } from './engines/places.ts';
 import { HAS_EVERYTHING } from './support/features.ts';
 
 /** The folders whose tests depend on what the engine has. */
-const FOLDERS = ['freeze', 'link', 'wizer'];
+const FOLDERS = ['freeze', 'link', 'random', 'wizer'];
 const newest = places.nodes.majors
   .map((major) => join(root, places.nodes.binary.replace('{major}', String(major))))
   .filter((binary) => existsSync(binary))
@@ -28,7 +28,12 @@ it('the newest Node at hand agrees, with the features that this one lacks', { sk
       .map((file) => join(here, folder, file)),
   );
   // One engine is enough for the others' sake: they have run from here, where they could.
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], FREEZE_ENGINES: 'wasmtime' };
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    FREEZE_ENGINES: 'wasmtime',
+    FREEZE_RANDOM: '150',
+  };
   const args = ['--test', '--test-reporter=tap', ...files];
   const { status, stdout } = spawnSync(newest ?? '', args, { env, encoding: 'utf8' });
   const failures = stdout.split('\n').filter((line) => /^\s*not ok/.test(line));

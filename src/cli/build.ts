@@ -29,6 +29,7 @@ import {
   flag,
   type HostText,
   hostOf,
+  importStateOf,
   logLevelOf,
   many,
   one,
@@ -108,6 +109,7 @@ function planOf(parsed: Parsed): Plan {
   const rounds = roundsOf(one(parsed, 'rounds'));
   const protocol = protocolOf(one(parsed, 'protocol'));
   const wipeStack = wipeStackOf(parsed);
+  const importState = importStateOf(one(parsed, 'import-state'));
   return {
     guest: parsed.file,
     output: one(parsed, 'output') ?? frozenName(parsed.file),
@@ -132,6 +134,7 @@ function planOf(parsed: Parsed): Plan {
       ...(protocol === undefined ? {} : { protocol }),
       ...(wipeStack === undefined ? {} : { wipeStack }),
       measureMemory: one(parsed, 'json') !== undefined || one(parsed, 'report') !== undefined,
+      ...(importState === undefined ? {} : { importState }),
     },
   };
 }

@@ -145,6 +145,12 @@ const BUILD: CommandSpec = {
         'clear what returned functions left on the stack, or say why not; the default where it is known',
     },
     'no-wipe-stack': { kind: 'flag', group: GUEST, describe: 'leave the whole stack in the snapshot' },
+    'import-state': {
+      kind: 'one',
+      group: GUEST,
+      describe:
+        'internalize or keep: memories, tables and globals that it imports become its own, or stay imports and are restored',
+    },
     'skip-bad-modules': {
       kind: 'flag',
       group: GUEST,

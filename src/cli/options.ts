@@ -3,6 +3,7 @@
  */
 
 import type { RandomSource } from '../host/wasi/types.ts';
+import type { ImportState } from '../link/keep-imports.ts';
 import type { Stub } from '../link/stub.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
 import type { StubOption } from '../stubs.ts';
@@ -149,6 +150,11 @@ export function protocolOf(text: string | undefined): ProtocolName | undefined {
   if (!isProtocol(text))
     throw badOption('--protocol', text, `it is one of ${Object.keys(PROTOCOLS).join(', ')}`);
   return text;
+}
+
+export function importStateOf(text: string | undefined): ImportState | undefined {
+  if (text === undefined || text === 'keep' || text === 'internalize') return text;
+  throw badOption('--import-state', text, 'it is keep or internalize');
 }
 
 function isProtocol(text: string): text is ProtocolName {

@@ -30,7 +30,7 @@ export class Bare {
     host: HostFactory,
     stubs: ReadonlyMap<number, Stub>,
   ): Promise<Bare> {
-    return Bare.instantiate(module, await compile(bytes, 'the module'), host, stubs);
+    return Bare.instantiate(module, await compile(bytes, 'the module', module), host, stubs);
   }
 
   /** The same for a module that is compiled already. */

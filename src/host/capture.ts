@@ -17,12 +17,13 @@ import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
 import { isRef, type RefType, type SubType, showType, type ValType } from '../wasm/types.ts';
 import type { Guest } from './guest.ts';
 import type { Registry } from './registry.ts';
+import { scan } from './scan.ts';
 
 const PAGE = 65536;
 
 export function capture(guest: Guest): Snapshot {
   const instances = [
-    captureInstance(guest.module, guest.probes, guest.instance.exports, guest.registry, ''),
+    captureInstance(guest.module, guest.probes, guest.instance.exports, guest.registry, '', guest.driven),
     ...guest.linker.auxes.map((aux) =>
       captureInstance(
         aux.module,
@@ -30,6 +31,7 @@ export function capture(guest: Guest): Snapshot {
         aux.instance.exports,
         guest.registry,
         ` of auxiliary module ${aux.name}`,
+        guest.driven,
       ),
     ),
   ];
@@ -42,12 +44,14 @@ function captureInstance(
   exports: WebAssembly.Exports,
   registry: Registry,
   whose: string,
+  threads: boolean,
 ): InstanceState {
   const all = spaces(module);
   const memories = new Map<number, MemoryState>();
   module.mems.forEach((type, position) => {
     const index = all.imported.mem + position;
-    if (type.shared) throw sharedMemory(index);
+    // Without a driver there is one thread: the host starts none.
+    if (type.shared && threads) throw sharedMemory(index, 'threads of its JavaScript may write it');
     memories.set(index, captureMemory(exports[probes.mem(index)] as WebAssembly.Memory));
   });
   const globals = new Map<number, GlobalState>();
@@ -66,18 +70,20 @@ function captureInstance(
     const isNull = exports[probes.tableIsNull(index)] as SlotProbe | undefined;
     tables.set(index, captureTable({ table, isNull }, registry, type.ref, `of table ${index}${whose}`));
   });
+  // Not looked up one by one: a module may have a hundred thousand segments, and few probes.
+  const probed = new Set(Object.keys(exports).filter((name) => probes.isSegmentProbe(name)));
   return {
     memories,
     globals,
     tables,
-    droppedElems: dropped(module.elems, (index) => exports[probes.elemAlive(index)]),
-    droppedDatas: dropped(module.datas, (index) => exports[probes.dataAlive(index)]),
+    droppedElems: dropped(module.elems, probes.elemAlive, probed, exports),
+    droppedDatas: dropped(module.datas, probes.dataAlive, probed, exports),
   };
 }
 
 function captureMemory(memory: WebAssembly.Memory): MemoryState {
   const bytes = new Uint8Array(memory.buffer);
-  return { pages: BigInt(bytes.length / PAGE), bytes };
+  return { pages: BigInt(bytes.length / PAGE), bytes, runs: scan(memory) };
 }
 
 function call(exports: WebAssembly.Exports, name: string): unknown {
@@ -173,11 +179,15 @@ function captureTable(
  */
 function dropped(
   segments: readonly { readonly mode: { readonly kind: string } }[],
-  probe: (index: number) => unknown,
+  nameOf: (index: number) => string,
+  probed: ReadonlySet<string>,
+  exports: WebAssembly.Exports,
 ): ReadonlySet<number> {
   const gone = new Set<number>();
+  const none = probed.size === 0;
   segments.forEach(({ mode }, index) => {
-    const alive = probe(index);
+    const name = none ? '' : nameOf(index);
+    const alive = probed.has(name) ? exports[name] : undefined;
     if (typeof alive !== 'function') {
       if (mode.kind !== 'passive') gone.add(index);
     } else {

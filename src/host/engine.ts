@@ -1,7 +1,9 @@
 /**
  * The engine: validate, compile and instantiate, with its errors told apart.
  */
-import { engineLacks, invalidModule } from '../wasm/errors.ts';
+import { engineLacks, engineLacksFeatures, invalidModule } from '../wasm/errors.ts';
+import type { Module } from '../wasm/module.ts';
+import { lackingFeatures } from './features.ts';
 
 /** TypeScript wants an ArrayBuffer behind a view; a shared one is never passed here. */
 function source(bytes: Uint8Array): BufferSource {
@@ -14,13 +16,15 @@ export function compileNow(bytes: Uint8Array): WebAssembly.Module {
 
 /**
  * Compiles a module that our own reader has taken. What it does not validate for is malformed
- * input; a proposal that this engine lacks is told apart by its message.
+ * input; a proposal that this engine lacks
+ * is found where `module` is given, what the bytes were parsed or made from, and else told by the message.
  */
-export async function compile(bytes: Uint8Array, what: string): Promise<WebAssembly.Module> {
+export async function compile(bytes: Uint8Array, what: string, module?: Module): Promise<WebAssembly.Module> {
   try {
     return await WebAssembly.compile(source(bytes));
   } catch (error) {
-    throw compileError(error, what);
+    const lacking = module && error instanceof WebAssembly.CompileError ? lackingFeatures(module) : [];
+    throw lacking.length > 0 ? engineLacksFeatures(lacking) : compileError(error, what);
   }
 }
 

@@ -116,7 +116,7 @@ export class Guest {
     const { module: instrumented, probes } = instrument(deferStart(module, startName), {
       importedFunctions: true,
     });
-    const compiled = await compile(encode(instrumented), 'the guest');
+    const compiled = await compile(encode(instrumented), 'the guest', module);
     const wasi = await options.host(compiled).catch((error: unknown) => {
       throw hostError(error);
     });
@@ -161,6 +161,11 @@ export class Guest {
       { forwards, adopted, kept },
       driven.bytes.length,
     );
+  }
+
+  /** Whether its own JavaScript brought it up. */
+  get driven(): boolean {
+    return this.size > 0;
   }
 
   /** Whether it exports a function, or a memory, of this name. */
@@ -250,12 +255,13 @@ export class Guest {
 }
 
 /** State that the guest does not own is not ours to write down. */
-export function refuseImportedState(module: Module): void {
+export function refuseImportedState(module: Module, why?: string): void {
   for (const { module: from, name, desc } of module.imports) {
-    if (desc.kind === 'mem') throw importedState('memory', from, name);
-    if (desc.kind === 'table') throw importedState('table', from, name);
-    if (desc.kind === 'global') throw importedState('global', from, name);
-    if (desc.kind === 'tag') throw importedState('tag', from, name);
+    if (desc.kind === 'mem')
+      throw importedState(desc.type.shared ? 'shared memory' : 'memory', from, name, why);
+    if (desc.kind === 'table') throw importedState('table', from, name, why);
+    if (desc.kind === 'global') throw importedState('global', from, name, why);
+    if (desc.kind === 'tag') throw importedState('tag', from, name, why);
   }
 }
 

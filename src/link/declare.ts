@@ -7,10 +7,8 @@
  */
 import type { ConstExpr, Elem, Module } from '../wasm/module.ts';
 import type { FuncIdx } from '../wasm/types.ts';
-import { INDEX_KIND, type Visitor, walkBody, walkExpr } from '../wasm/walk.ts';
-
-/** The byte before a funcidx that is one of `ref.func`, and not of a call. */
-const REF_FUNC = 0xd2;
+import { INDEX_KIND, type Visitor, walkExpr } from '../wasm/walk.ts';
+import { referencedFunctions } from './code-search.ts';
 
 /** The functions that a module names outside its code. */
 export function declaredFunctions(module: Module): Set<FuncIdx> {
@@ -34,29 +32,30 @@ export function declaredFunctions(module: Module): Set<FuncIdx> {
   return declared;
 }
 
-/** The functions that `ref.func` names in code. */
-function referencedFunctions(module: Module): Set<FuncIdx> {
-  const found = new Set<FuncIdx>();
-  for (const body of module.codes) {
-    walkBody(body, {
-      kinds: INDEX_KIND.func,
-      index: (_, func, at) => {
-        if (body.bytes[at - 1] === REF_FUNC) found.add(func as FuncIdx);
-      },
-    });
-  }
-  return found;
-}
-
-/** The module with every function declared that its code refers to. */
-export function declareFunctions(module: Module): Module {
+/**
+ * The module with every function declared that its code refers to. Where `before` is given, the first
+ * `before.codes` bodies of the module are those of a valid one that declared `before.declared`: only
+ * what of these is declared no more is looked for in them.
+ */
+export function declareFunctions(
+  module: Module,
+  before: { readonly declared: ReadonlySet<FuncIdx>; readonly codes: number } = {
+    declared: new Set(),
+    codes: 0,
+  },
+): Module {
   const declared = declaredFunctions(module);
-  const missing = [...referencedFunctions(module)].filter((func) => !declared.has(func));
-  if (missing.length === 0) return module;
+  const lost = new Set<number>([...before.declared].filter((func) => !declared.has(func)));
+  const old = lost.size === 0 ? [] : module.codes.slice(0, before.codes);
+  const missing = new Set([
+    ...referencedFunctions(old, (func) => lost.has(func)),
+    ...referencedFunctions(module.codes.slice(before.codes), (func) => !declared.has(func as FuncIdx)),
+  ]);
+  if (missing.size === 0) return module;
   const segment: Elem = {
     mode: { kind: 'declarative' },
     type: { nullable: false, heap: 'func' },
-    items: { kind: 'funcs', funcs: missing.sort((a, b) => a - b) },
+    items: { kind: 'funcs', funcs: [...missing].sort((a, b) => a - b) as FuncIdx[] },
   };
   return { ...module, elems: [...module.elems, segment] };
 }

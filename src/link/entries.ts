@@ -11,7 +11,7 @@ import { assembleBody, type LocalGroup, type Op } from '../wasm/instructions.ts'
 import { type Export, type Global, type Module, spaces } from '../wasm/module.ts';
 import type { FuncIdx, FuncType, TypeIdx } from '../wasm/types.ts';
 import { AddedFunctions } from './added-functions.ts';
-import { declareFunctions } from './declare.ts';
+import { declaredFunctions, declareFunctions } from './declare.ts';
 import { addFunctionNames } from './names.ts';
 
 export interface Entry {
@@ -74,7 +74,8 @@ class Additions {
     // An export that went, or leads to a wrapper now, may have been what declared its function.
     const exported = new Set(module.exports.filter(isFunction).map((item) => item.index));
     const all = before.exports.filter(isFunction).every((item) => exported.has(item.index));
-    return all ? module : declareFunctions(module);
+    if (all) return module;
+    return declareFunctions(module, { declared: declaredFunctions(before), codes: before.codes.length });
   }
 }
 

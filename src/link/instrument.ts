@@ -43,6 +43,7 @@ export interface Probes {
   /** Functions [] → []: trap where the segment was dropped. */
   readonly elemAlive: (index: number) => string;
   readonly dataAlive: (index: number) => string;
+  readonly isSegmentProbe: (name: string) => boolean;
   /** A table of the functions that a reference can be to, in the order of `funcs`. */
   readonly funcTable: string;
   readonly funcs: readonly FuncIdx[];
@@ -74,6 +75,7 @@ function probeNames(prefix: string, funcs: readonly FuncIdx[]): Probes {
     tableIsNull: named('u'),
     elemAlive: named('s'),
     dataAlive: named('d'),
+    isSegmentProbe: (name) => name.startsWith(`${prefix}s`) || name.startsWith(`${prefix}d`),
     funcs,
   };
 }

@@ -2,7 +2,8 @@
  * Which parts of each memory the data segments of a module fill, as instantiation does.
  */
 import { constantAddress } from '../snapshot/layout.ts';
-import { closeGaps, nonZeroRuns, type Run } from '../snapshot/runs.ts';
+import { nonZeroRuns, type Run } from '../snapshot/runs.ts';
+import { closeGaps } from '../snapshot/segments.ts';
 import { type Module, spaces } from '../wasm/module.ts';
 
 export interface MemoryMap {
@@ -67,7 +68,10 @@ export function memoryMaps(module: Module): readonly MemoryMap[] {
     const all = active.flatMap(({ bytes, address }) =>
       address === undefined
         ? []
-        : nonZeroRuns(bytes).map(({ start, end }) => ({ start: address + start, end: address + end })),
+        : Array.from(nonZeroRuns(bytes)).map(({ start, end }) => ({
+            start: address + start,
+            end: address + end,
+          })),
     );
     const runs = joined(all);
     const largest = coarse(runs)

@@ -5,7 +5,8 @@
  *
  * https://webassembly.github.io/spec/core/exec/modules.html#instantiation
  */
-import { declareFunctions } from '../link/declare.ts';
+import { namedSegments } from '../link/code-search.ts';
+import { declaredFunctions, declareFunctions } from '../link/declare.ts';
 import type { EntityRef } from '../link/entity.ts';
 import { EMPTY_DATA, emptyElem, type Linked, type SegmentRef } from '../link/link.ts';
 import { madeSpan } from '../wasm/encode.ts';
@@ -19,14 +20,21 @@ import {
   spaces,
   type Table,
 } from '../wasm/module.ts';
+import { opcodeNamed } from '../wasm/opcodes.ts';
 import type { FuncIdx, GlobalType, MemIdx, MemType, RefType, TableIdx } from '../wasm/types.ts';
 import { isRef } from '../wasm/types.ts';
-import { INDEX_KIND, walkBody } from '../wasm/walk.ts';
-import { closeGaps, nonZeroRuns } from './runs.ts';
+import { Writer } from '../wasm/writer.ts';
+import { nonZeroRuns } from './runs.ts';
+import { chooseSegments } from './segments.ts';
 import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
 
-/** V8 takes 100,000 data segments, other engines 10,000 comfortably: the lower one holds for all. */
-const MAX_SEGMENTS = 10_000;
+/**
+ * What engines take (https://webassembly.github.io/spec/js-api/#limits). Fewer would not thaw faster:
+ * wasmtime maps an image whatever the segments are, and V8 copies zeros at the cost of more segments.
+ */
+const MAX_SEGMENTS = 100_000;
+
+const END = 0x0b;
 
 export interface BakeStats {
   readonly segments: number;
@@ -44,7 +52,7 @@ export interface Baked {
 export function bake(linked: Linked, snapshot: Snapshot): Baked {
   const { module } = linked;
   const memories = bakeMemories(linked, snapshot);
-  const datas = [...keptDatas(linked, snapshot), ...memories.datas];
+  const datas = placeDatas(linked, snapshot, memories.datas);
   const tables = bakeTables(linked, snapshot);
   const baked: Module = {
     ...module,
@@ -52,13 +60,13 @@ export function bake(linked: Linked, snapshot: Snapshot): Baked {
     tables: tables.tables,
     globals: bakeGlobals(linked, snapshot),
     start: undefined,
-    elems: [...keptElems(linked, snapshot), ...tables.elems],
+    elems: placeElems(linked, snapshot, tables.elems),
     datas,
     dataCount: module.dataCount && { count: datas.length },
   };
   const segmentBytes = memories.datas.reduce((sum, data) => sum + data.bytes.length, 0);
   return {
-    module: declareFunctions(baked),
+    module: declareFunctions(baked, { declared: declaredFunctions(module), codes: guestCodes(linked) }),
     stats: {
       segments: memories.datas.length,
       segmentBytes,
@@ -76,6 +84,20 @@ function address(type: 'i32' | 'i64', value: number): ConstExpr {
   return type === 'i64' ? constExpr(['i64.const', BigInt(value)]) : constExpr(['i32.const', value | 0]);
 }
 
+/** The same for many, one behind another in one piece of memory: there can be a hundred thousand. */
+function addresses(type: 'i32' | 'i64', values: readonly number[]): readonly ConstExpr[] {
+  const { opcode } = opcodeNamed(`${type}.const`);
+  const w = new Writer(8 * values.length);
+  const ends = values.map((value) => {
+    w.u8(opcode);
+    if (type === 'i64') w.s64(BigInt(value));
+    else w.s33(value | 0);
+    return w.u8(END).size;
+  });
+  const bytes = w.finish();
+  return ends.map((end, i) => ({ bytes, start: ends[i - 1] ?? 0, end, base: 0, label: 'snapshot' }));
+}
+
 // ---- memories ----------------------------------------------------------------------------------
 
 function bakeMemories(linked: Linked, snapshot: Snapshot): { mems: MemType[]; datas: Data[]; bytes: number } {
@@ -89,46 +111,113 @@ function bakeMemories(linked: Linked, snapshot: Snapshot): { mems: MemType[]; da
     if (state === undefined)
       throw new TypeError(`the snapshot lacks memory ${index} of instance ${instance}`);
     mems.push({ ...type, min: state.pages });
-    return { mem: mem as MemIdx, type, bytes: state.bytes, runs: nonZeroRuns(state.bytes) };
+    return { mem: mem as MemIdx, type, bytes: state.bytes, runs: state.runs ?? nonZeroRuns(state.bytes) };
   });
-  // Placeholders count against the limit too; with several memories each gets its share by runs.
-  const room = Math.max(MAX_SEGMENTS - keptDataCount(linked), states.length);
+  // Those that stay count against the limit too; with several memories each gets its share by runs.
+  const room = Math.max(MAX_SEGMENTS - module.datas.filter(isPassive).length, states.length);
   const runs = states.reduce((sum, state) => sum + state.runs.length, 0);
   const datas: Data[] = [];
   for (const state of states) {
     const share =
       runs <= room ? state.runs.length : Math.max(1, Math.floor((room * state.runs.length) / runs));
-    for (const { start, end } of closeGaps(state.runs, share)) {
-      const mode = { kind: 'active', mem: state.mem, offset: address(state.type.address, start) } as const;
+    const segments = chooseSegments(state.runs, state.mem, share);
+    const offsets = addresses(
+      state.type.address,
+      segments.map(({ start }) => start),
+    );
+    segments.forEach(({ start, end }, i) => {
+      const mode = { kind: 'active', mem: state.mem, offset: offsets[i] as ConstExpr } as const;
       datas.push({ mode, bytes: state.bytes.subarray(start, end) });
-    }
+    });
   }
   return { mems, datas, bytes: states.reduce((sum, state) => sum + state.bytes.length, 0) };
 }
 
-/**
- * How many data segments must keep their index. Without a data count section no instruction can
- * name one; with it, those up to the last that one names.
- */
-function keptDataCount(linked: Linked): number {
-  const { module } = linked;
-  if (module.dataCount === undefined) return 0;
-  let last = -1;
-  const visitor = {
-    kinds: INDEX_KIND.data,
-    index: (_kind: number, index: number) => {
-      last = Math.max(last, index);
-    },
-  };
-  for (const body of module.codes) walkBody(body, visitor);
-  return last + 1;
+// ---- segments that code names ------------------------------------------------------------------
+
+function isPassive({ mode }: Data | Elem): boolean {
+  return mode.kind === 'passive';
 }
 
-function keptDatas(linked: Linked, snapshot: Snapshot): Data[] {
-  return linked.module.datas.slice(0, keptDataCount(linked)).map((data, i) => {
-    const { instance, index } = linked.datas[i] as SegmentRef;
-    return snapshot.instances[instance]?.droppedDatas.has(index) === true ? EMPTY_DATA : data;
+/**
+ * Segments in their places. Code names segments by index: one that is still there stays where it is,
+ * and in the place of one that was dropped anything may stand that instantiation drops, which is what
+ * it does with active segments. So those that write the state fill these places, and only where they
+ * do not suffice, or do not fit, an empty one stands. Behind the last one that code names, and where
+ * it names none, nothing has a place.
+ */
+function place<T>(made: readonly T[], old: Places<T>): readonly T[] {
+  let fit = 0;
+  while (fit < old.segments.length && !old.alive(fit)) {
+    const next = made[fit];
+    if (next === undefined || !old.fits(fit, next)) break;
+    fit++;
+  }
+  if (fit === old.segments.length) return made;
+  const names = old.named();
+  const last = [...names].reduce((most, index) => Math.max(most, index), -1);
+  const placed: T[] = [];
+  let used = 0;
+  for (let index = 0; index <= last; index++) {
+    const next = made[used];
+    if (names.has(index) && old.alive(index)) {
+      placed.push(old.segments[index] as T);
+    } else if (next !== undefined && (!names.has(index) || old.fits(index, next))) {
+      placed.push(next);
+      used++;
+    } else {
+      placed.push(old.empty(index));
+    }
+  }
+  return [...placed, ...made.slice(used)];
+}
+
+/** The segments of the linked module, which may be named. */
+interface Places<T> {
+  readonly segments: readonly T[];
+  /** Whether it was not dropped. */
+  readonly alive: (index: number) => boolean;
+  /** What stands for one that was dropped, and what else may. */
+  readonly empty: (index: number) => T;
+  readonly fits: (index: number, made: T) => boolean;
+  /** Those that code names. */
+  readonly named: () => ReadonlySet<number>;
+}
+
+function placeDatas({ module, datas }: Linked, snapshot: Snapshot, made: readonly Data[]): readonly Data[] {
+  return place(made, {
+    // Without a data count section no instruction can name one.
+    segments: module.dataCount === undefined ? [] : module.datas,
+    alive: (at) => {
+      const { instance, index } = datas[at] as SegmentRef;
+      return snapshot.instances[instance]?.droppedDatas.has(index) !== true;
+    },
+    empty: () => EMPTY_DATA,
+    fits: () => true,
+    named: () => namedSegments(module.codes, 'data'),
   });
+}
+
+function placeElems({ module, elems }: Linked, snapshot: Snapshot, made: readonly Elem[]): readonly Elem[] {
+  const old = (at: number): Elem => module.elems[at] as Elem;
+  return place(made, {
+    segments: module.elems,
+    alive: (at) => {
+      const { instance, index } = elems[at] as SegmentRef;
+      return snapshot.instances[instance]?.droppedElems.has(index) !== true;
+    },
+    empty: (at) => emptyElem(old(at)),
+    // `table.init` wants a segment of its table's type.
+    fits: (at, { type }) => type.heap === old(at).type.heap && (old(at).type.nullable || !type.nullable),
+    named: () => namedSegments(module.codes, 'elem'),
+  });
+}
+
+/** The functions of the guest come before those that were linked. */
+function guestCodes(linked: Linked): number {
+  const first = linked.auxFunctions[0]?.first;
+  if (first === undefined) return linked.module.codes.length;
+  return first - spaces(linked.module).imported.func;
 }
 
 // ---- globals -----------------------------------------------------------------------------------
@@ -229,12 +318,4 @@ function tableSegments(linked: Linked, table: Table, index: TableIdx, state: Tab
     }
   }
   return elems;
-}
-
-/** Segments keep their indices, because instructions may name them; those that are gone are empty. */
-function keptElems(linked: Linked, snapshot: Snapshot): readonly Elem[] {
-  return linked.module.elems.map((elem, i) => {
-    const { instance, index } = linked.elems[i] as SegmentRef;
-    return snapshot.instances[instance]?.droppedElems.has(index) === true ? emptyElem(elem) : elem;
-  });
 }

@@ -1,10 +1,10 @@
 /**
- * Which bytes of a memory must be written: the runs of non-zero bytes, joined where a gap of zeros
- * costs less than a segment of its own.
+ * Which bytes of a memory are not zero, as runs. Gaps that no choice of segments would leave open
+ * are closed while the runs are found, so that dense memory does not make millions of them.
  *
- * Most memories are mostly zeros, so zeros are skipped eight bytes at a time, several words a step.
- * Inside a run four bytes are looked at: a gap that is worth a new segment is longer than seven
- * bytes, so it holds an aligned word of zeros.
+ * Most memories are mostly zeros, so zeros are skipped eight bytes at a time, several words a step;
+ * inside a run words of four bytes are looked at. src/host/scan.ts finds the same runs faster, where
+ * an engine lets it.
  */
 
 /** Bytes [start, end) of a memory. */
@@ -13,35 +13,128 @@ export interface Run {
   readonly end: number;
 }
 
-/**
- * A data segment costs flag, `i32.const`, address, `end` and length: 1 + 1 + 3..5 + 1 + 1..4 bytes.
- * A gap of up to so many zeros is cheaper written out. It must be 7 or more, see above.
- */
-const SEGMENT_COST = 8;
+/** https://webassembly.github.io/spec/core/binary/values.html#integers: the width of `i32.const` of an address. */
+export function addressWidth(address: number): number {
+  // From 2 GiB on an i32 is negative. (In a 64-bit memory it is not, and takes five bytes or more.)
+  const value = address < 2 ** 31 ? address : address < 2 ** 32 ? 2 ** 32 - 1 - address : address;
+  let width = 1;
+  for (let most = 0x40; value >= most; most *= 0x80) width++;
+  return width;
+}
 
-/** One memory, seen three ways. Memories are whole pages, so all views have the same end. */
+/**
+ * A segment costs its mode, the opcodes of its address and of `end`, and the address; and its length,
+ * which may be part of what another one's length costs already. So much can always be saved by
+ * joining a run to the one before it: a gap that is no longer is closed in every best choice.
+ */
+const LEAST_COST = 3;
+
+/** Between these addresses an address takes three bytes or more, and gaps of up to six zeros are closed. */
+export const WIDE_ADDRESSES: Run = { start: 0x2000, end: 2 ** 32 - 0x2000 };
+
+/** Where addresses between those get wider, and narrower again. */
+const WIDTHS = [
+  WIDE_ADDRESSES.start,
+  2 ** 20,
+  2 ** 27,
+  2 ** 32 - 2 ** 27,
+  2 ** 32 - 2 ** 20,
+  WIDE_ADDRESSES.end,
+];
+
+/** The longest gap that is closed wherever it is in bytes [from, to) of a memory. */
+export function closedGap(from: number, to: number): number {
+  return LEAST_COST + Math.min(addressWidth(from), addressWidth(to - 1));
+}
+
+/** No address is wider than ten bytes. */
+const MOST_CLOSED = LEAST_COST + 10;
+
+/** Runs in the order of their addresses; two lists of numbers, since there can be millions of them. */
+export class Runs {
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
+
+  get length(): number {
+    return this.starts.length;
+  }
+
+  /** Adds what stands behind all that was added before, to the last run where the gap is not worth it. */
+  add(start: number, end: number): void {
+    const last = this.ends.length - 1;
+    const gap = start - (this.ends[last] as number);
+    if (last >= 0 && gap <= MOST_CLOSED && gap <= LEAST_COST + addressWidth(start)) {
+      this.ends[last] = end;
+    } else {
+      this.starts.push(start);
+      this.ends.push(end);
+    }
+  }
+
+  *[Symbol.iterator](): Generator<Run> {
+    for (let i = 0; i < this.length; i++) {
+      yield { start: this.starts[i] as number, end: this.ends[i] as number };
+    }
+  }
+}
+
+/** The runs of a memory. */
+export function nonZeroRuns(memory: Uint8Array): Runs {
+  const runs = new Runs();
+  const seams = WIDTHS.map((address) => Math.min(address, memory.length));
+  let from = seams[0] as number;
+  addRuns(runs, memory, 0, from);
+  for (const to of seams.slice(1)) {
+    if (to > from) addWideRuns(runs, memory, from, to);
+    from = to;
+  }
+  addRuns(runs, memory, from, memory.length);
+  return runs;
+}
+
+/** Adds the runs of bytes [from, to), byte by byte. */
+export function addRuns(runs: Runs, memory: Uint8Array, from: number, to: number): void {
+  for (let at = from; at < to; ) {
+    while (at < to && memory[at] === 0) at++;
+    const start = at;
+    while (at < to && memory[at] !== 0) at++;
+    if (at > start) runs.add(start, at);
+  }
+}
+
+/** One memory, seen three ways. */
 interface Views {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
   readonly longs: BigInt64Array;
 }
 
-function viewsOf(memory: Uint8Array): Views {
-  const fits = memory.byteOffset % 8 === 0 && memory.length % 8 === 0;
+/** Adds the runs of bytes [from, to), where gaps of up to six zeros, or more, are closed. */
+function addWideRuns(runs: Runs, memory: Uint8Array, from: number, to: number): void {
+  const fits = (memory.byteOffset + from) % 8 === 0;
+  const part = memory.subarray(from, from + Math.floor((to - from) / 8) * 8);
   // Copied where it is no memory of an engine: a test's, or a part of something.
-  const bytes = fits ? memory : new Uint8Array(Math.ceil(memory.length / 8) * 8);
-  if (!fits) bytes.set(memory);
-  return {
+  const bytes = fits ? part : part.slice();
+  const views = {
     bytes,
     words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4),
     longs: new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8),
   };
+  const gap = closedGap(from, to);
+  for (let at = nextNonZero(views, 0); at < bytes.length; ) {
+    const end = runEnd(views, at, gap);
+    runs.add(from + at, from + end);
+    at = nextNonZero(views, end);
+  }
+  addRuns(runs, memory, from + bytes.length, to);
 }
 
-/** The first non-zero byte at or behind `from`, a multiple of 8; the length where there is none. */
+/** The first non-zero byte at or behind `from`; the length where there is none. */
 function nextNonZero({ bytes, longs }: Views, from: number): number {
   const { length } = longs;
-  let at = from / 8;
+  let byte = from;
+  for (; byte % 8 !== 0; byte++) if (bytes[byte] !== 0) return byte;
+  let at = byte / 8;
   // Eight words a step: the comparison is what costs.
   while (
     at + 8 <= length &&
@@ -57,63 +150,28 @@ function nextNonZero({ bytes, longs }: Views, from: number): number {
     at += 8;
   }
   while (at < length && longs[at] === 0n) at++;
-  let byte = at * 8;
+  byte = at * 8;
   while (byte < bytes.length && bytes[byte] === 0) byte++;
   return byte;
 }
 
-/** Where the run that holds byte `from` ends: behind its last non-zero byte before a gap worth it. */
-function runEnd({ bytes, words }: Views, from: number): number {
+/** Where the run that holds byte `from` ends, before a longer gap than `gap`. One of seven zeros or more holds an aligned word of them. */
+function runEnd({ bytes, words }: Views, from: number, gap: number): number {
   const { length } = words;
   // Not by a shift: a memory can have more bytes than an int32 counts.
   for (let word = Math.floor(from / 4); ; ) {
     while (word < length && words[word] !== 0) word++;
-    let start = word * 4;
-    while (bytes[start - 1] === 0) start--;
-    while (word < length && words[word] === 0 && word * 4 - start <= SEGMENT_COST) word++;
+    const start = lastNonZero(bytes, word * 4);
     let end = word * 4;
-    while (end - start <= SEGMENT_COST && bytes[end] === 0) end++;
-    if (end - start > SEGMENT_COST || end >= bytes.length) return start;
+    while (end - start <= gap && end < bytes.length && bytes[end] === 0) end++;
+    if (end - start > gap || end >= bytes.length) return start;
     word = Math.floor(end / 4);
   }
 }
 
-/** The runs of non-zero bytes, gaps of up to a segment's cost closed. */
-export function nonZeroRuns(memory: Uint8Array): Run[] {
-  const views = viewsOf(memory);
-  const { length } = views.bytes;
-  const runs: Run[] = [];
-  for (let at = nextNonZero(views, 0); at < length; ) {
-    const end = runEnd(views, at);
-    runs.push({ start: at, end });
-    at = nextAfter(views, end);
-  }
-  return runs;
-}
-
-function nextAfter(views: Views, end: number): number {
+/** Behind the last non-zero byte before `end`; there is one. */
+function lastNonZero(bytes: Uint8Array, end: number): number {
   let at = end;
-  for (; (at & 7) !== 0; at++) if (views.bytes[at] !== 0) return at;
-  return nextNonZero(views, at);
-}
-
-/**
- * At most `most` runs: the smallest gaps are closed, so that the fewest zeros are written. Among
- * equal gaps the first ones close, so that the result is the same everywhere.
- */
-export function closeGaps(runs: readonly Run[], most: number): readonly Run[] {
-  if (runs.length <= most) return runs;
-  const gaps = runs.slice(1).map((run, i) => run.start - (runs[i] as Run).end);
-  const excess = runs.length - Math.max(most, 1);
-  const limit = gaps.toSorted((a, b) => a - b)[excess - 1] as number;
-  let atLimit = excess - gaps.filter((gap) => gap < limit).length;
-  const merged: { start: number; end: number }[] = [];
-  runs.forEach((run, i) => {
-    const gap = gaps[i - 1];
-    const last = merged.at(-1);
-    const close = gap !== undefined && (gap < limit || (gap === limit && atLimit-- > 0));
-    if (close && last !== undefined) last.end = run.end;
-    else merged.push({ ...run });
-  });
-  return merged;
+  while (bytes[at - 1] === 0) at--;
+  return at;
 }

@@ -4,6 +4,7 @@
  */
 import { type EntityRef, entityKey } from '../link/entity.ts';
 import type { Held } from '../link/reach.ts';
+import type { Runs } from './runs.ts';
 
 /** A reference: null, or a function by who defines it. */
 export type RefValue = EntityRef | null;
@@ -13,6 +14,8 @@ export interface MemoryState {
   readonly pages: bigint;
   /** All bytes; a view, which may be the live memory itself. */
   readonly bytes: Uint8Array;
+  /** Where they are not zero, if that is known already. */
+  readonly runs?: Runs;
 }
 
 /** A number is its bit pattern: i32 and f32 in 32 bits, i64 and f64 in 64, v128 in 128. */

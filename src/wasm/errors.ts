@@ -245,19 +245,23 @@ export function mutableObject(place: string): UnsupportedError {
   );
 }
 
-export function importedState(kind: string, module: string, name: string): UnsupportedError {
+/** `why` says what is wrong with it, where it is more than that nobody said what becomes of it. */
+export function importedState(kind: string, module: string, name: string, why?: string): UnsupportedError {
   return new UnsupportedError(
     'imported-state',
-    `the guest imports its ${kind} "${module}" "${name}"`,
-    `build it so that it defines and exports the ${kind} itself`,
+    `the guest imports its ${kind} "${module}" "${name}"${why === undefined ? '' : `, ${why}`}`,
+    why === undefined
+      ? `--import-state internalize makes it the module's own, keep imports it still and restores it`
+      : `build it so that it defines and exports the ${kind} itself`,
   );
 }
 
-export function sharedMemory(index: number): UnsupportedError {
+/** `why` says what keeps it from being captured. */
+export function sharedMemory(index: number, why: string): UnsupportedError {
   return new UnsupportedError(
     'shared-memory',
-    `memory ${index} is shared: other threads may write it`,
-    'build the guest without threads',
+    `memory ${index} is shared: ${why}`,
+    'build the guest without threads, or freeze it before it starts any',
   );
 }
 
@@ -282,6 +286,21 @@ export function engineLacks(message: string): UnsupportedError {
     'engine',
     `this engine cannot run the module: ${message}`,
     'a newer Node can: run freeze with Node 24',
+  );
+}
+
+/** `lacking` is not empty. */
+export function engineLacksFeatures(
+  lacking: readonly { readonly feature: string; readonly where: string; readonly node: number | undefined }[],
+): UnsupportedError {
+  const versions = lacking.map(({ node }) => node);
+  const newest = versions.includes(undefined) ? undefined : Math.max(...versions.map((node) => node ?? 0));
+  return new UnsupportedError(
+    'engine',
+    `this engine cannot run the guest: it lacks ${lacking.map(({ feature, where }) => `${feature}, which ${where} needs`).join('; ')}`,
+    newest === undefined
+      ? 'no version of Node known here has all of it'
+      : `run freeze with Node ${newest} or newer`,
   );
 }
 

@@ -103,10 +103,13 @@ class Finder implements Visitor {
       if (index !== 0 || end - at > 1) this.seen |= REFERENCE_TYPES;
     } else if (at === this.#at + 1 && OPENS_BLOCK.has(this.#op)) {
       this.seen |= MULTI_VALUE;
+    } else if (this.#op === REF_NULL) {
+      this.seen |= FUNCTION_REFERENCES;
     }
   }
 }
 
+const REF_NULL = opcodeNamed('ref.null').opcode;
 const OPENS_BLOCK: ReadonlySet<Opcode> = new Set(
   OPCODES.filter((row) => row.immediates[0] === 'blocktype').map((row) => row.opcode),
 );

@@ -7,7 +7,10 @@
 const utf8 = new TextEncoder();
 
 /** From this many bytes on a view is kept by reference: below it a copy is cheaper than the seam. */
-const BY_REFERENCE = 4096;
+const BY_REFERENCE = 512;
+
+/** A buffer grows up to here; then it stays, and the next one begins. */
+const CHUNK = 1 << 20;
 
 /** What a buffer that was used up grows to first. */
 const SMALLEST = 256;
@@ -38,6 +41,11 @@ export class Writer {
 
   #room(count: number): void {
     if (this.#used + count <= this.#buffer.length) return;
+    if (this.#used >= CHUNK) {
+      this.#seal();
+      this.#buffer = new Uint8Array(Math.max(CHUNK, count));
+      return;
+    }
     const grown = new Uint8Array(Math.max(SMALLEST, this.#buffer.length * 2, this.#used + count));
     grown.set(this.#buffer.subarray(0, this.#used));
     this.#buffer = grown;

@@ -21,6 +21,20 @@ describe('memories', () => {
     assert.deepEqual(results, ['3', '-1', 'trap: out of bounds memory access', '3', '-1', '0']);
   });
 
+  it('a shared memory, which no other thread has written', async () => {
+    const { output, results } = await differential({
+      guest: `(module (memory (export "memory") 1 3 shared) (data (i32.const 8) "abcd")
+        (func (export "warm") (drop (memory.grow (i32.const 1)))
+          (drop (i32.atomic.rmw.add (i32.const 70000) (i32.const 5))) (i32.atomic.store (i32.const 8) (i32.const 0)))
+        (func (export "add") (param i32) (result i32) (i32.atomic.rmw.add (local.get 0) (i32.const 1)))
+        (func (export "size") (result i32) (memory.size)))`,
+      options: { ...WARM, rounds: 1 },
+      calls: [['size'], ['add', 70000], ['add', 70000], ['add', 8]],
+    });
+    assert.deepEqual(results, ['2', '5', '6', '0']);
+    assert.equal(output.mems[0]?.shared, true);
+  });
+
   it('a memory at its maximum, and one of no pages at all', async () => {
     await differential({
       guest: `(module (memory (export "memory") 1 2)
@@ -65,13 +79,13 @@ describe('memories', () => {
   });
 
   it('single bytes far apart, more than there may be segments, are joined up to the limit', async () => {
-    // 16 apart: a gap of 15 zeros costs more than a segment, and there are 16,384 of them.
+    // 16 apart: a gap of 15 zeros costs more than a segment, and there are 131,072 of them.
     const { output, frozen } = await differential({
-      guest: `(module (memory (export "memory") 4) (memory.fill)
+      guest: `(module (memory (export "memory") 32) (memory.fill)
         (func (export "warm") (local $i i32)
           (loop $l
             (i32.store8 (local.get $i) (i32.const 7))
-            (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 16))) (i32.const 262144)))))
+            (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 16))) (i32.const 2097152)))))
         (func (export "load") (param i32) (result i32) (i32.load8_u (local.get 0))))`.replace(
         '(memory.fill)',
         '',
@@ -82,8 +96,8 @@ describe('memories', () => {
         ['load', 16 * 9000 + 1],
       ],
     });
-    assert.equal(output.datas.length, 10_000);
-    assert.equal(frozen.report.snapshot.segments, 10_000);
+    assert.equal(output.datas.length, 100_000);
+    assert.equal(frozen.report.snapshot.segments, 100_000);
   });
 
   it('every other byte, over 10,000 of them, is one segment', async () => {

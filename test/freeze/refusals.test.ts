@@ -147,7 +147,7 @@ describe('refusals', () => {
     },
   );
 
-  it('imported state, and shared memory', async () => {
+  it('imported state, shared memory among it', async () => {
     assert.match(
       await messageOf({ guest: '(module (import "env" "memory" (memory 1)))' }),
       /^imported-state: .*memory "env" "memory"/,
@@ -161,7 +161,12 @@ describe('refusals', () => {
       /^imported-state: .*global/,
     );
     assert.match(await messageOf({ guest: '(module (import "env" "e" (tag)))' }), /^imported-state: .*tag/);
-    assert.match(await messageOf({ guest: '(module (memory 1 1 shared))' }), /^shared-memory: memory 0/);
+    const shared = '(module (import "env" "memory" (memory 1 2 shared)))';
+    assert.match(await messageOf({ guest: shared }), /^imported-state: .*shared memory "env" "memory"/);
+    assert.match(
+      await messageOf({ guest: shared, options: { importState: 'keep' } }),
+      /^shared-memory: memory 0 is shared: every thread/,
+    );
   });
 
   it('a trap, an exit, an exception in the warm-up', async () => {

@@ -56,6 +56,25 @@ describe('segments', () => {
     assert.deepEqual(results, [OUT_OF_MEMORY, OUT_OF_TABLE, OUT_OF_TABLE, '']);
   });
 
+  it('segments that write the state stand where dropped ones stood: there are no others', async () => {
+    const { output, results } = await differential({
+      guest: `(module (type $f (func (result i32))) (memory (export "memory") 1) (table $t 9 funcref)
+        (data $d (i32.const 4) "data") (data $e (i32.const 100) "more") (elem $e0 (i32.const 0) $f) (elem $e1 (i32.const 5) $f)
+        (func $f (result i32) (i32.const 3))
+        (func (export "warm") (i32.store (i32.const 1000) (i32.const 1)) (table.set $t (i32.const 7) (ref.func $f)))
+        (func (export "data") (memory.init $e (i32.const 0) (i32.const 0) (i32.const 1)))
+        (func (export "elem") (table.init $t $e1 (i32.const 0) (i32.const 0) (i32.const 1)))
+        (func (export "run") (param i32) (result i32) (call_indirect (type $f) (local.get 0))))`,
+      options: WARM,
+      calls: [['data'], ['elem'], ['run', 0], ['run', 5], ['run', 7], ['run', 1]],
+    });
+    assert.deepEqual(results.slice(0, 5), [OUT_OF_MEMORY, OUT_OF_TABLE, '3', '3', '3']);
+    assert.deepEqual(
+      [...output.datas, ...output.elems].map(({ mode }) => mode.kind),
+      Array.from({ length: 6 }, () => 'active'),
+    );
+  });
+
   it('code may go on naming a function that only an active segment declared', async () => {
     await differential({
       guest: `(module (type $f (func (result i32))) (table $t 2 funcref) (elem (i32.const 0) $a)

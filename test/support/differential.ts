@@ -21,6 +21,7 @@ import { stubbedImports } from '../../src/stubs.ts';
 import { exportNamed, type Module, spaces } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import type { FuncType, TypeIdx, ValType } from '../../src/wasm/types.ts';
+import { INDEX_KIND, walkBody } from '../../src/wasm/walk.ts';
 import { closeEngines, type Engine, EngineError, enginesAtHand } from '../engines/engines.ts';
 import { trapKind } from '../engines/trap.ts';
 import { wat } from './wat.ts';
@@ -269,7 +270,7 @@ function compareState(linked: Linked, live: Guest, thawed: Guest, when: string):
   compareSegments(linked, live, before, thawed.module, after, when);
 }
 
-/** A segment's length now: 0 where it was dropped. A data segment that no code names may have gone. */
+/** A segment's length now: 0 where it was dropped. One that no code names may have gone. */
 function compareSegments(
   linked: Linked,
   live: Guest,
@@ -281,13 +282,26 @@ function compareSegments(
   const modules = [live.module, ...live.linker.auxes.map((aux) => aux.module)];
   const was = before.instances.map((state, i) => segmentLengths(modules[i], state));
   const is = segmentLengths(output, after);
+  const elems = named(output, 'elem');
   linked.elems.forEach(({ instance, index }, at) => {
+    if (!elems.has(at)) return;
     assert.equal(is.elems[at], was[instance]?.elems[index], `element segment ${at} ${when}`);
   });
+  const datas = named(output, 'data');
   linked.datas.forEach(({ instance, index }, at) => {
-    if (output.datas[at]?.mode.kind !== 'passive') return;
+    if (!datas.has(at)) return;
     assert.equal(is.datas[at], was[instance]?.datas[index], `data segment ${at} ${when}`);
   });
+}
+
+/** The segments that code names, by a walk over all of it. */
+function named(module: Module, kind: 'data' | 'elem'): ReadonlySet<number> {
+  const found = new Set<number>();
+  const index = (_: number, segment: number): void => {
+    found.add(segment);
+  };
+  for (const body of module.codes) walkBody(body, { kinds: INDEX_KIND[kind], index });
+  return found;
 }
 
 function segmentLengths(

@@ -1,0 +1,212 @@
+/**
+ * Which segments write a memory's runs with the fewest bytes: whether a gap of zeros is written out,
+ * or a new segment begins behind it, is chosen by what each costs encoded, exactly.
+ *
+ * The cost of a segment over runs i..j is its length, and a header that depends on where it starts
+ * and on how many bytes its length takes. So the best choice up to run j is the best one up to run
+ * i - 1 and a segment from i on, for the best i; for each width of the length these i are a window
+ * that only moves on, and its minimum is kept at the head of a queue.
+ */
+import { unsignedWidth } from '../wasm/writer.ts';
+import { addressWidth, type Run, type Runs } from './runs.ts';
+
+/** Mode, opcode of the address, `end`. */
+const FIXED = 3;
+
+/** Bytes of a segment but for its contents and their length. Another memory than 0 is named. */
+function headerCost(mem: number, start: number): number {
+  return FIXED + addressWidth(start) + (mem === 0 ? 0 : unsignedWidth(mem));
+}
+
+/** A gap of more zeros than any header and length take is never written out, but for the limit of segments. */
+const NEVER_CLOSED = FIXED + 5 + 10 + 5;
+
+/** The segments that write these runs into memory `mem` with the fewest bytes; `most` or fewer. */
+export function chooseSegments(runs: Runs, mem: number, most: number): readonly Run[] {
+  const { length } = runs;
+  const chosen: Lists = { starts: [], ends: [] };
+  let longest = 0;
+  for (let first = 0; first < length; ) {
+    const last = groupEnd(runs, first);
+    longest = Math.max(longest, last - first + 1);
+    first = last + 1;
+  }
+  const choice = new Choice(runs, mem, longest);
+  for (let first = 0; first < length; ) {
+    const last = groupEnd(runs, first);
+    choice.take(first, last, chosen);
+    first = last + 1;
+  }
+  close(chosen, most, (start) => headerCost(mem, start));
+  return chosen.starts.map((start, i) => ({ start, end: chosen.ends[i] as number }));
+}
+
+/** Runs as two lists of numbers, since there can be millions of them before gaps are closed. */
+interface Lists {
+  readonly starts: number[];
+  readonly ends: number[];
+}
+
+/** The last of the runs behind `first` between which a gap may be worth closing. */
+function groupEnd({ starts, ends, length }: Runs, first: number): number {
+  let last = first;
+  while (last + 1 < length && (starts[last + 1] as number) - (ends[last] as number) <= NEVER_CLOSED) last++;
+  return last;
+}
+
+/** Lengths below so much take so many bytes. */
+const LENGTH_LIMITS = [2 ** 7, 2 ** 14, 2 ** 21, 2 ** 28, 2 ** 35] as const;
+
+/** The least cost over a window of first runs, for one width of the length. */
+class Queue {
+  readonly #limit: number;
+  #firsts = new Int32Array(256);
+  #costs = new Float64Array(256);
+  #head = 0;
+  #tail = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  clear(): void {
+    this.#head = 0;
+    this.#tail = 0;
+  }
+
+  /** Of two that cost the same the earlier stays: it makes fewer segments. */
+  push(first: number, cost: number): void {
+    while (this.#tail > this.#head && (this.#costs[this.#tail - 1] as number) > cost) this.#tail--;
+    if (this.#tail === this.#firsts.length) this.#room();
+    this.#firsts[this.#tail] = first;
+    this.#costs[this.#tail++] = cost;
+  }
+
+  /** What is left moves to the front, of longer lists where it is more than half. */
+  #room(): void {
+    const firsts = this.#firsts.subarray(this.#head, this.#tail);
+    const costs = this.#costs.subarray(this.#head, this.#tail);
+    if (firsts.length > this.#firsts.length / 2) {
+      this.#firsts = new Int32Array(2 * this.#firsts.length);
+      this.#costs = new Float64Array(this.#firsts.length);
+    }
+    this.#firsts.set(firsts);
+    this.#costs.set(costs);
+    this.#tail = firsts.length;
+    this.#head = 0;
+  }
+
+  /** Forgets the first runs from which to `end` it is too long. */
+  advance(starts: readonly number[], end: number): void {
+    while (this.#head < this.#tail) {
+      const start = starts[this.#firsts[this.#head] as number] as number;
+      if (end - start < this.#limit) return;
+      this.#head++;
+    }
+  }
+
+  /** The cheapest first run; -1 where all are too far. */
+  get first(): number {
+    return this.#head < this.#tail ? (this.#firsts[this.#head] as number) : -1;
+  }
+
+  get cost(): number {
+    return this.#costs[this.#head] as number;
+  }
+}
+
+class Choice {
+  readonly #runs: Runs;
+  readonly #mem: number;
+  readonly #queues: readonly Queue[];
+  /** The least cost up to a run of the group, and where its last segment begins. */
+  readonly #cost: Float64Array;
+  readonly #from: Int32Array;
+
+  /** For groups of up to `longest` runs. */
+  constructor(runs: Runs, mem: number, longest: number) {
+    this.#runs = runs;
+    this.#mem = mem;
+    this.#queues = LENGTH_LIMITS.map((limit) => new Queue(limit));
+    this.#cost = new Float64Array(longest);
+    this.#from = new Int32Array(longest);
+  }
+
+  /** Adds the cheapest segments for runs `first` to `last`. */
+  take(first: number, last: number, to: Lists): void {
+    const { starts, ends } = this.#runs;
+    if (first < last) this.#solve(first, last);
+    else this.#from[0] = first;
+    // They are found from the back, so their number comes first.
+    let count = 0;
+    for (let j = last; j >= first; j = (this.#from[j - first] as number) - 1) count++;
+    let at = to.starts.length + count;
+    to.starts.length = at;
+    to.ends.length = at;
+    for (let j = last; j >= first; ) {
+      const i = this.#from[j - first] as number;
+      to.starts[--at] = starts[i] as number;
+      to.ends[at] = ends[j] as number;
+      j = i - 1;
+    }
+  }
+
+  #solve(first: number, last: number): void {
+    const { starts, ends } = this.#runs;
+    for (const queue of this.#queues) queue.clear();
+    for (let j = first; j <= last; j++) {
+      const start = starts[j] as number;
+      const end = ends[j] as number;
+      const before = j === first ? 0 : (this.#cost[j - 1 - first] as number);
+      const cost = before + headerCost(this.#mem, start) - start;
+      let least = Number.POSITIVE_INFINITY;
+      let from = first;
+      let width = 1;
+      for (const queue of this.#queues) {
+        queue.push(j, cost);
+        queue.advance(starts, end);
+        const candidate = queue.first;
+        const total = queue.cost + end + width++;
+        if (candidate < 0 || total > least || (total === least && candidate >= from)) continue;
+        least = total;
+        from = candidate;
+      }
+      this.#cost[j - first] = least;
+      this.#from[j - first] = from;
+    }
+  }
+}
+
+/**
+ * Leaves at most `most` runs: those gaps are closed that cost the least, by their zeros less what
+ * `saved` says that closing one saves. Among equal gaps the first ones close, so that the result is
+ * the same everywhere.
+ */
+function close({ starts, ends }: Lists, most: number, saved: (start: number) => number): void {
+  const { length } = starts;
+  if (length <= most) return;
+  const costs = new Float64Array(length - 1);
+  for (let i = 0; i < costs.length; i++) {
+    const start = starts[i + 1] as number;
+    costs[i] = start - (ends[i] as number) - saved(start);
+  }
+  const excess = length - Math.max(most, 1);
+  const limit = costs.toSorted()[excess - 1] as number;
+  let atLimit = excess;
+  for (const cost of costs) if (cost < limit) atLimit--;
+  let last = 0;
+  for (let i = 1; i < length; i++) {
+    const cost = costs[i - 1] as number;
+    if (cost > limit || (cost === limit && atLimit-- <= 0)) starts[++last] = starts[i] as number;
+    ends[last] = ends[i] as number;
+  }
+  starts.length = last + 1;
+  ends.length = last + 1;
+}
+
+/** At most `most` runs: the smallest gaps are closed. */
+export function closeGaps(runs: readonly Run[], most: number): readonly Run[] {
+  const lists = { starts: runs.map(({ start }) => start), ends: runs.map(({ end }) => end) };
+  close(lists, most, () => 0);
+  return lists.starts.map((start, i) => ({ start, end: lists.ends[i] as number }));
+}

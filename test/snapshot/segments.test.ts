@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type Run, Runs } from '../../src/snapshot/runs.ts';
+import { chooseSegments, closeGaps } from '../../src/snapshot/segments.ts';
+import { encode, madeSpan } from '../../src/wasm/encode.ts';
+import { assemble } from '../../src/wasm/instructions.ts';
+import { type Data, EMPTY_MODULE } from '../../src/wasm/module.ts';
+import type { MemIdx } from '../../src/wasm/types.ts';
+
+function runsOf(list: readonly Run[]): Runs {
+  const runs = new Runs();
+  for (const { start, end } of list) runs.add(start, end);
+  return runs;
+}
+
+/** What the encoder makes of it, without what all have in common. */
+function encodedSize(segments: readonly Run[], mem: number): number {
+  const datas = segments.map(({ start, end }): Data => {
+    const offset = madeSpan(assemble([['i32.const', start]]), 'test');
+    return { mode: { kind: 'active', mem: mem as MemIdx, offset }, bytes: new Uint8Array(end - start) };
+  });
+  const header = encode({ ...EMPTY_MODULE, datas: [] }).length;
+  const bytes = encode({ ...EMPTY_MODULE, datas }).length;
+  // Less the id, the size and the count of the section, whose widths depend on the rest.
+  const contents = datas.reduce((sum, data) => {
+    return sum + encode({ ...EMPTY_MODULE, datas: [data] }).length - header;
+  }, 0);
+  assert.ok(bytes > 0);
+  return contents - sectionOverhead(datas);
+}
+
+function sectionOverhead(datas: readonly Data[]): number {
+  return datas.reduce((sum, data) => {
+    const whole = encode({ ...EMPTY_MODULE, datas: [data] }).length - 8;
+    // id, the size's LEB, the count.
+    const size = whole < 130 ? 1 : whole < 16_387 ? 2 : 3;
+    return sum + 2 + size;
+  }, 0);
+}
+
+/** The least over every choice of gaps. */
+function bestSize(list: readonly Run[], mem: number): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let mask = 0; mask < 2 ** (list.length - 1); mask++) {
+    const segments: { start: number; end: number }[] = [];
+    list.forEach((run, i) => {
+      const last = segments.at(-1);
+      if (last !== undefined && ((mask >> (i - 1)) & 1) === 1) last.end = run.end;
+      else segments.push({ ...run });
+    });
+    best = Math.min(best, encodedSize(segments, mem));
+  }
+  return best;
+}
+
+/** Runs with gaps about what a segment costs, and lengths about where their LEBs widen. */
+const few = fc
+  .tuple(
+    fc.constantFrom(0, 40, 8100, 70_000, 1_048_500),
+    fc.array(fc.tuple(fc.integer({ min: 5, max: 14 }), fc.constantFrom(1, 2, 60, 116, 122, 127, 128)), {
+      minLength: 1,
+      maxLength: 7,
+    }),
+  )
+  .map(([first, steps]) => {
+    let at = first;
+    return steps.map(([gap, length]): Run => {
+      const start = at + gap;
+      at = start + length;
+      return { start, end: at };
+    });
+  });
+
+describe('segments', () => {
+  it('take the fewest bytes of all choices, in memory 0 and in another', () => {
+    fc.assert(
+      fc.property(few, fc.constantFrom(0, 1), (list, mem) => {
+        const runs = runsOf(list);
+        const chosen = chooseSegments(runs, mem, 100);
+        assert.equal(encodedSize(chosen, mem), bestSize([...runs], mem));
+        for (const { start, end } of runs)
+          assert.ok(chosen.some((one) => one.start <= start && end <= one.end));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of a million runs, all of them near each other', () => {
+    const runs = new Runs();
+    for (let at = 0; at < 1_000_000; at++) runs.add(16 * at, 16 * at + 1);
+    assert.equal(chooseSegments(runs, 0, 1_000_000).length, 1_000_000);
+    assert.equal(chooseSegments(runs, 0, 1000).length, 1000);
+  });
+
+  it('a length about to widen is not widened for nothing', () => {
+    // Closing the gap of 7 saves a header of 7 and costs a second byte of length.
+    const list = [
+      { start: 70_000, end: 70_120 },
+      { start: 70_127, end: 70_128 },
+    ];
+    assert.equal(chooseSegments(runsOf(list), 0, 10).length, 2);
+  });
+
+  it('closing gaps leaves as many as allowed, loses none of their bytes, and closes the smallest', () => {
+    fc.assert(
+      fc.property(few, fc.integer({ min: 1, max: 9 }), (runs, most) => {
+        const closed = closeGaps(runs, most);
+        assert.equal(closed.length, Math.min(runs.length, most));
+        assert.ok(runs.every((run) => closed.some((one) => one.start <= run.start && run.end <= one.end)));
+        const gaps = (of: readonly Run[]): readonly number[] =>
+          of.slice(1).map((run, i) => run.start - (of[i]?.end ?? 0));
+        const sum = (of: readonly number[]): number => of.reduce((total, gap) => total + gap, 0);
+        const smallest = gaps(runs)
+          .toSorted((a, b) => a - b)
+          .slice(0, runs.length - closed.length);
+        assert.equal(sum(gaps(runs)) - sum(gaps(closed)), sum(smallest));
+      }),
+    );
+  });
+});
