@@ -55,7 +55,7 @@ Exit codes:
   3   the input is no WebAssembly module
   4   the guest, or a module that it made, cannot be frozen
   5   a file cannot be read or written; silently, where the reader of stdout has gone
-  6   a check that was asked for failed: the frozen module differs from its guest
+  6   a check that was asked for failed
   70  a bug in freeze
   "run" ends with the code that the module exits with.`;
 
