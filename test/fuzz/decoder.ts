@@ -187,14 +187,18 @@ function checkBytes(bytes: Uint8Array): boolean {
     'instrumented, it is valid',
   );
   if (isSmall(module)) {
-    for (const keepWidth of [false, true])
-      assert.ok(
-        valid(encode(shifted(module, SEVERAL_MEMORIES, keepWidth))),
-        'with all indices moved, it is valid',
-      );
+    for (const fillers of FILLERS)
+      for (const keepWidth of [false, true])
+        assert.ok(
+          valid(encode(shifted(module, SEVERAL_MEMORIES, keepWidth, fillers))),
+          'with all indices moved, it is valid',
+        );
   }
   return true;
 }
+
+/** Indices from 64 on take two bytes where they are read as signed, from 128 on everywhere. */
+const FILLERS = [64, 130] as const;
 
 /** Fillers make a module larger than engines allow where it is near that already. */
 function isSmall({ mems, tables, imports, exports }: Module): boolean {
