@@ -3,8 +3,13 @@
 //
 //     node dist/test/spec/frozen-report.js [point …] [drop]
 import { freezing, POINTS } from './frozen.ts';
-import { differences, type Replaced, runSuite } from './run.ts';
-import { loadSuite } from './suite.ts';
+import { differences, type Replaced, type RunResult, runSuite } from './run.ts';
+import { runShared, type SharedReport } from './shared.ts';
+import { loadSuite, type Suite } from './suite.ts';
+
+/** In the place of a point: modules that import state, at all points, by way of a driver. */
+export const SHARED = 'shared';
+export const ALL: readonly string[] = [...Object.keys(POINTS), SHARED];
 
 export interface FrozenReport {
   readonly node: string;
@@ -26,6 +31,10 @@ export async function reportAt(
   const before = await runSuite(suite);
   const reports: FrozenReport[] = [];
   for (const name of points) {
+    if (name === SHARED) {
+      reports.push(await reportShared(suite, before));
+      continue;
+    }
     const point = POINTS[name];
     if (point === undefined) throw new RangeError(`there is no point ${name}`);
     const events: Replaced[] = [];
@@ -39,6 +48,17 @@ export async function reportAt(
     });
   }
   return reports;
+}
+
+async function reportShared(suite: Suite, before: RunResult): Promise<FrozenReport> {
+  const report: SharedReport = { frozen: 0, checks: 0, declined: {}, differences: [] };
+  let first = 0;
+  for (const file of suite.files) {
+    const end = first + file.commands.length;
+    await runShared(suite, file, before.outcomes.slice(first, end), report);
+    first = end;
+  }
+  return { ...report, node: process.versions.node, point: SHARED };
 }
 
 function summary(events: readonly Replaced[]): Pick<FrozenReport, 'frozen' | 'checks' | 'declined'> {
@@ -62,6 +82,6 @@ export function lineOf({ node, point, frozen, checks, declined, differences: bro
 if (process.argv[1]?.endsWith('frozen-report.js') === true) {
   const asked = process.argv.slice(2);
   const points = asked.filter((word) => word !== 'drop');
-  const reports = await reportAt(points.length > 0 ? points : Object.keys(POINTS), asked.includes('drop'));
+  const reports = await reportAt(points.length > 0 ? points : ALL, asked.includes('drop'));
   process.stdout.write(`${JSON.stringify(reports)}\n`);
 }

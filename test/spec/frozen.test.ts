@@ -8,8 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { places, root } from '../engines/places.ts';
-import { POINTS } from './frozen.ts';
-import { type FrozenReport, lineOf, reportAt } from './frozen-report.ts';
+import { ALL, type FrozenReport, lineOf, reportAt, SHARED } from './frozen-report.ts';
 import { findSuite } from './suite.ts';
 
 const absent: string | false =
@@ -19,11 +18,13 @@ const absent: string | false =
 
 /** The oldest Node, which has the fewest features, can run so much; a run that freezes less tests less. */
 const LEAST_FROZEN = 1_400;
+const LEAST_SHARED = 40;
 const LEAST_CHECKS: Readonly<Record<string, number>> = {
   start: 53_000,
   one: 53_000,
   half: 27_000,
   late: 4_000,
+  shared: 110,
 };
 /** Of the control. */
 const LEAST_BROKEN = 400;
@@ -32,13 +33,13 @@ function judge(reports: readonly FrozenReport[], t: TestContext): void {
   for (const report of reports) {
     t.diagnostic(lineOf(report));
     assert.deepEqual(report.differences, [], lineOf(report));
-    assert.ok(report.frozen >= LEAST_FROZEN, lineOf(report));
+    assert.ok(report.frozen >= (report.point === SHARED ? LEAST_SHARED : LEAST_FROZEN), lineOf(report));
     assert.ok(report.checks >= (LEAST_CHECKS[report.point] ?? 0), lineOf(report));
   }
 }
 
 test('no check of the spec suite breaks on frozen modules', { skip: absent }, async (t) => {
-  judge(await reportAt(Object.keys(POINTS)), t);
+  judge(await reportAt(ALL), t);
 });
 
 test('hundreds of checks break where the state is dropped', { skip: absent }, async (t) => {
@@ -53,7 +54,7 @@ for (const major of places.nodes.majors) {
   const skip = absent || (!existsSync(binary) && `no Node ${major} (node scripts/engines.mjs --nodes)`);
   test(`nor on Node ${major}`, { skip }, async (t) => {
     // All points where there is time; one that freezes much and checks much elsewhere.
-    const points = process.env['CI'] === undefined ? ['half'] : Object.keys(POINTS);
+    const points = process.env['CI'] === undefined ? ['half'] : ALL;
     const script = fileURLToPath(new URL('./frozen-report.js', import.meta.url));
     const most = { maxBuffer: 1 << 28 };
     const { stdout } = await promisify(execFile)(binary, [script, ...points], most);

@@ -153,6 +153,7 @@ const PASSED: Verdict = ['passed', ''];
 
 /** An instance, or why there is none; then the commands that need it share the status. */
 interface Live {
+  readonly instance?: WebAssembly.Instance;
   exports: WebAssembly.Exports;
   bytes: Uint8Array;
   adapters?: ReadonlyMap<string, Adapter> | undefined;
@@ -168,12 +169,14 @@ interface Compiled {
 
 const NOTHING_YET: Absent = { absent: ['failed', 'there is no instance yet'] };
 
-class Script {
+export class Script {
   readonly #suite: Suite;
   readonly #file: SuiteFile;
   readonly #options: RunOptions;
   /** What is to be done before a command, by its index. */
   readonly #due = new Map<number, () => Promise<void>>();
+  /** What a command made, by its index. */
+  readonly #made = new Map<number, Slot>();
   #at = 0;
   /** By registered name, as import objects take it. */
   readonly #registry: Record<string, WebAssembly.ModuleImports> = Object.create(null) as Record<
@@ -198,6 +201,19 @@ class Script {
     this.#at = index;
     await this.#due.get(index)?.();
     return this.#perform(this.#command(index));
+  }
+
+  /** The instance that command `made` has made; undefined where there is none. */
+  instance(made: number): WebAssembly.Instance | undefined {
+    const slot = this.#made.get(made);
+    return slot === undefined || 'absent' in slot ? undefined : slot.instance;
+  }
+
+  /** Puts an instance in the place of the one that command `made` would make. */
+  adopt(made: number, { bytes, exports }: Replacement): void {
+    const command = this.#command(made);
+    this.#at = made;
+    this.#keep('name' in command ? command.name : undefined, { bytes, exports });
   }
 
   /** Replaces what nothing acts on any more. */
@@ -266,6 +282,7 @@ class Script {
 
   #keep(name: string | undefined, slot: Slot): Verdict {
     this.#latest = 'absent' in slot ? { absent: followUp(slot.absent) } : slot;
+    this.#made.set(this.#at, this.#latest);
     if (name !== undefined) this.#instances.set(name, this.#latest);
     return 'absent' in slot ? slot.absent : PASSED;
   }
@@ -363,8 +380,8 @@ class Script {
 
   #instantiate(compiled: Compiled, wanted?: FailureTest): Slot {
     try {
-      const { exports } = new WebAssembly.Instance(compiled.module, this.#registry);
-      return { exports, bytes: compiled.bytes };
+      const instance = new WebAssembly.Instance(compiled.module, this.#registry);
+      return { instance, exports: instance.exports, bytes: compiled.bytes };
     } catch (error) {
       if (wanted?.(error) === true) return { absent: ['passed', describe(error)] };
       return { absent: ['failed', `instantiation throws: ${describe(error)}`] };
@@ -428,7 +445,7 @@ class Script {
  * from its registration on there may be state of it in two places. `end` is the number of commands where
  * that never is.
  */
-function reachOf(
+export function reachOf(
   commands: readonly Command[],
   made: number,
 ): { readonly actions: readonly number[]; readonly end: number } {
