@@ -108,6 +108,8 @@ async function checkFrozen(
   { bytes, warmups = [], calls = [] }: Subject,
   options: FreezeOptions,
 ): Promise<boolean> {
+  // What was found on a newer engine may be nothing to an older one.
+  if (!WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) return false;
   const workloads = warmups.map(
     ([name, ...args]) => ({ kind: 'call', export: name, args: args.map(String) }) as const,
   );
