@@ -60,11 +60,11 @@ export {
 } from './report/report.ts';
 export { summary } from './report/summary.ts';
 export { type RunOptions, run } from './run.ts';
+export type { Streams } from './sides.ts';
 export type { StubOption } from './stubs.ts';
 export { type Thawed, type ThawOptions, thaw } from './thaw.ts';
 export {
   type Difference,
-  type Streams,
   type VerifyOptions,
   type VerifyReport,
   verify,

@@ -9,36 +9,21 @@
 import { Caller, EXHAUSTED, type ExportCall, numericParams, randomCalls } from './host/calls.ts';
 import { capture } from './host/capture.ts';
 import type { Engine, RunResult } from './host/engines/job.ts';
-import { Guest, type HostFactory } from './host/guest.ts';
-import { RestoredHost } from './host/restored.ts';
-import { createWasi } from './host/wasi/wasi.ts';
-import { Journal } from './journal.ts';
 import { type Linked, link } from './link/link.ts';
-import { DEFAULT_LIMITS, type FreezeOptions } from './options.ts';
-import { protocolFor } from './protocols/detect.ts';
+import { type LiveSide, liveSide, type Side, type SideOptions, thawedSide } from './sides.ts';
 import { type Compared, compareStates } from './snapshot/compare.ts';
 import { heldBy } from './snapshot/state.ts';
 import { stubBodies, stubbedImports } from './stubs.ts';
-import { startGuest, warmUp } from './warm-up.ts';
 import { cannotVerify, notCallable } from './wasm/errors.ts';
 import { exportNamed, type Module, spaces } from './wasm/module.ts';
-import { parse } from './wasm/parse.ts';
 import { type CallWorkload, exportCall } from './workloads.ts';
 
-/** What the guest writes. */
-export interface Streams {
-  readonly stdout: (chunk: Uint8Array) => void;
-  readonly stderr: (chunk: Uint8Array) => void;
-}
-
-export interface VerifyOptions extends Omit<FreezeOptions, 'host' | 'driver'> {
+export interface VerifyOptions extends SideOptions {
   /** Calls of exports, or of entries, in order; default are the warm-ups and the entries. */
   readonly calls?: readonly CallWorkload[];
   /** So many random calls of exports behind them, made from the seed. */
   readonly fuzz?: number;
   readonly seed?: bigint;
-  /** Makes a host that writes to these streams; default one in memory in which there is nothing. */
-  readonly hostFor?: (streams: Streams) => HostFactory;
   /** Where the frozen module runs too, and what it is given there. */
   readonly engines?: readonly Engine[];
   readonly world?: World;
@@ -82,8 +67,8 @@ export async function verify(
   frozen: Uint8Array,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  const live = await warmedUp(bytes, options);
-  const thawed = await thaw(frozen, options);
+  const live = await liveSide(bytes, options);
+  const thawed = await thawedSide(frozen, options);
   const steps = plan(live, thawed, options);
 
   const findings: Difference[] = [];
@@ -117,102 +102,6 @@ export async function verify(
     engines: ran,
     absent,
     differences: findings,
-  };
-}
-
-// ---- the two sides -----------------------------------------------------------------------------
-
-/** What a side printed, since `clear`. */
-class Output {
-  readonly #chunks: Record<'stdout' | 'stderr', Uint8Array[]> = { stdout: [], stderr: [] };
-  readonly streams: Streams = {
-    stdout: (chunk) => this.#chunks.stdout.push(chunk.slice()),
-    stderr: (chunk) => this.#chunks.stderr.push(chunk.slice()),
-  };
-
-  clear(): void {
-    this.#chunks.stdout = [];
-    this.#chunks.stderr = [];
-  }
-
-  stdout(): string {
-    return textOf(this.#chunks.stdout);
-  }
-
-  stderr(): string {
-    return textOf(this.#chunks.stderr);
-  }
-}
-
-function textOf(chunks: readonly Uint8Array[]): string {
-  const decoder = new TextDecoder();
-  return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('') + decoder.decode();
-}
-
-interface Side {
-  readonly guest: Guest;
-  readonly output: Output;
-  /** Does what a thawed instance does first. */
-  readonly restore: () => void;
-}
-
-interface LiveSide extends Side {
-  /** What an entry, or a warm-up, comes down to: a call of an export. */
-  readonly entries: ReadonlyMap<string, ExportCall>;
-  readonly warmups: readonly ExportCall[];
-}
-
-function hostOf(options: VerifyOptions, output: Output): RestoredHost {
-  return new RestoredHost(
-    options.hostFor?.(output.streams) ?? ((compiled) => createWasi(output.streams, compiled)),
-  );
-}
-
-async function warmedUp(bytes: Uint8Array, options: VerifyOptions): Promise<LiveSide> {
-  const output = new Output();
-  const host = hostOf(options, output);
-  const told: FreezeOptions = { ...options, host: host.factory };
-  const journal = new Journal(told);
-  const guest = await startGuest({ module: parse(bytes), bytes }, told, journal);
-  const protocol = protocolFor(guest, options.protocol);
-  const calls = warmUp(guest, protocol, told, journal);
-  // Nobody links for a frozen module either.
-  guest.close();
-  output.clear();
-  const called = (workload: Parameters<typeof calls.get>[0]): ExportCall => {
-    const call = calls.get(workload);
-    return { name: call?.export ?? '', args: (call?.args ?? []) as readonly (number | bigint)[] };
-  };
-  const { afterRestore } = protocol;
-  return {
-    guest,
-    output,
-    restore: () => {
-      host.restored();
-      if (afterRestore !== undefined) guest.call(afterRestore, [], `in ${afterRestore}`);
-    },
-    entries: new Map((options.entries ?? []).map(({ name, workload }) => [name, called(workload)])),
-    warmups: (options.warmups ?? []).map(called),
-  };
-}
-
-async function thaw(frozen: Uint8Array, options: VerifyOptions): Promise<Side> {
-  const output = new Output();
-  const host = hostOf(options, output);
-  const guest = await Guest.start({
-    module: parse(frozen),
-    host: host.factory,
-    stubs: new Map(),
-    limits: options.limits ?? DEFAULT_LIMITS,
-    skipBadModules: false,
-  });
-  return {
-    guest,
-    output,
-    restore: () => {
-      host.restored();
-      if (guest.has('_initialize')) guest.call('_initialize', [], 'in _initialize');
-    },
   };
 }
 
