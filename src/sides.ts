@@ -6,6 +6,7 @@ import type { ExportCall } from './host/calls.ts';
 import { Guest, type HostFactory } from './host/guest.ts';
 import { RestoredHost } from './host/restored.ts';
 import { createWasi } from './host/wasi/wasi.ts';
+import { wipeStack } from './host/wipe-stack.ts';
 import { Journal } from './journal.ts';
 import { DEFAULT_LIMITS, type FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
@@ -79,6 +80,7 @@ export async function liveSide(bytes: Uint8Array, options: SideOptions): Promise
   const guest = await startGuest({ module: parse(bytes), bytes }, told, journal);
   const protocol = protocolFor(guest, options.protocol);
   const calls = warmUp(guest, protocol, told, journal);
+  if (options.wipeStack !== false) wipeStack(guest);
   // Nobody links for a frozen module either.
   guest.close();
   output.clear();

@@ -231,7 +231,17 @@ const COMPLETION: CommandSpec = {
 };
 
 /** What says how the guest was warmed up, as it does for a build. */
-const WARMING = ['load', 'warmup', 'entry', 'rounds', 'protocol', 'stub-import', 'skip-bad-modules'] as const;
+const WARMING = [
+  'load',
+  'warmup',
+  'entry',
+  'rounds',
+  'protocol',
+  'stub-import',
+  'skip-bad-modules',
+  'wipe-stack',
+  'no-wipe-stack',
+] as const;
 
 const VERIFY: CommandSpec = {
   name: 'verify',

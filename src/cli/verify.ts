@@ -25,6 +25,7 @@ import {
   seedOf,
   stubOf,
   type WorkloadText,
+  wipeStackOf,
   workloadOf,
 } from './options.ts';
 
@@ -34,6 +35,7 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
   const entries = many(parsed, 'entry').map(entryOf);
   const rounds = roundsOf(one(parsed, 'rounds'));
   const protocol = protocolOf(one(parsed, 'protocol'));
+  const wipeStack = wipeStackOf(parsed);
   const calls = many(parsed, 'call').map((text) => invokeOf(text, '--call'));
   const wanted = enginesOf(one(parsed, 'engines'));
   const host = hostOf(parsed, 'deny');
@@ -44,6 +46,7 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
     seed: seedOf(one(parsed, 'seed')),
     ...(rounds === undefined ? {} : { rounds }),
     ...(protocol === undefined ? {} : { protocol }),
+    ...(wipeStack === undefined ? {} : { wipeStack }),
     ...(calls.length === 0 ? {} : { calls }),
   };
   if ([guest, frozen, host.stdin].filter((path) => path === '-').length > 1)
