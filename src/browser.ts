@@ -60,8 +60,15 @@ export {
 } from './report/report.ts';
 export { summary } from './report/summary.ts';
 export { type RunOptions, run } from './run.ts';
+export type { Streams } from './sides.ts';
 export type { StubOption } from './stubs.ts';
 export { type Thawed, type ThawOptions, thaw } from './thaw.ts';
+export {
+  type Difference,
+  type VerifyOptions,
+  type VerifyReport,
+  verify,
+} from './verify.ts';
 export { VERSION } from './version.ts';
 export {
   EXIT,

@@ -16,6 +16,9 @@ export type Workload =
   | ({ readonly kind: 'program' } & Program)
   | { readonly kind: 'call'; readonly export: string; readonly args: readonly string[] };
 
+/** A call of an export with arguments as text. */
+export type CallWorkload = Extract<Workload, { kind: 'call' }>;
+
 export interface EntryOption {
   /** The name of the exported function. */
   readonly name: string;

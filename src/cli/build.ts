@@ -13,6 +13,7 @@ import {
   badCommandLine,
   badOption,
   binaryToTerminal,
+  differs,
   driverThrew,
   GuestError,
   sameFile,
@@ -62,12 +63,18 @@ interface Plan {
   readonly driver: string | undefined;
   readonly host: HostText;
   readonly more: FreezeOptions;
+  /** Compare with the guest before anything is written. */
+  readonly verify: boolean;
 }
 
 export async function build(parsed: Parsed, io: Io): Promise<number> {
   const plan = planOf(parsed);
   const level = logLevelOf(parsed);
   checkStreams(plan, io);
+  if (plan.verify && plan.driver !== undefined)
+    throw badCommandLine('--verify warms the guest up again, which only its --driver can do');
+  if (plan.verify && plan.host.stdin === '-')
+    throw badCommandLine('--verify reads --stdin again: give it as a file');
   const target = targetOf(plan.output);
   const json = plan.json === undefined ? undefined : targetOf(plan.json);
   const page = plan.report === undefined ? undefined : targetOf(plan.report);
@@ -84,7 +91,8 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
   // Nothing heavy is loaded before this line: a mistake in the guest's name is told at once.
   const bytes = await readModule(plan.guest, io.readStdin);
   const terminal = new Terminal(io.err, { level, interactive: io.interactive, log: io.log });
-  const frozen = await freezeGuest(plan, bytes, terminal, io);
+  const { frozen, options } = await freezeGuest(plan, bytes, terminal, io);
+  if (plan.verify) await check(plan, bytes, frozen.bytes, options, io);
   const outputs: Output[] = [{ target, bytes: await outputBytes(plan, frozen) }];
   if (map !== undefined) outputs.push({ target: map, bytes: textBytes(frozen.sourceMap ?? '') });
   if (json !== undefined) outputs.push({ target: json, bytes: jsonOf(frozen) });
@@ -125,6 +133,7 @@ function planOf(parsed: Parsed): Plan {
     command: one(parsed, 'command'),
     driver: one(parsed, 'driver'),
     host: hostOf(parsed, 'deny'),
+    verify: flag(parsed, 'verify'),
     more: {
       stubs: many(parsed, 'stub-import').map(stubOf),
       skipBadModules: flag(parsed, 'skip-bad-modules'),
@@ -228,7 +237,12 @@ function isAt(path: string, real: string): boolean {
   }
 }
 
-async function freezeGuest(plan: Plan, bytes: Uint8Array, terminal: Terminal, io: Io): Promise<Frozen> {
+async function freezeGuest(
+  plan: Plan,
+  bytes: Uint8Array,
+  terminal: Terminal,
+  io: Io,
+): Promise<{ readonly frozen: Frozen; readonly options: FreezeOptions }> {
   const read = programReader(io);
   const workload = (text: WorkloadText): Workload =>
     text.kind === 'call' ? text : { kind: 'program', ...read(text.path) };
@@ -253,7 +267,7 @@ async function freezeGuest(plan: Plan, bytes: Uint8Array, terminal: Terminal, io
   };
   const { freeze } = await import('../freeze.ts');
   try {
-    return await freeze(bytes, options);
+    return { frozen: await freeze(bytes, options), options };
   } catch (error) {
     if (error instanceof GuestError) terminal.release();
     throw error;
@@ -265,6 +279,25 @@ async function freezeGuest(plan: Plan, bytes: Uint8Array, terminal: Terminal, io
 function sourceMapOf(path: string, output: string, io: Io): NonNullable<FreezeOptions['sourceMap']> {
   const text = new TextDecoder().decode(readInput(path, io.readStdin));
   return { text, url: encodeURIComponent(basename(mapName(output))) };
+}
+
+/** Throws a CheckError where the frozen module differs from the guest, warmed up once more. */
+async function check(
+  plan: Plan,
+  bytes: Uint8Array,
+  frozen: Uint8Array,
+  options: FreezeOptions,
+  io: Io,
+): Promise<void> {
+  const { compare } = await import('./compare.ts');
+  const { findEngines } = await import('./engines.ts');
+  // What the guest prints and what progresses was told the first time.
+  const { host: _host, driver: _driver, onProgress: _onProgress, ...same } = options;
+  const engines = await findEngines(undefined, io);
+  const { differences } = await compare(bytes, frozen, same, plan.host, basename(plan.guest), engines, io);
+  const [first] = differences;
+  if (first !== undefined)
+    throw differs(differences.length, `${first.engine}: ${first.where}`, first.live, first.frozen);
 }
 
 /** A driver is a module of Node's: it is imported, and not from a stream. */
@@ -279,7 +312,7 @@ async function readDriver(path: string): Promise<Driver> {
 }
 
 /** Each program is read once, however often it is named. */
-function programReader(io: Io): (path: string) => Program {
+export function programReader(io: Io): (path: string) => Program {
   const known = new Map<string, Program>();
   return (path) => {
     const program = known.get(path) ?? { name: path, bytes: readInput(path, io.readStdin) };

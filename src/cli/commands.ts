@@ -98,6 +98,11 @@ const BUILD: CommandSpec = {
       group: OUTPUT,
       describe: 'error (--quiet), warn, info (the default) or debug (--verbose)',
     },
+    verify: {
+      kind: 'flag',
+      group: OUTPUT,
+      describe: 'write nothing unless the frozen module does what the guest does (freeze verify)',
+    },
     load: { kind: 'many', group: WORK, describe: 'FILE: a program that the guest loads and keeps' },
     warmup: {
       kind: 'many',
@@ -231,7 +236,57 @@ const COMPLETION: CommandSpec = {
   rest: false,
 };
 
-export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT, DEMO, COMPLETION];
+/** What says how the guest was warmed up, as it does for a build. */
+const WARMING = [
+  'load',
+  'warmup',
+  'entry',
+  'rounds',
+  'protocol',
+  'stub-import',
+  'skip-bad-modules',
+  'wipe-stack',
+  'no-wipe-stack',
+] as const;
+
+const VERIFY: CommandSpec = {
+  name: 'verify',
+  words: ['<guest>', '<frozen>'],
+  describe: 'Warm the guest up again and compare what it and the frozen module do, call by call',
+  options: {
+    call: {
+      kind: 'many',
+      group: WORK,
+      describe: 'EXPORT(ARGS): call it on both; default are the warm-ups and the entries',
+    },
+    fuzz: { kind: 'one', group: WORK, describe: 'N: and so many random calls of exports that take numbers' },
+    seed: { kind: 'one', group: WORK, describe: 'N: what the random calls are made from; default 0' },
+    engines: {
+      kind: 'one',
+      group: WORK,
+      describe:
+        'all (the default), none, or names like node24,wasmtime: where else the frozen module runs, of the Nodes on PATH and in FREEZE_NODES, and wasmtime in python3 or FREEZE_PYTHON',
+    },
+    ...Object.fromEntries(WARMING.map((name) => [name, optionOf(BUILD, name)])),
+    ...hostOptions,
+    json: { kind: 'flag', group: OUTPUT, describe: 'print one JSON object instead of text' },
+    quiet: {
+      kind: 'flag',
+      alias: 'q',
+      group: OUTPUT,
+      describe: 'print nothing where there is no difference',
+    },
+  },
+  rest: false,
+};
+
+function optionOf(command: CommandSpec, name: string): OptionSpec {
+  const option = command.options[name];
+  if (option === undefined) throw new TypeError(`${command.name} has no option ${name}`);
+  return option;
+}
+
+export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, VERIFY, INSPECT, DEMO, COMPLETION];
 
 export function commandNamed(name: string): CommandSpec {
   const found = COMMANDS.find((one) => one.name === name);

@@ -26,6 +26,14 @@ const EXAMPLES: Readonly<Record<string, readonly (readonly [line: string, what: 
     ['$0 run tool.wasm --dir .::/work -- --verbose /work/in.txt', 'a command, with arguments and files'],
     ['$0 run tool.wasm --random system < in.txt | head', 'with randomness, in a pipe'],
   ],
+  verify: [
+    [
+      '$0 verify scheme.wasm app.wasm --warmup bench.scm --entry main=app.scm',
+      'the options of the build again: both are warm, and do the same',
+    ],
+    ['$0 verify guest.wasm frozen.wasm --warmup "fib(20)" --call "fib(30)"', 'compare this call'],
+    ['$0 verify guest.wasm frozen.wasm --fuzz 1000 --seed 7 --json', 'random calls, for a script'],
+  ],
   inspect: [
     ['$0 inspect app.frozen.wasm', 'an overview'],
     ['$0 inspect app.frozen.wasm --code fib', 'the code of a function'],
@@ -47,6 +55,7 @@ Exit codes:
   3   the input is no WebAssembly module
   4   the guest, or a module that it made, cannot be frozen
   5   a file cannot be read or written; silently, where the reader of stdout has gone
+  6   a check that was asked for failed
   70  a bug in freeze
   "run" ends with the code that the module exits with.`;
 

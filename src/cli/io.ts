@@ -18,6 +18,8 @@ export interface Io {
   readonly again: (line: readonly string[]) => Promise<{ readonly code: number; readonly text: string }>;
   /** The environment of this process. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of the Node that this runs on: `v20.19.0`. */
+  readonly nodeVersion: string;
   /** Does `work`; if a signal ends the process meanwhile, `cleanUp` comes first. */
   readonly guarded: <T>(cleanUp: () => void, work: () => Promise<T>) => Promise<T>;
 }

@@ -85,6 +85,7 @@ function makeIo(): Io {
     again,
     guarded,
     env,
+    nodeVersion: process.version,
   };
 }
 
@@ -102,6 +103,8 @@ async function perform(parsed: Parsed, io: Io): Promise<number> {
       return (await import('./builds.ts')).builds(parsed, io);
     case 'run':
       return (await import('./run.ts')).runCommand(parsed, io);
+    case 'verify':
+      return (await import('./verify.ts')).verifyCommand(parsed, io);
     case 'inspect':
       return (await import('./inspect.ts')).inspect(parsed, io);
     case 'completion':

@@ -75,10 +75,9 @@ export function entryOf(text: string): EntryText {
   return { name: text.slice(0, at), workload: workloadOf('--entry', text.slice(at + 1)) };
 }
 
-export function invokeOf(text: string): Extract<Workload, { kind: 'call' }> {
+export function invokeOf(text: string, option = '--invoke'): Extract<Workload, { kind: 'call' }> {
   const call = callOf(text);
-  if (call === undefined)
-    throw badOption('--invoke', text, 'a call is EXPORT(ARGS), in quotes for the shell');
+  if (call === undefined) throw badOption(option, text, 'a call is EXPORT(ARGS), in quotes for the shell');
   return call;
 }
 
@@ -103,6 +102,20 @@ function integer(text: string): bigint | undefined {
   if (!/^[+-]?(0x[0-9a-f]+|\d+)$/i.test(text)) return undefined;
   const value = BigInt(text.replace(/^[+-]/, ''));
   return text.startsWith('-') ? -value : value;
+}
+
+/** A number of times: whole, from 0 on. */
+export function countOf(option: string, text: string | undefined): number {
+  const count = Number(text ?? 0);
+  if (text !== undefined && (!/^\d+$/.test(text) || !Number.isSafeInteger(count)))
+    throw badOption(option, text, 'a whole number from 0 on');
+  return count;
+}
+
+export function seedOf(text: string | undefined): bigint {
+  const seed = integer(text ?? '0');
+  if (seed === undefined) throw badOption('--seed', text ?? '', 'a whole number');
+  return seed;
 }
 
 export function roundsOf(text: string | undefined): number | undefined {

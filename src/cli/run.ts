@@ -13,7 +13,7 @@ import { hostOf, invokeOf, many, stubOf } from './options.ts';
 export async function runCommand(parsed: Parsed, io: Io): Promise<number> {
   // Nothing of this becomes a snapshot, and a frozen module draws anew when it starts.
   const options = hostOf(parsed, 'system');
-  const invokes = many(parsed, 'invoke').map(invokeOf);
+  const invokes = many(parsed, 'invoke').map((text) => invokeOf(text));
   const stubs = many(parsed, 'stub-import').map(stubOf);
   if (parsed.file === '-' && options.stdin === '-')
     throw badCommandLine('standard input is read once: it cannot be both the module and --stdin');

@@ -83,6 +83,7 @@ export class Guest {
   readonly size: number;
   readonly #options: GuestOptions;
   readonly #imports: WebAssembly.Imports;
+  #closed = false;
 
   private constructor(
     options: GuestOptions,
@@ -225,7 +226,13 @@ export class Guest {
     return outcome.status;
   }
 
+  /** From here on code that the guest hands over is answered as it is where nobody links. */
+  close(): void {
+    this.#closed = true;
+  }
+
   push(address: number, size: number): number {
+    if (this.#closed) return LINK_STATUS.unavailable;
     return this.link(this.read(address, size), undefined);
   }
 

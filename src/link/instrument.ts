@@ -160,8 +160,9 @@ function elemCount({ items }: Elem): number {
   return items.kind === 'funcs' ? items.funcs.length : items.exprs.length;
 }
 
-function sameRef(a: RefType, b: RefType): boolean {
-  return a.heap === b.heap && (a.nullable === b.nullable || a.nullable);
+/** V8 before 13 takes every segment that lists functions for one that may hold null. */
+function takesAll(table: RefType, elem: RefType): boolean {
+  return table.nullable && table.heap === elem.heap;
 }
 
 export interface InstrumentOptions {
@@ -269,7 +270,7 @@ function segmentProbes(module: Module, add: Additions, probes: Probes): Pick<Mod
     const count = elemCount(elem);
     if (elem.mode.kind !== 'passive' || count === 0) return;
     const known = [...all.tables, ...tables.slice(module.tables.length).map((table) => table.type)];
-    let table = known.findIndex((type) => sameRef(type.ref, elem.type));
+    let table = known.findIndex((type) => takesAll(type.ref, elem.type));
     if (table < 0) {
       const ref = { nullable: true, heap: elem.type.heap };
       table = known.length;

@@ -4,7 +4,7 @@
  * A message is one line: what, where, and what to do. `code` is stable, for scripts and docs;
  * `exitCode` is what the command line ends with.
  */
-export const EXIT = { guest: 1, usage: 2, malformed: 3, unsupported: 4, file: 5 } as const;
+export const EXIT = { guest: 1, usage: 2, malformed: 3, unsupported: 4, file: 5, check: 6 } as const;
 
 export abstract class FreezeError extends Error {
   abstract readonly exitCode: number;
@@ -84,6 +84,11 @@ export class UsageError extends FreezeError {
 /** A file that cannot be read or written. */
 export class FileError extends FreezeError {
   readonly exitCode: number = EXIT.file;
+}
+
+/** A check that was asked for found something: what was built is right, but not what is wanted. */
+export class CheckError extends FreezeError {
+  readonly exitCode: number = EXIT.check;
 }
 
 // ---- malformed ---------------------------------------------------------------------------------
@@ -703,4 +708,23 @@ export function cannotListen(port: number, why: string): FileError {
 /** Who read stdout has gone: nobody is left to be told, so nothing is printed for it. */
 export function closedPipe(): FileError {
   return new FileError('closed-pipe', 'standard output was closed');
+}
+
+// ---- verifying ---------------------------------------------------------------------------------
+
+export function differs(count: number, where: string, live: string, frozen: string): CheckError {
+  const more = count === 1 ? '' : `, and ${count - 1} more`;
+  return new CheckError(
+    'different',
+    `the frozen module differs from the guest: ${where}: ${live} became ${frozen}${more}`,
+    'a guest that draws randomness, or is not deterministic, differs from itself; otherwise this is a bug in freeze',
+  );
+}
+
+export function notCallable(name: string): UsageError {
+  return new UsageError('not-callable', `${name} takes or gives references: only numbers can be compared`);
+}
+
+export function cannotVerify(what: string): UsageError {
+  return new UsageError('cannot-verify', what);
 }

@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { type Frozen, freezeDriven } from '../../src/freeze.ts';
+import { trapKind } from '../../src/host/engines/trap.ts';
 import type { DriverHandle } from '../../src/host/recorder.ts';
 import type { FreezeOptions } from '../../src/options.ts';
 import { type Module, spaces } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import { closeEngines, type Engine, enginesAtHand } from '../engines/engines.ts';
-import { trapKind } from '../engines/trap.ts';
 
 after(closeEngines);
 

@@ -19,9 +19,9 @@ import {
   type RunOptions,
   type RunResult,
   resultOf,
-} from './job.ts';
+} from '../../src/host/engines/job.ts';
+import { major, runnerFile as sharedFile } from '../../src/host/engines/process.ts';
 import { runnerFile } from './places.ts';
-import { major } from './process.ts';
 
 /** What is used of playwright-core, whose own types are not at hand when this compiles. */
 export interface Driver {
@@ -73,7 +73,10 @@ export const ARGS: readonly string[] = [
 // A forgotten close() then costs a test run this long, and does not hang it.
 const IDLE_MS = 3_000;
 const PAGE = '<!doctype html><script type="module" src="/browser-run.mjs"></script>';
-const SCRIPTS = new Set(['/browser-run.mjs', '/perform.mjs']);
+const SCRIPTS: ReadonlyMap<string, string> = new Map([
+  ['/browser-run.mjs', runnerFile('browser-run.mjs')],
+  ['/perform.mjs', sharedFile('perform.mjs')],
+]);
 
 export function chromiumEngine(driver: Driver, executablePath: string, version: string): Engine {
   const name = `chromium${major(version)}`;
@@ -180,8 +183,9 @@ function answer(url: string, modules: ReadonlyMap<string, string>, response: Ser
     response.end(body);
   };
   const module = modules.get(url);
+  const script = SCRIPTS.get(url);
   if (url === '/') send('text/html', PAGE);
-  else if (SCRIPTS.has(url)) send('text/javascript', readFileSync(runnerFile(url.slice(1))));
+  else if (script !== undefined) send('text/javascript', readFileSync(script));
   else if (module !== undefined) send('application/wasm', readFileSync(module));
   else response.writeHead(404).end();
 }

@@ -11,15 +11,19 @@
 //
 // FREEZE_ENGINES=node20,chromium keeps those whose name starts so. FREEZE_NODES adds Node binaries
 // (separated as PATH is); FREEZE_PYTHON and FREEZE_CHROMIUM replace the programs looked for.
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
+import {
+  firstLine,
+  findNode as foundNode,
+  findWasmtime as foundWasmtime,
+  plainEnvironment,
+} from '../../src/host/engines/find.ts';
+import type { Engine } from '../../src/host/engines/job.ts';
+import { nodeEngine } from '../../src/host/engines/process.ts';
 import { ARGS, type Browser, chromiumEngine, type Driver } from './chromium.ts';
-import type { Engine } from './job.ts';
 import { places, root } from './places.ts';
-import { nodeEngine, wasmtimeEngine } from './process.ts';
 
 export {
   type Engine,
@@ -27,7 +31,7 @@ export {
   type Invocation,
   type RunOptions,
   type RunResult,
-} from './job.ts';
+} from '../../src/host/engines/job.ts';
 
 export interface Found {
   readonly atHand: readonly Engine[];
@@ -35,7 +39,8 @@ export interface Found {
   readonly absent: readonly string[];
 }
 
-const execute = promisify(execFile);
+/** Nothing that the tests' own process was told (NODE_OPTIONS, the test runner's) may leak in. */
+const env = plainEnvironment(process.env);
 let found: Promise<Found> | undefined;
 
 export async function enginesAtHand(): Promise<readonly Engine[]> {
@@ -57,7 +62,7 @@ export async function closeEngines(): Promise<void> {
 
 async function look(): Promise<Found> {
   const looked = await Promise.all([
-    nodeEngine(process.execPath, process.version),
+    nodeEngine(process.execPath, process.version, env),
     ...otherNodes().map(findNode),
     findWasmtime(),
     findChromium(),
@@ -86,18 +91,16 @@ function otherNodes(): readonly string[] {
 async function findNode(binary: string): Promise<Engine | string> {
   const advice = `not at hand: ${binary} (node scripts/engines.mjs --nodes)`;
   if (!existsSync(binary)) return advice;
-  const version = await firstLine(binary, ['--version']);
-  return version === undefined ? `${advice}: it does not start` : nodeEngine(binary, version);
+  const found = await foundNode(binary, env);
+  return typeof found === 'string' ? `${advice}: it does not start` : found;
 }
 
 async function findWasmtime(): Promise<Engine | string> {
   const python = process.env['FREEZE_PYTHON'] ?? 'python3';
   const paths = [join(root, places.wasmtime.folder), process.env['PYTHONPATH'] ?? ''];
   const path = paths.filter((one) => one !== '').join(delimiter);
-  const script = 'import wasmtime, importlib.metadata as m; print(m.version("wasmtime"))';
-  const version = await firstLine(python, ['-c', script], { PYTHONPATH: path });
-  if (version !== undefined) return wasmtimeEngine(python, path, version);
-  return 'not at hand: wasmtime (node scripts/engines.mjs --wasmtime)';
+  const found = await foundWasmtime(python, { ...env, PYTHONPATH: path });
+  return typeof found === 'string' ? 'not at hand: wasmtime (node scripts/engines.mjs --wasmtime)' : found;
 }
 
 async function findChromium(): Promise<Engine | string> {
@@ -107,7 +110,7 @@ async function findChromium(): Promise<Engine | string> {
   const driver = loadDriver();
   if (driver === undefined) return `not at hand: chromium: no ${places.chromium.driver} ${advice}`;
   // "Chromium 156.0.8078.79 built on Debian …"
-  const version = /\d+(\.\d+)+/.exec((await firstLine(executable, ['--version'])) ?? '')?.[0];
+  const version = /\d+(\.\d+)+/.exec((await firstLine(executable, ['--version'], env)) ?? '')?.[0];
   if (version === undefined) return `not at hand: ${executable}: it does not start`;
   return chromiumEngine(driver, executable, version);
 }
@@ -125,21 +128,6 @@ function loadDriver(): Driver | undefined {
   const require = createRequire(join(root, places.chromium.folder, 'package.json'));
   try {
     return require(places.chromium.driver) as Driver;
-  } catch {
-    return undefined;
-  }
-}
-
-async function firstLine(
-  command: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<string | undefined> {
-  try {
-    // A minute: the first start of a large binary on a loaded machine is slow.
-    const options = { env: { ...process.env, ...env }, timeout: 60_000 };
-    const { stdout } = await execute(command, args, options);
-    return stdout.trim().split('\n')[0];
   } catch {
     return undefined;
   }

@@ -27,8 +27,41 @@ export type Transform = (
   context: TransformContext,
 ) => Uint8Array | Declined | Promise<Uint8Array | Declined>;
 
+/** A module that is alive, and that can be replaced by what becomes of it. */
+export interface Staged {
+  readonly exports: WebAssembly.Exports;
+  /** What takes its place, from its state as it is now. */
+  thaw(): Promise<Replacement | Declined>;
+}
+
+export interface Replacement {
+  readonly bytes: Uint8Array;
+  readonly exports: WebAssembly.Exports;
+}
+
+/** Instances that are replaced while their script runs: assertions before and after are of one story. */
+export interface Replacing {
+  /** Instantiates a module; throws what instantiation throws. */
+  stage(bytes: Uint8Array, context: TransformContext): Promise<Staged | Declined>;
+  /** After how many of `actions` the instance is replaced: those that reach it while nobody imports from it. */
+  after(actions: readonly Command[]): number;
+  /** Told of every instance, once. */
+  readonly onReplaced?: (event: Replaced) => void;
+}
+
+export interface Replaced {
+  readonly file: string;
+  readonly line: number;
+  /** Why it was not; undefined where it was. */
+  readonly declined: string | undefined;
+  /** Actions that ran before and after. */
+  readonly before: number;
+  readonly after: number;
+}
+
 export interface RunOptions {
   readonly transform?: Transform;
+  readonly replace?: Replacing;
   /** Whether to run a file. */
   readonly filter?: (file: SuiteFile) => boolean;
 }
@@ -60,12 +93,13 @@ export async function runSuite(suite: Suite, options: RunOptions = {}): Promise<
 }
 
 export async function runFile(suite: Suite, file: SuiteFile, options: RunOptions = {}): Promise<RunResult> {
-  const script = new Script(suite, file.name, options.transform);
+  const script = new Script(suite, file, options);
   const outcomes: Outcome[] = [];
-  for (const command of file.commands) {
-    const [status, detail] = await script.run(command);
+  for (const [index, command] of file.commands.entries()) {
+    const [status, detail] = await script.run(index);
     outcomes.push({ file: file.name, line: command.line, kind: command.kind, status, detail });
   }
+  await script.finish();
   return summarise(outcomes);
 }
 
@@ -119,9 +153,10 @@ const PASSED: Verdict = ['passed', ''];
 
 /** An instance, or why there is none; then the commands that need it share the status. */
 interface Live {
-  readonly exports: WebAssembly.Exports;
-  readonly bytes: Uint8Array;
-  adapters?: ReadonlyMap<string, Adapter>;
+  readonly instance?: WebAssembly.Instance;
+  exports: WebAssembly.Exports;
+  bytes: Uint8Array;
+  adapters?: ReadonlyMap<string, Adapter> | undefined;
 }
 type Absent = { readonly absent: Verdict };
 type Slot = Live | Absent;
@@ -134,10 +169,15 @@ interface Compiled {
 
 const NOTHING_YET: Absent = { absent: ['failed', 'there is no instance yet'] };
 
-class Script {
+export class Script {
   readonly #suite: Suite;
-  readonly #file: string;
-  readonly #transform: Transform | undefined;
+  readonly #file: SuiteFile;
+  readonly #options: RunOptions;
+  /** What is to be done before a command, by its index. */
+  readonly #due = new Map<number, () => Promise<void>>();
+  /** What a command made, by its index. */
+  readonly #made = new Map<number, Slot>();
+  #at = 0;
   /** By registered name, as import objects take it. */
   readonly #registry: Record<string, WebAssembly.ModuleImports> = Object.create(null) as Record<
     string,
@@ -150,14 +190,38 @@ class Script {
   #latest: Slot = NOTHING_YET;
   #latestDefinition: Compiled | Absent = NOTHING_YET;
 
-  constructor(suite: Suite, file: string, transform: Transform | undefined) {
+  constructor(suite: Suite, file: SuiteFile, options: RunOptions) {
     this.#suite = suite;
     this.#file = file;
-    this.#transform = transform;
+    this.#options = options;
     this.#registry['spectest'] = this.#createSpectest();
   }
 
-  async run(command: Command): Promise<Verdict> {
+  async run(index: number): Promise<Verdict> {
+    this.#at = index;
+    await this.#due.get(index)?.();
+    return this.#perform(this.#command(index));
+  }
+
+  /** The instance that command `made` has made; undefined where there is none. */
+  instance(made: number): WebAssembly.Instance | undefined {
+    const slot = this.#made.get(made);
+    return slot === undefined || 'absent' in slot ? undefined : slot.instance;
+  }
+
+  /** Puts an instance in the place of the one that command `made` would make. */
+  adopt(made: number, { bytes, exports }: Replacement): void {
+    const command = this.#command(made);
+    this.#at = made;
+    this.#keep('name' in command ? command.name : undefined, { bytes, exports });
+  }
+
+  /** Replaces what nothing acts on any more. */
+  async finish(): Promise<void> {
+    await this.#due.get(this.#file.commands.length)?.();
+  }
+
+  async #perform(command: Command): Promise<Verdict> {
     switch (command.kind) {
       case 'module':
         return this.#runModule(command);
@@ -172,7 +236,10 @@ class Script {
           definition === undefined
             ? this.#latestDefinition
             : (this.#definitions.get(definition) ?? NOTHING_YET);
-        return this.#keep(command.name, 'absent' in compiled ? compiled : this.#instantiate(compiled));
+        return this.#keep(
+          command.name,
+          'absent' in compiled ? compiled : await this.#bringUp(compiled, command),
+        );
       }
       case 'register':
         return this.#register(command.as, this.#find(command.name));
@@ -210,11 +277,12 @@ class Script {
 
   async #runModule(command: Command & { readonly kind: 'module' }): Promise<Verdict> {
     const compiled = await this.#compile(command, command.module);
-    return this.#keep(command.name, 'absent' in compiled ? compiled : this.#instantiate(compiled));
+    return this.#keep(command.name, 'absent' in compiled ? compiled : await this.#bringUp(compiled, command));
   }
 
   #keep(name: string | undefined, slot: Slot): Verdict {
     this.#latest = 'absent' in slot ? { absent: followUp(slot.absent) } : slot;
+    this.#made.set(this.#at, this.#latest);
     if (name !== undefined) this.#instances.set(name, this.#latest);
     return 'absent' in slot ? slot.absent : PASSED;
   }
@@ -236,8 +304,7 @@ class Script {
     if (missing !== undefined) return { absent: followUp(missing) };
     let bytes: Uint8Array;
     try {
-      const context = { file: this.#file, line: command.line, kind: command.kind, imports: this.#registry };
-      const answer = (await this.#transform?.(original, context)) ?? original;
+      const answer = (await this.#options.transform?.(original, this.#context(command))) ?? original;
       if (!(answer instanceof Uint8Array)) return { absent: ['skipped', `declined: ${answer.skip}`] };
       bytes = answer;
     } catch (error) {
@@ -260,10 +327,61 @@ class Script {
     return undefined;
   }
 
+  #context(command: Command): TransformContext {
+    return { file: this.#file.name, line: command.line, kind: command.kind, imports: this.#registry };
+  }
+
+  /** An instance for actions, which is replaced on the way where that was asked for. */
+  async #bringUp(compiled: Compiled, command: Command): Promise<Slot> {
+    const { replace } = this.#options;
+    if (replace === undefined) return this.#instantiate(compiled);
+    const { actions, end } = reachOf(this.#file.commands, this.#at);
+    const early = actions.filter((index) => index < end);
+    const before = Math.min(early.length, replace.after(early.map((index) => this.#command(index))));
+    const at = early[before] ?? end;
+    const told = { file: this.#file.name, line: command.line, before, after: actions.length - before };
+    let staged: Staged | Declined;
+    try {
+      staged = await replace.stage(compiled.bytes, this.#context(command));
+    } catch (error) {
+      return { absent: ['failed', `staging throws: ${describe(error)}`] };
+    }
+    if ('skip' in staged) {
+      replace.onReplaced?.({ ...told, declined: staged.skip });
+      return this.#instantiate(compiled);
+    }
+    const live = staged;
+    const slot: Live = { exports: live.exports, bytes: compiled.bytes };
+    this.#before(at, async () => {
+      const next = await live.thaw();
+      replace.onReplaced?.({ ...told, declined: 'skip' in next ? next.skip : undefined });
+      if ('skip' in next) return;
+      slot.exports = next.exports;
+      slot.bytes = next.bytes;
+      slot.adapters = undefined;
+    });
+    return slot;
+  }
+
+  #command(index: number): Command {
+    const command = this.#file.commands[index];
+    if (command === undefined) throw new RangeError(`there is no command ${index}`);
+    return command;
+  }
+
+  /** Several instances may be due before one command. */
+  #before(index: number, act: () => Promise<void>): void {
+    const earlier = this.#due.get(index);
+    this.#due.set(index, async () => {
+      await earlier?.();
+      await act();
+    });
+  }
+
   #instantiate(compiled: Compiled, wanted?: FailureTest): Slot {
     try {
-      const { exports } = new WebAssembly.Instance(compiled.module, this.#registry);
-      return { exports, bytes: compiled.bytes };
+      const instance = new WebAssembly.Instance(compiled.module, this.#registry);
+      return { instance, exports: instance.exports, bytes: compiled.bytes };
     } catch (error) {
       if (wanted?.(error) === true) return { absent: ['passed', describe(error)] };
       return { absent: ['failed', `instantiation throws: ${describe(error)}`] };
@@ -320,6 +438,36 @@ class Script {
     }
     return fields;
   }
+}
+
+/**
+ * The commands that act on the instance that command `made` makes, and where others begin to import from it:
+ * from its registration on there may be state of it in two places. `end` is the number of commands where
+ * that never is.
+ */
+export function reachOf(
+  commands: readonly Command[],
+  made: number,
+): { readonly actions: readonly number[]; readonly end: number } {
+  const maker = commands[made];
+  const own = maker !== undefined && 'name' in maker ? maker.name : undefined;
+  const actions: number[] = [];
+  let end = commands.length;
+  let latest = true;
+  let named = own !== undefined;
+  for (let index = made + 1; index < commands.length && (latest || named); index++) {
+    const command = commands[index];
+    if (command === undefined) break;
+    const means = (name: string | undefined): boolean =>
+      name === undefined ? latest : named && name === own;
+    if (command.kind === 'module' || command.kind === 'instance') {
+      latest = false;
+      if (command.name === own) named = false;
+    } else if (command.kind === 'register') {
+      if (means(command.name)) end = Math.min(end, index);
+    } else if ('action' in command && means(command.action.instance)) actions.push(index);
+  }
+  return { actions, end };
 }
 
 /** The verdict on what needs a module that is not there. */

@@ -42,39 +42,44 @@ function shift(length: number, from: number, by: number): IndexMap {
 }
 
 /** How everything moves; memories only where the engine takes several. */
-export function shiftMaps(module: Module, severalMemories: boolean): Maps {
+export function shiftMaps(module: Module, severalMemories: boolean, fillers: number = FILLERS): Maps {
   const all = spaces(module);
   const { imported } = all;
   return {
-    type: shift(all.types.length, 0, FILLERS),
-    func: shift(all.funcs.length, imported.func, FILLERS),
-    table: shift(all.tables.length, imported.table, FILLERS),
+    type: shift(all.types.length, 0, fillers),
+    func: shift(all.funcs.length, imported.func, fillers),
+    table: shift(all.tables.length, imported.table, fillers),
     ...(severalMemories ? { mem: shift(all.mems.length, imported.mem, FILLER_MEMORIES) } : {}),
-    global: shift(all.globals.length, imported.global, FILLERS),
-    tag: shift(all.tags.length, imported.tag, FILLERS),
-    elem: shift(module.elems.length, 0, FILLERS),
-    data: shift(module.datas.length, 0, FILLERS),
+    global: shift(all.globals.length, imported.global, fillers),
+    tag: shift(all.tags.length, imported.tag, fillers),
+    elem: shift(module.elems.length, 0, fillers),
+    data: shift(module.datas.length, 0, fillers),
   };
 }
 
-export function shifted(module: Module, severalMemories: boolean, keepWidth: boolean): Module {
-  const maps = shiftMaps(module, severalMemories);
+export function shifted(
+  module: Module,
+  severalMemories: boolean,
+  keepWidth: boolean,
+  fillers: number = FILLERS,
+): Module {
+  const maps = shiftMaps(module, severalMemories, fillers);
   const move = <T extends number>(name: IndexName, index: T): T => mapIndex(maps, name, index, 'shift') as T;
   const type = (index: TypeIdx): TypeIdx => move('type', index);
   const globalType = ({ val, mutable }: GlobalType): GlobalType => ({ val: mapValType(val, type), mutable });
   const body = madeSpan(Uint8Array.of(0, 0x0b), 'filler');
   const zero = madeSpan(Uint8Array.of(0x41, 0x00, 0x0b), 'filler');
-  const datas = [...times(FILLERS, { mode: { kind: 'passive' }, bytes: new Uint8Array(0) } as const)];
+  const datas = [...times(fillers, { mode: { kind: 'passive' }, bytes: new Uint8Array(0) } as const)];
   return {
     ...module,
     types: [
-      ...times(FILLERS, { explicit: false, types: [NOTHING] }),
+      ...times(fillers, { explicit: false, types: [NOTHING] }),
       ...module.types.map((rec) => ({ ...rec, types: rec.types.map((one) => mapSubType(one, type)) })),
     ],
     imports: module.imports.map((item) => ({ ...item, desc: externType(item.desc, type, globalType) })),
-    funcs: [...times(FILLERS, 0 as TypeIdx), ...module.funcs.map(type)],
+    funcs: [...times(fillers, 0 as TypeIdx), ...module.funcs.map(type)],
     tables: [
-      ...times(FILLERS, EMPTY_TABLE),
+      ...times(fillers, EMPTY_TABLE),
       ...module.tables.map((table) => ({
         type: { ...table.type, ref: mapRefType(table.type.ref, type) },
         init: table.init && relocateExpr(table.init, maps),
@@ -89,24 +94,24 @@ export function shifted(module: Module, severalMemories: boolean, keepWidth: boo
       } as const),
       ...module.mems,
     ],
-    tags: [...times(FILLERS, 0 as TypeIdx), ...module.tags.map(type)],
+    tags: [...times(fillers, 0 as TypeIdx), ...module.tags.map(type)],
     globals: [
-      ...times(FILLERS, { type: { val: 'i32', mutable: false }, init: zero } as const),
+      ...times(fillers, { type: { val: 'i32', mutable: false }, init: zero } as const),
       ...module.globals.map((one) => ({ type: globalType(one.type), init: relocateExpr(one.init, maps) })),
     ],
     exports: module.exports.map((item): Export => ({ ...item, index: move(item.kind, item.index) })),
     start: module.start && { func: move('func', module.start.func) },
     elems: [
-      ...times(FILLERS, {
+      ...times(fillers, {
         mode: { kind: 'passive' },
         type: FUNCREF,
         items: { kind: 'exprs', exprs: [] },
       } as const),
       ...module.elems.map((one) => elem(one, maps, type)),
     ],
-    dataCount: { count: FILLERS + module.datas.length },
+    dataCount: { count: fillers + module.datas.length },
     codes: [
-      ...times(FILLERS, body),
+      ...times(fillers, body),
       ...module.codes.map((code) => ({ ...relocateBody(code, maps, { keepWidth }) })),
     ],
     datas: [

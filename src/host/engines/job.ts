@@ -61,6 +61,13 @@ export interface Engine {
 /** An engine refused the module, crashed, or ran out of time. A trap is a result, not this. */
 export class EngineError extends Error {
   override name = 'EngineError';
+  /** Whether the engine will not have the module at all; otherwise the run ended in a way that it must not. */
+  readonly refused: boolean;
+
+  constructor(message: string, refused = false) {
+    super(message);
+    this.refused = refused;
+  }
 }
 
 export interface Call {
@@ -127,7 +134,7 @@ export function resultOf(
   stdout: Uint8Array,
   stderr: Uint8Array,
 ): RunResult {
-  if (outcome.refused !== undefined) throw new EngineError(`${engine}: ${outcome.refused}`);
+  if (outcome.refused !== undefined) throw new EngineError(`${engine}: ${outcome.refused}`, true);
   const names = measuredNames(prepared.job);
   const results = outcome.results.map((row, i) =>
     'trap' in row ? [`trap: ${trapKind(row.trap)}`] : prepared.adapter.lift(names[i] ?? '', row),

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   DEFAULT_TIMEOUT_MS,
   type Engine,
@@ -16,24 +17,30 @@ import {
   type RunResult,
   resultOf,
 } from './job.ts';
-import { runnerFile } from './places.ts';
+
+/** All of a program's environment: nothing of this process's own goes along. */
+export type Environment = Readonly<Record<string, string>>;
 
 interface Program {
   readonly command: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Environment;
 }
 
-export function nodeEngine(binary: string, version: string): Engine {
+/** The runners are no TypeScript, and stay where they are when it is compiled to `dist`. */
+export function runnerFile(name: string): string {
+  return fileURLToPath(new URL(`../../../../src/host/engines/${name}`, import.meta.url));
+}
+
+export function nodeEngine(binary: string, version: string, env: Environment): Engine {
   const name = `node${major(version)}`;
   // The warning is that WASI is experimental: known.
   const args = ['--no-warnings', runnerFile('node-run.mjs')];
-  return programEngine(name, version, { command: binary, args, env: {} });
+  return programEngine(name, version, { command: binary, args, env });
 }
 
-export function wasmtimeEngine(python: string, path: string, version: string): Engine {
+export function wasmtimeEngine(python: string, version: string, env: Environment): Engine {
   const args = [runnerFile('wasmtime-run.py')];
-  const env = { PYTHONPATH: path };
   return programEngine(`wasmtime${major(version)}`, version, { command: python, args, env });
 }
 
@@ -83,14 +90,7 @@ function converse(
   timeoutMs: number,
 ): Promise<string> {
   return new Promise((done, failed) => {
-    // Nothing that the tests' own process was told (NODE_OPTIONS, the test runner's) may leak in.
-    const kept = Object.fromEntries(
-      ['PATH', 'HOME', 'TMPDIR', 'LD_LIBRARY_PATH'].flatMap((key) => {
-        const value = process.env[key];
-        return value === undefined ? [] : [[key, value]];
-      }),
-    );
-    const child = spawn(command, args, { env: { ...kept, ...env } });
+    const child = spawn(command, args, { env: { ...env } });
     let late = false;
     const timer = setTimeout(() => {
       late = true;

@@ -1,0 +1,96 @@
+/**
+ * `freeze verify`: the guest, warmed up as for its build, against the frozen module, here and in every other
+ * engine at hand. It ends with a code of its own where they differ.
+ */
+import { basename } from 'node:path';
+import type { Difference, VerifyOptions, VerifyReport } from '../verify.ts';
+import { badCommandLine, EXIT } from '../wasm/errors.ts';
+import type { Workload } from '../workloads.ts';
+import { programReader } from './build.ts';
+import type { Parsed } from './commands.ts';
+import { compare } from './compare.ts';
+import { enginesOf, findEngines } from './engines.ts';
+import { readModule } from './input.ts';
+import type { Io } from './io.ts';
+import {
+  countOf,
+  entryOf,
+  flag,
+  hostOf,
+  invokeOf,
+  many,
+  one,
+  protocolOf,
+  roundsOf,
+  seedOf,
+  stubOf,
+  type WorkloadText,
+  wipeStackOf,
+  workloadOf,
+} from './options.ts';
+
+export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
+  const [guest = '', frozen = ''] = parsed.words;
+  const warmups = many(parsed, 'warmup').map((text) => workloadOf('--warmup', text));
+  const entries = many(parsed, 'entry').map(entryOf);
+  const rounds = roundsOf(one(parsed, 'rounds'));
+  const protocol = protocolOf(one(parsed, 'protocol'));
+  const wipeStack = wipeStackOf(parsed);
+  const calls = many(parsed, 'call').map((text) => invokeOf(text, '--call'));
+  const wanted = enginesOf(one(parsed, 'engines'));
+  const host = hostOf(parsed, 'deny');
+  const more = {
+    stubs: many(parsed, 'stub-import').map(stubOf),
+    skipBadModules: flag(parsed, 'skip-bad-modules'),
+    fuzz: countOf('--fuzz', one(parsed, 'fuzz')),
+    seed: seedOf(one(parsed, 'seed')),
+    ...(rounds === undefined ? {} : { rounds }),
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(wipeStack === undefined ? {} : { wipeStack }),
+    ...(calls.length === 0 ? {} : { calls }),
+  };
+  if ([guest, frozen, host.stdin].filter((path) => path === '-').length > 1)
+    throw badCommandLine('standard input is read once');
+
+  const bytes = await readModule(guest, io.readStdin);
+  const output = await readModule(frozen, io.readStdin);
+  const read = programReader(io);
+  const workload = (text: WorkloadText): Workload =>
+    text.kind === 'call' ? text : { kind: 'program', ...read(text.path) };
+  const options: VerifyOptions = {
+    ...more,
+    loads: many(parsed, 'load').map(read),
+    warmups: warmups.map(workload),
+    entries: entries.map(({ name, workload: text }) => ({ name, workload: workload(text) })),
+  };
+  const report = await compare(
+    bytes,
+    output,
+    options,
+    host,
+    basename(guest),
+    await findEngines(wanted, io),
+    io,
+  );
+  if (flag(parsed, 'json')) io.out.write(`${JSON.stringify(report, undefined, 2)}\n`);
+  else if (!report.same || !flag(parsed, 'quiet')) io.out.write(`${linesOf(report).join('\n')}\n`);
+  return report.same ? 0 : EXIT.check;
+}
+
+/** More say no more. */
+const MOST_SHOWN = 20;
+
+function linesOf({ same, calls, state, engines, absent, differences }: VerifyReport): readonly string[] {
+  const lines = [
+    `${same ? 'the same' : 'different'}: ${calls} call${calls === 1 ? '' : 's'} in ${engines.join(', ')}; state ${state}`,
+    ...absent.map((line) => `  not run in ${line}`),
+    ...differences.slice(0, MOST_SHOWN).map(lineOf),
+  ];
+  const more = differences.length - MOST_SHOWN;
+  return more > 0 ? [...lines, `  and ${more} more differences`] : lines;
+}
+
+function lineOf({ engine, where, live, frozen }: Difference): string {
+  const show = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+  return `  ${engine}: ${where}: the guest has ${show(live)}, the frozen module ${show(frozen)}`;
+}

@@ -1,0 +1,123 @@
+/**
+ * The two sides of a comparison: the guest, warmed up as for its build, and an instance of the frozen module. Each
+ * has a host of its own, and what it prints is kept.
+ */
+import type { ExportCall } from './host/calls.ts';
+import { Guest, type HostFactory } from './host/guest.ts';
+import { RestoredHost } from './host/restored.ts';
+import { createWasi } from './host/wasi/wasi.ts';
+import { wipeStack } from './host/wipe-stack.ts';
+import { Journal } from './journal.ts';
+import { DEFAULT_LIMITS, type FreezeOptions } from './options.ts';
+import { protocolFor } from './protocols/detect.ts';
+import { startGuest, warmUp } from './warm-up.ts';
+import { parse } from './wasm/parse.ts';
+
+/** What the guest writes. */
+export interface Streams {
+  readonly stdout: (chunk: Uint8Array) => void;
+  readonly stderr: (chunk: Uint8Array) => void;
+}
+
+/** How both are brought up: the options of the build. */
+export interface SideOptions extends Omit<FreezeOptions, 'host' | 'driver'> {
+  /** Makes a host that writes to these streams; default one in memory in which there is nothing. */
+  readonly hostFor?: (streams: Streams) => HostFactory;
+}
+
+/** What a side printed, since `clear`. */
+export class Output {
+  readonly #chunks: Record<'stdout' | 'stderr', Uint8Array[]> = { stdout: [], stderr: [] };
+  readonly streams: Streams = {
+    stdout: (chunk) => this.#chunks.stdout.push(chunk.slice()),
+    stderr: (chunk) => this.#chunks.stderr.push(chunk.slice()),
+  };
+
+  clear(): void {
+    this.#chunks.stdout = [];
+    this.#chunks.stderr = [];
+  }
+
+  stdout(): string {
+    return textOf(this.#chunks.stdout);
+  }
+
+  stderr(): string {
+    return textOf(this.#chunks.stderr);
+  }
+}
+
+function textOf(chunks: readonly Uint8Array[]): string {
+  const decoder = new TextDecoder();
+  return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('') + decoder.decode();
+}
+
+export interface Side {
+  readonly guest: Guest;
+  readonly output: Output;
+  /** Does what a thawed instance does first. */
+  readonly restore: () => void;
+}
+
+export interface LiveSide extends Side {
+  /** What an entry, or a warm-up, comes down to: a call of an export. */
+  readonly entries: ReadonlyMap<string, ExportCall>;
+  readonly warmups: readonly ExportCall[];
+}
+
+function hostOf(options: SideOptions, output: Output): RestoredHost {
+  return new RestoredHost(
+    options.hostFor?.(output.streams) ?? ((compiled) => createWasi(output.streams, compiled)),
+  );
+}
+
+/** The guest, warmed up as for its build; nobody links what it makes from here on. */
+export async function liveSide(bytes: Uint8Array, options: SideOptions): Promise<LiveSide> {
+  const output = new Output();
+  const host = hostOf(options, output);
+  const told: FreezeOptions = { ...options, host: host.factory };
+  const journal = new Journal(told);
+  const guest = await startGuest({ module: parse(bytes), bytes }, told, journal);
+  const protocol = protocolFor(guest, options.protocol);
+  const calls = warmUp(guest, protocol, told, journal);
+  if (options.wipeStack !== false) wipeStack(guest);
+  // Nobody links for a frozen module either.
+  guest.close();
+  output.clear();
+  const called = (workload: Parameters<typeof calls.get>[0]): ExportCall => {
+    const call = calls.get(workload);
+    return { name: call?.export ?? '', args: (call?.args ?? []) as readonly (number | bigint)[] };
+  };
+  const { afterRestore } = protocol;
+  return {
+    guest,
+    output,
+    restore: () => {
+      host.restored();
+      if (afterRestore !== undefined) guest.call(afterRestore, [], `in ${afterRestore}`);
+    },
+    entries: new Map((options.entries ?? []).map(({ name, workload }) => [name, called(workload)])),
+    warmups: (options.warmups ?? []).map(called),
+  };
+}
+
+/** An instance of the frozen module. */
+export async function thawedSide(frozen: Uint8Array, options: SideOptions): Promise<Side> {
+  const output = new Output();
+  const host = hostOf(options, output);
+  const guest = await Guest.start({
+    module: parse(frozen),
+    host: host.factory,
+    stubs: new Map(),
+    limits: options.limits ?? DEFAULT_LIMITS,
+    skipBadModules: false,
+  });
+  return {
+    guest,
+    output,
+    restore: () => {
+      host.restored();
+      if (guest.has('_initialize')) guest.call('_initialize', [], 'in _initialize');
+    },
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * Comparing: the state of a guest and of its auxiliary modules against that of the module that was
+ * made of them. Both are snapshots; where an entity is now, the linker says.
+ */
+import type { Linked } from '../link/link.ts';
+import { spanBytes } from '../wasm/encode.ts';
+import { type Module, spaces } from '../wasm/module.ts';
+import type { GlobalState, InstanceState, RefValue, Snapshot } from './state.ts';
+
+/** Where two states part: the place, and what is there on either side. */
+export interface StateDifference {
+  readonly place: string;
+  readonly live: string;
+  readonly frozen: string;
+}
+
+export interface Compared {
+  readonly linked: Linked;
+  /** The guest's module, then those of the auxiliary modules. */
+  readonly modules: readonly Module[];
+  readonly live: Snapshot;
+  /** The frozen module, and the state of an instance of it. */
+  readonly output: Module;
+  readonly frozen: InstanceState;
+}
+
+/** All differences: of a memory the first byte that differs, and how many do. */
+export function compareStates(compared: Compared): readonly StateDifference[] {
+  return [
+    ...compareMemories(compared),
+    ...compareGlobals(compared),
+    ...compareTables(compared),
+    ...compareSegments(compared),
+  ];
+}
+
+function compareMemories({ linked, live, frozen }: Compared): readonly StateDifference[] {
+  return linked.origin.mem.flatMap(({ instance, index }, at) => {
+    const was = live.instances[instance]?.memories.get(index);
+    const is = frozen.memories.get(at);
+    const place = `memory ${at}`;
+    if (was === undefined || is === undefined) return missing(place, was, is);
+    if (was.pages !== is.pages)
+      return [{ place: `pages of ${place}`, live: `${was.pages}`, frozen: `${is.pages}` }];
+    const { first, count } = bytesThatDiffer(was.bytes, is.bytes);
+    if (count === 0) return [];
+    const byte = (bytes: Uint8Array): string => hex(BigInt(bytes[first] ?? 0), 2);
+    const more = count === 1 ? '' : `, the first of ${count} bytes`;
+    return [
+      { place: `${place} at 0x${first.toString(16)}${more}`, live: byte(was.bytes), frozen: byte(is.bytes) },
+    ];
+  });
+}
+
+/** Memories are of whole pages, so words do; two views of one length start at the start of their buffers. */
+function bytesThatDiffer(a: Uint8Array, b: Uint8Array): { readonly first: number; readonly count: number } {
+  const words = (bytes: Uint8Array): BigUint64Array =>
+    new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.length / BigUint64Array.BYTES_PER_ELEMENT);
+  const [left, right] = [words(a), words(b)];
+  let first = -1;
+  let count = 0;
+  for (let word = 0; word < left.length; word++) {
+    if (left[word] === right[word]) continue;
+    for (let at = word * 8; at < word * 8 + 8; at++) {
+      if (a[at] === b[at]) continue;
+      if (first < 0) first = at;
+      count++;
+    }
+  }
+  return { first, count };
+}
+
+function compareGlobals(compared: Compared): readonly StateDifference[] {
+  const { linked, live, frozen } = compared;
+  return linked.origin.global.flatMap(({ instance, index }, at) => {
+    const was = live.instances[instance]?.globals.get(index);
+    const is = frozen.globals.get(at);
+    const place = `global ${at}`;
+    if (was === undefined && is === undefined) return compareInitializer(compared, at, place);
+    if (was === undefined || is === undefined) return missing(place, was, is);
+    const [before, after] = [showLive(compared, was), showGlobal(is)];
+    return before === after ? [] : [{ place, live: before, frozen: after }];
+  });
+}
+
+/** What is immutable has no state: it starts as its initializer says, which nothing rewrites. */
+function compareInitializer(
+  { linked, output }: Compared,
+  at: number,
+  place: string,
+): readonly StateDifference[] {
+  const init = (module: Module): string | undefined => {
+    const global = module.globals[at - spaces(module).imported.global];
+    return (
+      global && `initializer ${[...spanBytes(global.init)].map((byte) => hex(BigInt(byte), 2)).join(' ')}`
+    );
+  };
+  const [before, after] = [init(linked.module), init(output)];
+  return before === after ? [] : [{ place, live: before ?? 'not there', frozen: after ?? 'not there' }];
+}
+
+function showLive({ linked }: Compared, state: GlobalState): string {
+  return state.kind === 'ref' ? showRef(placed(linked, state.ref)) : showGlobal(state);
+}
+
+function showGlobal(state: GlobalState): string {
+  return state.kind === 'ref' ? showRef(state.ref?.index ?? null) : hex(state.bits, 1);
+}
+
+/** Where a function is in the output: null for null, undefined where the linker left it out. */
+function placed(linked: Linked, ref: RefValue): number | null | undefined {
+  return ref === null ? null : linked.indexOf(ref);
+}
+
+function showRef(func: number | null | undefined): string {
+  if (func === null) return 'null';
+  return func === undefined ? 'a function that was not linked' : `function ${func}`;
+}
+
+function compareTables({ linked, live, frozen }: Compared): readonly StateDifference[] {
+  return linked.origin.table.flatMap(({ instance, index }, at) => {
+    const was = live.instances[instance]?.tables.get(index);
+    const is = frozen.tables.get(at);
+    const place = `table ${at}`;
+    if (was === undefined || is === undefined) return missing(place, was, is);
+    if (was.slots.length !== is.slots.length)
+      return [{ place: `length of ${place}`, live: `${was.slots.length}`, frozen: `${is.slots.length}` }];
+    return was.slots.flatMap((slot, i) => {
+      const [before, after] = [placed(linked, slot), is.slots[i]?.index ?? null];
+      if (before === after) return [];
+      return [{ place: `slot ${i} of ${place}`, live: showRef(before), frozen: showRef(after) }];
+    });
+  });
+}
+
+/** A segment's length now: 0 where it was dropped. A data segment that no code names may have gone. */
+function compareSegments({ linked, modules, live, output, frozen }: Compared): readonly StateDifference[] {
+  const elems = linked.elems.flatMap(({ instance, index }, at) =>
+    lengths(
+      `element segment ${at}`,
+      elemLength(modules[instance], live.instances[instance], index),
+      elemLength(output, frozen, at),
+    ),
+  );
+  const datas = linked.datas.flatMap(({ instance, index }, at) => {
+    if (output.datas[at]?.mode.kind !== 'passive') return [];
+    return lengths(
+      `data segment ${at}`,
+      dataLength(modules[instance], live.instances[instance], index),
+      dataLength(output, frozen, at),
+    );
+  });
+  return [...elems, ...datas];
+}
+
+function lengths(place: string, live: number, frozen: number): readonly StateDifference[] {
+  return live === frozen ? [] : [{ place: `length of ${place}`, live: `${live}`, frozen: `${frozen}` }];
+}
+
+function elemLength(module: Module | undefined, state: InstanceState | undefined, index: number): number {
+  const items = module?.elems[index]?.items;
+  if (items === undefined || state?.droppedElems.has(index) !== false) return 0;
+  return items.kind === 'funcs' ? items.funcs.length : items.exprs.length;
+}
+
+function dataLength(module: Module | undefined, state: InstanceState | undefined, index: number): number {
+  return state?.droppedDatas.has(index) === false ? (module?.datas[index]?.bytes.length ?? 0) : 0;
+}
+
+function missing(place: string, live: unknown, frozen: unknown): readonly StateDifference[] {
+  const there = (state: unknown): string => (state === undefined ? 'not there' : 'there');
+  return [{ place, live: there(live), frozen: there(frozen) }];
+}
+
+function hex(bits: bigint, digits: number): string {
+  return `0x${bits.toString(16).padStart(digits, '0')}`;
+}

@@ -1,0 +1,266 @@
+/**
+ * Verifying: the guest is warmed up once more, the frozen module is thawed beside it, and both are given the same
+ * calls. They must hold the same state before and after, give the same results, bit for bit, trap alike, and print
+ * the same; and so must the frozen module in every other engine.
+ *
+ * State is compared where the frozen module has the memories, tables and globals that linking makes; from a module
+ * that was made otherwise only what it does is compared.
+ */
+import { Caller, EXHAUSTED, type ExportCall, numericParams, randomCalls } from './host/calls.ts';
+import { capture } from './host/capture.ts';
+import type { Engine, RunResult } from './host/engines/job.ts';
+import { type Linked, link } from './link/link.ts';
+import { type LiveSide, liveSide, type Side, type SideOptions, thawedSide } from './sides.ts';
+import { type Compared, compareStates } from './snapshot/compare.ts';
+import { heldBy } from './snapshot/state.ts';
+import { stubBodies, stubbedImports } from './stubs.ts';
+import { cannotVerify, notCallable } from './wasm/errors.ts';
+import { exportNamed, type Module, spaces } from './wasm/module.ts';
+import { type CallWorkload, exportCall } from './workloads.ts';
+
+export interface VerifyOptions extends SideOptions {
+  /** Calls of exports, or of entries, in order; default are the warm-ups and the entries. */
+  readonly calls?: readonly CallWorkload[];
+  /** So many random calls of exports behind them, made from the seed. */
+  readonly fuzz?: number;
+  readonly seed?: bigint;
+  /** Where the frozen module runs too, and what it is given there. */
+  readonly engines?: readonly Engine[];
+  readonly world?: World;
+  /** Where an engine finds the frozen module. */
+  readonly path?: string;
+}
+
+export interface World {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin?: Uint8Array;
+}
+
+export interface Difference {
+  /** `state` for what is compared from outside; otherwise the engine's name. */
+  readonly engine: string;
+  /** A call, a place in the state, or a stream. */
+  readonly where: string;
+  readonly live: string;
+  readonly frozen: string;
+}
+
+export interface VerifyReport {
+  readonly same: boolean;
+  /** Calls made, random ones included. */
+  readonly calls: number;
+  /** Whether memories, globals, tables and segments were compared, or why not. */
+  readonly state: 'compared' | string;
+  /** The engines that ran the frozen module, this one first, and what kept others from it. */
+  readonly engines: readonly string[];
+  readonly absent: readonly string[];
+  readonly differences: readonly Difference[];
+}
+
+/** This engine, where every comparison starts from. */
+const HERE = 'here';
+
+/** Compares a frozen module with the guest that it was made of. Throws what freezing the guest throws. */
+export async function verify(
+  bytes: Uint8Array,
+  frozen: Uint8Array,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
+  const live = await liveSide(bytes, options);
+  const thawed = await thawedSide(frozen, options);
+  const steps = plan(live, thawed, options);
+
+  const findings: Difference[] = [];
+  const map = mapOf(live, thawed, options);
+  const compare = (when: string): void => {
+    if (map !== undefined) findings.push(...statesOf(live, thawed, map, when));
+  };
+  compare('before the first call');
+
+  live.restore();
+  thawed.restore();
+  const results = callBoth(live, thawed, bytes, frozen, steps, findings);
+  const exhausted = results.some(([first]) => first === EXHAUSTED);
+  if (!exhausted) compare('after the last call');
+
+  const absent: string[] = [];
+  const ran = [HERE];
+  const expected = { results, stdout: live.output.stdout(), stderr: live.output.stderr() };
+  for (const engine of options.engines ?? []) {
+    const found = await elsewhere(engine, steps, expected, options);
+    if (typeof found === 'string') absent.push(found);
+    else {
+      ran.push(engine.name);
+      findings.push(...found);
+    }
+  }
+  return {
+    same: findings.length === 0,
+    calls: results.length,
+    state: map === undefined ? 'not compared: it is another module than linking makes' : 'compared',
+    engines: ran,
+    absent,
+    differences: findings,
+  };
+}
+
+// ---- calls -------------------------------------------------------------------------------------
+
+/** A call of the frozen module, and the one of the live guest that it must equal. */
+interface Step {
+  readonly frozen: ExportCall;
+  readonly live: ExportCall;
+}
+
+function plan(live: LiveSide, thawed: Side, options: VerifyOptions): readonly Step[] {
+  const asked =
+    options.calls?.map((workload) => step(live, thawed, workload)) ??
+    [
+      ...live.warmups.map((call) => ({ frozen: call, live: call })),
+      ...[...live.entries].map(([name, call]) => ({ frozen: { name, args: [] }, live: call })),
+    ].filter(({ frozen }) => exportNamed(thawed.guest.module, frozen.name, 'func') !== undefined);
+  return [...asked, ...fuzz(live, thawed, options)];
+}
+
+function step(live: LiveSide, thawed: Side, workload: CallWorkload): Step {
+  const { module } = thawed.guest;
+  const call = exportCall(module, workload);
+  if (numericParams(module, call.export) === undefined) throw notCallable(call.export);
+  const frozen = { name: call.export, args: call.args as readonly (number | bigint)[] };
+  const entry = live.entries.get(call.export);
+  if (entry === undefined && exportNamed(live.guest.module, call.export, 'func') === undefined)
+    throw cannotVerify(`${call.label}: the guest has no such export, and no --entry is called so`);
+  return { frozen, live: entry ?? frozen };
+}
+
+/** Exports that both have, but for those that end the instance. */
+function fuzz(live: LiveSide, thawed: Side, { fuzz: count = 0, seed = 0n }: VerifyOptions): readonly Step[] {
+  if (count === 0) return [];
+  const exports = new Map<string, NonNullable<ReturnType<typeof numericParams>>>();
+  for (const { name, kind } of thawed.guest.module.exports) {
+    if (kind !== 'func' || name === '_start' || name === '_initialize') continue;
+    const [is, was] = [thawed, live].map((side) => numericParams(side.guest.module, name));
+    if (is !== undefined && was !== undefined && is.join() === was.join()) exports.set(name, is);
+  }
+  if (exports.size === 0) throw cannotVerify('--fuzz: no exported function takes and gives numbers only');
+  return randomCalls(exports, count, seed).map((call) => ({ frozen: call, live: call }));
+}
+
+/** Makes all calls on both, until one ends the instance; what the live guest gave. */
+function callBoth(
+  live: LiveSide,
+  thawed: Side,
+  bytes: Uint8Array,
+  frozen: Uint8Array,
+  steps: readonly Step[],
+  findings: Difference[],
+): readonly (readonly string[])[] {
+  const before = new Caller(
+    bytes,
+    live.guest.instance.exports,
+    steps.map((one) => one.live.name),
+  );
+  const after = new Caller(
+    frozen,
+    thawed.guest.instance.exports,
+    steps.map((one) => one.frozen.name),
+  );
+  const results: (readonly string[])[] = [];
+  for (const one of steps) {
+    const [was, is] = [before.call(one.live), after.call(one.frozen)];
+    results.push(was);
+    findings.push(...difference(HERE, labelOf(one), was.join(' '), is.join(' ')));
+    if (was[0]?.startsWith('exit: ') === true) break;
+  }
+  for (const stream of ['stdout', 'stderr'] as const)
+    findings.push(...difference(HERE, stream, live.output[stream](), thawed.output[stream]()));
+  return results;
+}
+
+function labelOf({ frozen }: Step): string {
+  return `${frozen.name}(${frozen.args.join(', ')})`;
+}
+
+function difference(engine: string, where: string, live: string, frozen: string): readonly Difference[] {
+  return live === frozen ? [] : [{ engine, where, live, frozen }];
+}
+
+// ---- state -------------------------------------------------------------------------------------
+
+/** Links again what was linked, to learn what is where; undefined where that is not what the module has. */
+function mapOf(live: LiveSide, thawed: Side, options: VerifyOptions): Linked | undefined {
+  const { guest } = live;
+  const linked = link({
+    guest: guest.module,
+    auxes: guest.linker.auxes,
+    held: heldBy(capture(guest)),
+    stubs: stubBodies(guest.module, stubbedImports(guest.module, options.stubs ?? [])),
+  });
+  const [made, output] = [spaces(linked.module), spaces(thawed.guest.module)];
+  // Entries and the hook come behind: functions, and one global.
+  const fits =
+    made.mems.length === output.mems.length &&
+    made.tables.length === output.tables.length &&
+    output.globals.length - made.globals.length <= 1 &&
+    made.globals.length <= output.globals.length &&
+    made.funcs.length <= output.funcs.length;
+  return fits ? linked : undefined;
+}
+
+function statesOf(live: LiveSide, thawed: Side, linked: Linked, when: string): readonly Difference[] {
+  const [frozen] = capture(thawed.guest).instances;
+  if (frozen === undefined) throw new TypeError('the frozen module has no state');
+  const modules: readonly Module[] = [live.guest.module, ...live.guest.linker.auxes.map((aux) => aux.module)];
+  const compared: Compared = {
+    linked,
+    modules,
+    live: capture(live.guest),
+    output: thawed.guest.module,
+    frozen,
+  };
+  return compareStates(compared).map(({ place, live: was, frozen: is }) => ({
+    engine: HERE,
+    where: `${place}, ${when}`,
+    live: was,
+    frozen: is,
+  }));
+}
+
+// ---- other engines -----------------------------------------------------------------------------
+
+interface Expected {
+  readonly results: readonly (readonly string[])[];
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The same calls in another engine; a line where it cannot run the module. */
+async function elsewhere(
+  engine: Engine,
+  steps: readonly Step[],
+  expected: Expected,
+  { path, world }: VerifyOptions,
+): Promise<readonly Difference[] | string> {
+  if (path === undefined) return `${engine.name}: the frozen module is no file`;
+  let run: RunResult;
+  try {
+    run = await engine.run(path, { ...world, invoke: steps.map((one) => one.frozen), keepGoing: true });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if ((error as { refused?: boolean }).refused === true) return message;
+    return [{ engine: engine.name, where: 'the run', live: 'ended', frozen: message }];
+  }
+  const rows = steps.flatMap((one, i) => {
+    const was = expected.results[i];
+    if (was === undefined) return [];
+    const exit = was[0]?.startsWith('exit: ') === true;
+    const is = exit && run.results[i] === undefined ? [`exit: ${run.exitCode}`] : run.results[i];
+    return difference(engine.name, labelOf(one), was.join(' '), is?.join(' ') ?? run.trap ?? 'no result');
+  });
+  return [
+    ...rows,
+    ...difference(engine.name, 'stdout', expected.stdout, run.stdout),
+    ...difference(engine.name, 'stderr', expected.stderr, run.stderr),
+  ];
+}

@@ -1,0 +1,113 @@
+// The suite as the oracle of freezing: each module is frozen after some of its actions, and the frozen module
+// stands in its place for those that remain. It is `freeze` itself that does it, with the script as warm-up.
+import { type Frozen, freeze } from '../../src/freeze.ts';
+import { Guest, type HostFactory } from '../../src/host/guest.ts';
+import type { FreezeOptions } from '../../src/options.ts';
+import { FreezeError } from '../../src/wasm/errors.ts';
+import type { Declined, Replacement, Replacing, Staged, TransformContext } from './run.ts';
+import type { Command } from './suite.ts';
+
+/** After how many of the actions on an instance it is frozen. */
+export type Point = (actions: readonly Command[]) => number;
+
+export const POINTS: Readonly<Record<string, Point>> = {
+  /** What instantiation made, and nothing else. */
+  start: () => 0,
+  one: () => 1,
+  half: (actions) => Math.floor(actions.length / 2),
+  /** Behind the last invocation that is there for its effect; else before the last assertion. */
+  late: (actions) => {
+    const setup = actions.findLastIndex((command) => command.kind === 'action') + 1;
+    return setup > 0 && setup < actions.length ? setup : Math.max(0, actions.length - 1);
+  },
+};
+
+export interface FreezingOptions {
+  readonly point: Point;
+  readonly onReplaced?: NonNullable<Replacing['onReplaced']>;
+  /** For a control: freezes what instantiation made, whatever was done to it since. */
+  readonly dropState?: boolean;
+  readonly options?: FreezeOptions;
+}
+
+export function freezing({ point, onReplaced, dropState = false, options = {} }: FreezingOptions): Replacing {
+  return {
+    after: point,
+    stage: (bytes, context) => stage(bytes, context, dropState, options),
+    ...(onReplaced === undefined ? {} : { onReplaced }),
+  };
+}
+
+async function stage(
+  bytes: Uint8Array,
+  { imports }: TransformContext,
+  dropState: boolean,
+  options: FreezeOptions,
+): Promise<Staged | Declined> {
+  let open = (): void => {};
+  const gate = dropState ? Promise.resolve() : new Promise<void>((resolve) => (open = resolve));
+  const held = freezeHeld(bytes, { ...options, protocol: 'plain', host: hostOf(imports) }, gate);
+  let live: Guest;
+  try {
+    live = await held.started;
+  } catch (error) {
+    return declined(error);
+  }
+  return {
+    exports: live.instance.exports,
+    async thaw(): Promise<Replacement | Declined> {
+      open();
+      try {
+        const output = (await held.frozen).bytes;
+        const module = new WebAssembly.Module(output as Uint8Array<ArrayBuffer>);
+        return { bytes: output, exports: new WebAssembly.Instance(module, imports).exports };
+      } catch (error) {
+        return declined(error);
+      }
+    },
+  };
+}
+
+/** Freezes, and holds between the start of the guest and its warm-up until `gate`. */
+function freezeHeld(
+  bytes: Uint8Array,
+  options: FreezeOptions,
+  gate: Promise<void>,
+): { readonly started: Promise<Guest>; readonly frozen: Promise<Frozen> } {
+  const { start } = Guest;
+  let frozen: Promise<Frozen> | undefined;
+  const started = new Promise<Guest>((resolve, reject) => {
+    const held: typeof start = async (given) => {
+      Guest.start = start;
+      const live = await start.call(Guest, given);
+      resolve(live);
+      await gate;
+      return live;
+    };
+    Guest.start = held;
+    frozen = freeze(bytes, options).finally(() => {
+      if (Guest.start === held) Guest.start = start;
+    });
+    // It may fail before anybody waits for it.
+    frozen.catch(reject);
+  });
+  if (frozen === undefined) throw new TypeError('nothing was frozen');
+  return { started, frozen };
+}
+
+/** What cannot be frozen is refused by name; anything else is a bug, and a failure. */
+function declined(error: unknown): Declined {
+  if (error instanceof FreezeError && error.exitCode === 4) return { skip: error.code };
+  throw error;
+}
+
+/** The functions that the script has registered. */
+function hostOf(imports: WebAssembly.Imports): HostFactory {
+  return async () => ({
+    imports: imports as Record<string, Record<string, (...args: never[]) => unknown>>,
+    bind: () => {},
+    filesWritten: () => [],
+    openFiles: () => [],
+    drawn: () => 0,
+  });
+}

@@ -1,0 +1,255 @@
+// A frozen module does what its guest does, and `verify` says so; one of which a single byte is wrong does not,
+// and `verify` says where.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { freeze } from '../../src/freeze.ts';
+import { createWasi } from '../../src/host/wasi/wasi.ts';
+import type { FreezeOptions } from '../../src/options.ts';
+import { type Difference, type VerifyOptions, verify } from '../../src/verify.ts';
+import { encode, madeSpan } from '../../src/wasm/encode.ts';
+import { assemble, assembleBody } from '../../src/wasm/instructions.ts';
+import type { Data, Elem, Global, Module } from '../../src/wasm/module.ts';
+import { parse } from '../../src/wasm/parse.ts';
+import type { CallWorkload } from '../../src/workloads.ts';
+import { GOOD_AUX, pushGuest } from '../cli/guests.ts';
+import { closeEngines, enginesAtHand } from '../engines/engines.ts';
+import { root } from '../engines/places.ts';
+import { inTemporaryFile } from '../support/files.ts';
+import { wat } from '../support/wat.ts';
+
+after(closeEngines);
+
+const call = (name: string, ...args: readonly string[]): CallWorkload => ({
+  kind: 'call',
+  export: name,
+  args,
+});
+
+/** State of every kind, all of it changed by the warm-up. */
+async function guest(): Promise<Uint8Array> {
+  return pushGuest(await wat(GOOD_AUX), {
+    more: `(global $kept i64 (i64.const 11))
+    (global $count (export "count") (mut i32) (i32.const 0))
+    (global $float (mut f64) (f64.const 1))
+    (global $held (mut funcref) (ref.null func))
+    (elem $passive func $seven $warm)
+    (data $text "some text")
+    (func (export "work") (param i32) (result i32)
+      (call $warm)
+      (global.set $count (i32.add (global.get $count) (local.get 0)))
+      (global.set $float (f64.reinterpret_i64 (i64.const 0x7ff4000000000001)))
+      (global.set $held (ref.func $seven))
+      (memory.init $text (i32.const 16) (i32.const 0) (i32.const 9))
+      (if (i32.eqz (ref.is_null (table.get $t (i32.const 2)))) (then (return (global.get $count))))
+      (table.init $passive (i32.const 2) (i32.const 0) (i32.const 2))
+      (elem.drop $passive)
+      (global.get $count))
+    (func (export "far") (param i32) (result i32)
+      (if (i32.eq (local.get 0) (i32.const 63)) (then (return (i32.const 1)))) (i32.const 2))
+    (func (export "float") (result f64) (global.get $float))
+    (func (export "wide") (result i64) (global.get $kept))
+    (func (export "read") (param i32) (result i32) (i32.load8_u (local.get 0)))
+    (func (export "traps") unreachable)`,
+  });
+}
+
+const OPTIONS: FreezeOptions = {
+  warmups: [call('work', '3')],
+  entries: [{ name: 'main', workload: call('work', '4') }],
+};
+const CALLS = [
+  call('apply', '1'),
+  call('float'),
+  call('read', '16'),
+  call('main'),
+  call('traps'),
+  call('wide'),
+];
+
+async function found(
+  change: (module: Module) => Module,
+  options: VerifyOptions = {},
+): Promise<readonly Difference[]> {
+  const bytes = await guest();
+  const frozen = await freeze(bytes, OPTIONS);
+  const changed = encode(change(parse(frozen.bytes)));
+  assert.ok(WebAssembly.validate(changed as Uint8Array<ArrayBuffer>), 'the changed module is valid');
+  const report = await verify(bytes, changed, { ...OPTIONS, calls: [], ...options });
+  assert.equal(report.same, report.differences.length === 0);
+  assert.equal(report.state, 'compared');
+  return report.differences;
+}
+
+function places(differences: readonly Difference[]): readonly string[] {
+  return differences.map(({ where }) => where);
+}
+
+/** The item that `which` picks, changed. */
+function changed<T>(items: readonly T[], which: (item: T) => boolean, change: (item: T) => T): readonly T[] {
+  const at = items.findIndex(which);
+  assert.ok(at >= 0);
+  return items.map((item, i) => (i === at ? change(item) : item));
+}
+
+describe('verify', () => {
+  it('finds no difference where there is none, in every engine at hand', async () => {
+    const bytes = await guest();
+    const frozen = await freeze(bytes, OPTIONS);
+    await inTemporaryFile('frozen.wasm', frozen.bytes, async (path) => {
+      const engines = await enginesAtHand();
+      const report = await verify(bytes, frozen.bytes, {
+        ...OPTIONS,
+        calls: CALLS,
+        fuzz: 100,
+        engines,
+        path,
+      });
+      assert.deepEqual(report.differences, []);
+      assert.equal(report.same, true);
+      assert.equal(report.calls, CALLS.length + 100);
+      assert.deepEqual(report.engines, ['here', ...engines.map(({ name }) => name)]);
+    });
+  });
+
+  it('calls the warm-ups and the entries where it is not told what', async () => {
+    const bytes = await guest();
+    const frozen = await freeze(bytes, OPTIONS);
+    const report = await verify(bytes, frozen.bytes, OPTIONS);
+    assert.deepEqual([report.same, report.calls], [true, 2]);
+  });
+
+  it('is told a flipped byte of a memory, with its address', async () => {
+    const flip = (data: Data): Data => ({
+      ...data,
+      bytes: data.bytes.map((byte, i) => (i === 2 ? byte ^ 1 : byte)),
+    });
+    const text = (data: Data): boolean =>
+      new TextDecoder().decode(data.bytes).startsWith('some text') && data.mode.kind === 'active';
+    const differences = await found((module) => ({ ...module, datas: changed(module.datas, text, flip) }));
+    assert.equal(differences[0]?.where, 'memory 0 at 0x12, before the first call');
+    assert.deepEqual([differences[0]?.live, differences[0]?.frozen], ['0x6d', '0x6c']);
+  });
+
+  it('is told a changed bit of a global, of any kind', async () => {
+    const set = (type: string, init: Uint8Array) => async (): Promise<readonly string[]> => {
+      const is = ({ type: { val, mutable } }: Global): boolean => val === type && (mutable || type === 'i64');
+      const put = (global: Global): Global => ({ ...global, init: madeSpan(init, 'test') });
+      return places(await found((module) => ({ ...module, globals: changed(module.globals, is, put) })));
+    };
+    assert.ok((await set('i32', assemble([['i32.const', 2]]))()).includes('global 0, before the first call'));
+    const quiet = await set('f64', assemble([['f64.const', 0x7ffc000000000001n]]))();
+    assert.ok(quiet.includes('global 3, before the first call'), quiet.join());
+    const kept = await set('i64', assemble([['i64.const', 12n]]))();
+    assert.ok(kept.includes('global 1, before the first call'), kept.join());
+  });
+
+  it('is told a reference in a global that is another, or none', async () => {
+    const held = ({ type }: Global): boolean => typeof type.val === 'object';
+    const none = madeSpan(assemble([['ref.null', { heap: 'func' }]]), 'test');
+    const differences = await found((module) => ({
+      ...module,
+      globals: changed(module.globals, held, (global) => ({ ...global, init: none })),
+    }));
+    assert.equal(differences[0]?.frozen, 'null');
+    assert.match(differences[0]?.live ?? '', /^function \d+$/);
+  });
+
+  it('is told a table slot that holds another function', async () => {
+    const active = ({ mode, items }: Elem): boolean => mode.kind === 'active' && items.kind === 'funcs';
+    const swap = (elem: Elem): Elem =>
+      elem.items.kind === 'funcs'
+        ? { ...elem, items: { kind: 'funcs', funcs: elem.items.funcs.toReversed() } }
+        : elem;
+    const differences = await found((module) => ({ ...module, elems: changed(module.elems, active, swap) }));
+    assert.match(differences[0]?.where ?? '', /^slot \d of table 0, before the first call$/);
+  });
+
+  it('is told a memory and a table of another size', async () => {
+    const mems = await found((module) => ({
+      ...module,
+      mems: module.mems.map((mem) => ({ ...mem, min: mem.min + 1n })),
+    }));
+    assert.deepEqual(
+      [mems[0]?.where, mems[0]?.live, mems[0]?.frozen],
+      ['pages of memory 0, before the first call', '1', '2'],
+    );
+    const tables = await found((module) => ({
+      ...module,
+      tables: module.tables.map((table) => ({
+        ...table,
+        type: { ...table.type, limits: { ...table.type.limits, min: 5n } },
+      })),
+    }));
+    assert.equal(tables[0]?.where, 'length of table 0, before the first call');
+  });
+
+  it('is told other code by a call, and by a random call', async () => {
+    // `far` gives 2 but for 63, of which no given call knows.
+    const body = (value: number) =>
+      madeSpan(
+        assembleBody([
+          ['local.get', 0],
+          ['i32.const', 63],
+          ['i32.eq'],
+          ['if', { block: undefined }],
+          ['i32.const', value],
+          ['return'],
+          ['end'],
+          ['i32.const', 2],
+        ]),
+        'test',
+      );
+    const wrong = (module: Module): Module => {
+      const far = module.exports.find(({ name }) => name === 'far')?.index ?? -1;
+      const imported = module.imports.filter(({ desc }) => desc.kind === 'func').length;
+      return { ...module, codes: module.codes.map((code, i) => (i === far - imported ? body(5) : code)) };
+    };
+    assert.deepEqual(await found(wrong, { calls: [call('far', '1')] }), []);
+    assert.deepEqual(places(await found(wrong, { calls: [call('far', '63')] })), ['far(63)']);
+    const random = await found(wrong, { fuzz: 2000, seed: 1n });
+    assert.deepEqual([...new Set(places(random))], ['far(63)']);
+    assert.deepEqual(random, await found(wrong, { fuzz: 2000, seed: 1n }));
+  });
+
+  it('is told another output', async () => {
+    const text = (words: string): string => `(module
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\\08\\00\\00\\00\\05\\00\\00\\00${words}")
+      (func (export "say") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))))`;
+    const frozen = await freeze(await wat(text('salut')));
+    const report = await verify(await wat(text('hello')), frozen.bytes, { calls: [call('say')] });
+    assert.ok(
+      report.differences.some(
+        ({ where, live, frozen: is }) => where === 'stdout' && live === 'hello' && is === 'salut',
+      ),
+    );
+  });
+
+  it('compares guests whose hook draws randomness, which a build denies', async () => {
+    const scheme = readFileSync(join(root, 'guests', 'scheme', 'scheme.wasm'));
+    const program = { name: 'p.scm', bytes: new TextEncoder().encode('(define (main) (display (* 6 7)))') };
+    const options: FreezeOptions = {
+      warmups: [{ kind: 'program', ...program }],
+      entries: [{ name: 'main', workload: { kind: 'program', ...program } }],
+    };
+    const frozen = await freeze(scheme, options);
+    const hostFor: VerifyOptions['hostFor'] = (streams) => (compiled) => createWasi(streams, compiled);
+    const report = await verify(scheme, frozen.bytes, { ...options, hostFor });
+    assert.deepEqual(report.differences, []);
+    assert.equal(report.calls, 2);
+  });
+
+  it('says what cannot be compared', async () => {
+    const bytes = await wat('(module (func (export "f") (param externref)) (func (export "g")))');
+    const frozen = (await freeze(bytes)).bytes;
+    const other = (await freeze(await wat('(module (func (export "h")) (func (export "g")))'))).bytes;
+    await assert.rejects(verify(bytes, other, { calls: [call('h')] }), { code: 'cannot-verify' });
+    await assert.rejects(verify(bytes, frozen, { calls: [call('f', '1')] }), { code: 'arguments' });
+    const strange = await wat('(module (memory 1) (func (export "g")))');
+    const report = await verify(bytes, strange, { calls: [call('g')] });
+    assert.match(report.state, /^not compared/);
+  });
+});
