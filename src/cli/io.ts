@@ -1,5 +1,10 @@
 /** What a command has of the process, which only main.ts touches. */
+import type { FreezeError } from '../wasm/errors.ts';
+import type { Machine } from './canaries.ts';
 import type { Sink } from './stdio.ts';
+
+/** Where a second build (check.ts) goes as soon as it has read its input: relative names lead nowhere there. */
+export const ELSEWHERE = 'FREEZE_CHECK_DIRECTORY';
 
 export interface Io {
   readonly out: Sink;
@@ -16,6 +21,14 @@ export interface Io {
   readonly enter: (folder: string) => void;
   /** Runs `freeze` with another line, in a process of its own; what it wrote to stderr, and its exit code. */
   readonly again: (line: readonly string[]) => Promise<{ readonly code: number; readonly text: string }>;
+  /** The machine, whose values must not get into a module. */
+  readonly machine: () => Machine;
+  /** What this process was started with. */
+  readonly self: { readonly node: string; readonly script: string };
+  /** All files that the user named have been read: what the process does from here on needs no directory. */
+  readonly inputsRead: () => void;
+  /** Ends the process with an error, from wherever it is. */
+  readonly fail: (error: FreezeError) => never;
   /** Does `work`; if a signal ends the process meanwhile, `cleanUp` comes first. */
   readonly guarded: <T>(cleanUp: () => void, work: () => Promise<T>) => Promise<T>;
 }

@@ -2,11 +2,14 @@
 /**
  * The process: its arguments, streams, signals and exit code. Nothing else touches `process`.
  */
+import { homedir, hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
+import { fileURLToPath } from 'node:url';
 import { EXIT, FreezeError, GuestError } from '../wasm/errors.ts';
 import { type Line, readPlain } from './args.ts';
+import type { Machine } from './canaries.ts';
 import type { Parsed } from './commands.ts';
-import type { Io } from './io.ts';
+import { ELSEWHERE, type Io } from './io.ts';
 import { liveInput, messageSink, outputSink, readAll, type Sink } from './stdio.ts';
 import { printable, styled } from './terminal.ts';
 
@@ -72,6 +75,19 @@ async function again(line: readonly string[]): Promise<{ code: number; text: str
   return { code, text: Buffer.concat(chunks).toString() };
 }
 
+function machine(): Machine {
+  return { env, cwd: process.cwd(), home: homedir(), user: userName(), host: hostname() };
+}
+
+/** A process of a container may be nobody that the system knows. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return '';
+  }
+}
+
 function makeIo(): Io {
   const err = messageSink(STDERR, terminalOf(STDERR));
   return {
@@ -83,6 +99,16 @@ function makeIo(): Io {
     liveStdin: liveInput(STDIN),
     enter: (folder) => process.chdir(folder),
     again,
+    machine,
+    self: { node: process.execPath, script: fileURLToPath(import.meta.url) },
+    inputsRead: () => {
+      const elsewhere = env[ELSEWHERE];
+      if (elsewhere !== undefined) process.chdir(elsewhere);
+    },
+    fail: (error) => {
+      report(error, undefined, err);
+      process.exit(error.exitCode);
+    },
     guarded,
   };
 }

@@ -7,11 +7,21 @@ import { instrument, type Probes } from '../link/instrument.ts';
 import type { GuestLinks } from '../link/link.ts';
 import type { Stub } from '../link/stub.ts';
 import { encode } from '../wasm/encode.ts';
-import { engineLacks, importedState, missingImports, UnsupportedError } from '../wasm/errors.ts';
+import {
+  engineLacks,
+  type FreezeError,
+  GuestError,
+  grewTooMuch,
+  importedState,
+  missingImports,
+  nearLimit,
+  UnsupportedError,
+} from '../wasm/errors.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
 import { compile, trap } from './engine.ts';
-import { LINK_STATUS, type LiveLimits, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
+import { capped, fullest, type Limits, type Use } from './limits.ts';
+import { LINK_STATUS, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
 import type { Driven } from './recorder/resolve.ts';
 import { Registry } from './registry.ts';
 import { guestError, hostError } from './trap.ts';
@@ -28,7 +38,7 @@ export interface GuestOptions {
   readonly host: HostFactory;
   /** Imported functions that are stubs, by funcidx. */
   readonly stubs: ReadonlyMap<number, Stub>;
-  readonly limits: LiveLimits;
+  readonly limits: Limits;
   /** Whether a module that cannot be linked is left out; otherwise it stops the build. */
   readonly skipBadModules: boolean;
   /** Told of every module, linked or not. */
@@ -41,6 +51,8 @@ export interface LinkEvent {
   readonly outcome: LiveOutcome;
 }
 
+const PAGE = 65_536;
+
 /** The WASI host of a guest whose own JavaScript gives it its imports. */
 const NO_WASI: WasiHost = {
   imports: {},
@@ -48,6 +60,7 @@ const NO_WASI: WasiHost = {
   filesWritten: () => [],
   openFiles: () => [],
   drawn: () => 0,
+  draws: () => [],
 };
 
 /** What the JS API gives and takes for numbers; references are opaque here. */
@@ -96,9 +109,12 @@ export class Guest {
     refuseImportedState(module);
     // The start function runs when the host knows the guest: it may call WASI, and hand code over.
     const startName = freeName(module, '\0start');
-    const { module: instrumented, probes } = instrument(deferStart(module, startName), {
-      importedFunctions: true,
-    });
+    const { module: instrumented, probes } = instrument(
+      capped(deferStart(module, startName), options.limits),
+      {
+        importedFunctions: true,
+      },
+    );
     const compiled = await compile(encode(instrumented), 'the guest');
     const wasi = await options.host(compiled).catch((error: unknown) => {
       throw hostError(error);
@@ -155,8 +171,32 @@ export class Guest {
     try {
       return func(...args);
     } catch (error) {
-      throw guestError(error, doing);
+      throw this.#withUse(guestError(error, doing));
     }
+  }
+
+  /** Throws a LimitError where a memory or a table has grown to all that it may have. */
+  checkLimits(): void {
+    const use = this.#fullest();
+    if (use !== undefined && use.used >= use.limit) throw grewTooMuch(use.what, use.option, use.limit);
+  }
+
+  #fullest(): Use | undefined {
+    const { exports } = this.instance;
+    return fullest(this.module, this.#options.limits, {
+      pages: (mem) => (exports[this.probes.mem(mem)] as WebAssembly.Memory).buffer.byteLength / PAGE,
+      slots: (table) => Number((exports[this.probes.table(table)] as WebAssembly.Table).length),
+    });
+  }
+
+  /**
+   * A guest that is refused memory fails in ways of its own, and no engine says that it was refused.
+   * One that asks for as much again as it has can be refused from half of the limit on.
+   */
+  #withUse(error: FreezeError): FreezeError {
+    const use = this.#fullest();
+    if (!(error instanceof GuestError) || use === undefined || use.used * 2 < use.limit) return error;
+    return nearLimit(error, use.what, use.used, use.option, use.limit);
   }
 
   /** The memory that is exported as `memory`, as it is now: growth makes earlier views empty. */
