@@ -12,7 +12,7 @@ import { notReproducible, secondBuildFailed } from '../wasm/errors.ts';
 import { beginsAsComponent, readComponentSections, readSections } from '../wasm/parse.ts';
 import { lineOf } from './args.ts';
 import type { Parsed } from './commands.ts';
-import { ELSEWHERE, type Io } from './io.ts';
+import type { Io } from './io.ts';
 
 /** 45 minutes off the hour; dotless i; one thread. */
 const OTHER_ENVIRONMENT = {
@@ -65,13 +65,13 @@ async function buildAgain(
   io: Io,
 ): Promise<void> {
   const { env } = io.machine();
-  const { node, script } = io.self;
+  const { node, script, elsewhere: variable } = io.self;
   // A driver is a program of the user's, and has what it has in the first build.
   const kept = parsed.options.has('driver')
     ? env
     : Object.fromEntries(NEEDED.map((name) => [name, env[name]]));
   const child = spawn(node, [...OTHER_ENGINE, script, ...words], {
-    env: { ...kept, ...OTHER_ENVIRONMENT, [ELSEWHERE]: elsewhere },
+    env: { ...kept, ...OTHER_ENVIRONMENT, [variable]: elsewhere },
     stdio: ['pipe', 'ignore', 'pipe'],
   });
   // A build that fails early does not read all of it.

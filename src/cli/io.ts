@@ -3,9 +3,6 @@ import type { FreezeError } from '../wasm/errors.ts';
 import type { Machine } from './canaries.ts';
 import type { Sink } from './stdio.ts';
 
-/** Where a second build (check.ts) goes as soon as it has read its input: relative names lead nowhere there. */
-export const ELSEWHERE = 'FREEZE_CHECK_DIRECTORY';
-
 export interface Io {
   readonly out: Sink;
   readonly err: Sink;
@@ -23,8 +20,8 @@ export interface Io {
   readonly again: (line: readonly string[]) => Promise<{ readonly code: number; readonly text: string }>;
   /** The machine, whose values must not get into a module. */
   readonly machine: () => Machine;
-  /** What this process was started with. */
-  readonly self: { readonly node: string; readonly script: string };
+  /** What starts this process again, and the variable that then names the directory to go to. */
+  readonly self: { readonly node: string; readonly script: string; readonly elsewhere: string };
   /** All files that the user named have been read: what the process does from here on needs no directory. */
   readonly inputsRead: () => void;
   /** Ends the process with an error, from wherever it is. */

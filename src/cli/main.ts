@@ -9,7 +9,7 @@ import { EXIT, FreezeError, GuestError } from '../wasm/errors.ts';
 import { type Line, readPlain } from './args.ts';
 import type { Machine } from './canaries.ts';
 import type { Parsed } from './commands.ts';
-import { ELSEWHERE, type Io } from './io.ts';
+import type { Io } from './io.ts';
 import { liveInput, messageSink, outputSink, readAll, type Sink } from './stdio.ts';
 import { printable, styled } from './terminal.ts';
 
@@ -18,6 +18,9 @@ const INTERNAL = 70;
 
 /** Where a terminal does not tell its width, or says 0. */
 const COLUMNS = 80;
+
+/** Where a second build (check.ts) goes as soon as it has read its input: relative names lead nowhere there. */
+const ELSEWHERE = 'FREEZE_CHECK_DIRECTORY';
 
 const STDIN = 0;
 const STDOUT = 1;
@@ -100,7 +103,7 @@ function makeIo(): Io {
     enter: (folder) => process.chdir(folder),
     again,
     machine,
-    self: { node: process.execPath, script: fileURLToPath(import.meta.url) },
+    self: { node: process.execPath, script: fileURLToPath(import.meta.url), elsewhere: ELSEWHERE },
     inputsRead: () => {
       const elsewhere = env[ELSEWHERE];
       if (elsewhere !== undefined) process.chdir(elsewhere);
