@@ -12,7 +12,7 @@
  */
 export { type Frozen, freeze, freezeDriven } from './freeze.ts';
 export type { HostFactory } from './host/guest.ts';
-export type { LiveLimits } from './host/live.ts';
+export type { Limits } from './host/limits.ts';
 export {
   CLOCK_STEP,
   type CommonOptions,
@@ -25,6 +25,7 @@ export {
   type Mount,
   type OpenFile,
   RandomDenied,
+  type RandomDraw,
   type RandomSource,
   type SourceStat,
   type StdinReader,
@@ -51,6 +52,7 @@ export {
   type ModuleInspection,
   renderInspection,
 } from './report/inspect.ts';
+export type { Canary, Leak, LeakPlace, LeakReport } from './report/leaks.ts';
 export {
   type ModuleReport,
   type PassReport,
@@ -71,10 +73,12 @@ export {
 } from './verify.ts';
 export { VERSION } from './version.ts';
 export {
+  CheckError,
   EXIT,
   FileError,
   FreezeError,
   GuestError,
+  LimitError,
   LinkError,
   MalformedError,
   UnsupportedError,

@@ -2,6 +2,7 @@
  * The list of passes. From here one sees what `freeze` does to a module, in order, and what holds
  * from each step on; how a step does it stands in the file that has its name.
  */
+import { anyGlob } from './glob.ts';
 import { capture } from './host/capture.ts';
 import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
@@ -16,13 +17,22 @@ import { withoutFalseNames } from './link/names.ts';
 import { withProducer } from './link/producers.ts';
 import { checkRenames, renameExports } from './link/renames.ts';
 import { moveSourceMap } from './link/source-map.ts';
-import type { FreezeOptions } from './options.ts';
+import { DEFAULT_LIMITS, type FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import { initFunction, spentExports, wizer } from './protocols/wizer.ts';
+import { findLeaks, leakText } from './report/leaks.ts';
 import { measureMemory } from './report/memory/memory.ts';
-import { provenanceOf, withProvenance } from './report/provenance.ts';
+import {
+  digestInputs,
+  programsOf,
+  provenanceOf,
+  sourcesOf,
+  versionWarning,
+  withoutProvenance,
+  withProvenance,
+} from './report/provenance.ts';
 import type { Report } from './report/report.ts';
 import { bake } from './snapshot/bake.ts';
 import { heldBy } from './snapshot/state.ts';
@@ -30,6 +40,7 @@ import { stubBodies, stubbedImports } from './stubs.ts';
 import { VERSION } from './version.ts';
 import { startGuest, warmUp } from './warm-up.ts';
 import { encode } from './wasm/encode.ts';
+import { leaked, outputTooLarge } from './wasm/errors.ts';
 import type { Module } from './wasm/module.ts';
 import { parse } from './wasm/parse.ts';
 import { checkEntries, entryFunctions, hookFunction } from './workloads.ts';
@@ -48,7 +59,8 @@ export interface Frozen {
  *
  * Throws a MalformedError for bytes that are no module, an UnsupportedError for state that no
  * module can hold, a LinkError for a bad auxiliary module, a GuestError for what the guest did, a
- * UsageError for options that do not fit the guest.
+ * LimitError for what it took, a CheckError for a leak with `failOnLeak`, a UsageError for options that
+ * do not fit the guest.
  */
 export function freeze(bytes: Uint8Array, options: FreezeOptions = {}): Promise<Frozen> {
   return freezeGuest(bytes, options);
@@ -74,11 +86,15 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   }
   const init = given && options.init && initFunction(given, options.init);
 
+  const digests = options.provenance === false ? undefined : digestInputs(bytes, options);
+
   // The guest runs, instrumented: every piece of its state can be reached from outside.
   const guest = await journal.passAsync('thaw', () =>
     startGuest(given && bytes && { module: given, bytes }, options, journal),
   );
   const { module } = guest;
+  const old = versionWarning(module, VERSION);
+  if (old !== undefined) journal.warn(old);
   const stubs = new Map(stubbedImports(module, options.stubs ?? []));
   // What its JavaScript linked to other modules is no import of the host's.
   for (const func of guest.links.forwards?.keys() ?? []) stubs.delete(func);
@@ -123,13 +139,34 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
     options.importState === 'keep' && given ? keepImports(finished, stateImports(given)) : finished;
   const debug = moveDebug(module, withoutFalseNames(module, kept), { sourceMap: options.sourceMap?.url });
   for (const warning of debug.warnings) journal.warn(warning);
-  const output = journal.pass('encode', () =>
-    encode(
-      options.provenance === false
-        ? debug.module
-        : withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION)),
-    ),
+
+  // Nothing of this machine stands in it, or it is told where.
+  const leaks = journal.pass('leaks', () =>
+    findLeaks(debug.module, {
+      canaries: options.canaries ?? [],
+      draws: guest.wasi.draws(),
+      allowed: anyGlob(options.allowLeaks ?? []),
+      guest: module,
+      programs: programsOf(options).map((program) => program.bytes),
+    }),
   );
+  const bad = leaks.found.filter((leak) => !leak.allowed);
+  if (options.failOnLeak === true && bad.length > 0) throw leaked(bad.flatMap((leak) => leak.names));
+  for (const leak of bad) journal.warn(leakText(leak));
+
+  // It says what it was made of.
+  const produced = options.provenance === false ? debug.module : withProducer(debug.module, VERSION);
+  const signed = await journal.passAsync('provenance', async () => {
+    if (digests === undefined) return withoutProvenance(produced);
+    const modules = guest.linker.auxes.flatMap((aux) => (aux.bytes === undefined ? [] : [aux.bytes]));
+    const facts = { options, leaks, randomBytes: guest.wasi.drawn() };
+    const sources = await sourcesOf(digests, bytes?.length ?? 0, modules, facts);
+    return withProvenance(produced, provenanceOf(module, linked, VERSION, sources));
+  });
+  const { output: most } = { ...DEFAULT_LIMITS, ...options.limits };
+  if (baked.stats.segmentBytes > most) throw outputTooLarge(baked.stats.segmentBytes, most);
+  const output = journal.pass('encode', () => encode(signed));
+  if (output.length > most) throw outputTooLarge(output.length, most);
 
   // It validates, or nothing is given back.
   await journal.passAsync('check', () => validate(output, 'the frozen module'));
@@ -149,6 +186,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       entries,
       memory: options.measureMemory === true ? measureMemory(module, finished) : undefined,
       stack: stack === undefined || 'unknown' in stack ? undefined : stack,
+      leaks,
     }),
   };
 }

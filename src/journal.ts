@@ -8,7 +8,9 @@ import type { Linked } from './link/link.ts';
 import type { Stub } from './link/stub.ts';
 import type { FreezeOptions, Progress } from './options.ts';
 import type { Protocol } from './protocols/protocol.ts';
+import type { LeakReport } from './report/leaks.ts';
 import {
+  type DrawReport,
   type MemoryReport,
   type ModuleReport,
   type PassReport,
@@ -100,6 +102,7 @@ export class Journal {
     readonly entries: readonly Entry[];
     readonly stack: WipedStack | undefined;
     readonly memory: MemoryReport | undefined;
+    readonly leaks: LeakReport;
   }): Report {
     const { module, finished, guest } = facts;
     const named = spaces(module).imports.func;
@@ -123,8 +126,21 @@ export class Journal {
       stubbed: [...facts.stubs.keys()].map((index) => `${named[index]?.module}.${named[index]?.name}`),
       filesWritten: guest.wasi.filesWritten(),
       randomBytes: guest.wasi.drawn(),
+      random: drawsOf(guest),
+      leaks: facts.leaks,
       passes: this.#passes,
       warnings: this.#warnings,
     };
   }
+}
+
+/** Draws by who asked, in the order of their first. */
+function drawsOf(guest: Guest): readonly DrawReport[] {
+  const draws = new Map<string, DrawReport>();
+  for (const { stack, bytes } of guest.wasi.draws()) {
+    const key = stack.join('\n');
+    const { calls, bytes: before } = draws.get(key) ?? { calls: 0, bytes: 0 };
+    draws.set(key, { stack, calls: calls + 1, bytes: before + bytes.length });
+  }
+  return [...draws.values()];
 }

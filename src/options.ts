@@ -2,13 +2,14 @@
  * What a build is told: the options of `freeze`, and what it tells while it works.
  */
 import type { HostFactory, Supervise, UnknownImports } from './host/guest.ts';
-import type { LiveLimits } from './host/live.ts';
+import type { Limits } from './host/limits.ts';
 import type { Preload } from './host/preload.ts';
 import type { ImportState } from './link/keep-imports.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 import type { DEFAULT_DRIVER_TIMEOUT_MS, Driver } from './protocols/driver.ts';
 import type { Program } from './protocols/protocol.ts';
 import type { InitOptions } from './protocols/wizer.ts';
+import type { Canary } from './report/leaks.ts';
 import type { StubOption } from './stubs.ts';
 import type { EntryOption, Workload } from './workloads.ts';
 
@@ -44,10 +45,27 @@ export interface FreezeOptions {
   readonly measureMemory?: boolean;
   /** Leaves out auxiliary modules that cannot be linked, where otherwise the first one is an error. */
   readonly skipBadModules?: boolean;
-  readonly limits?: LiveLimits;
+  /** What the guest and its modules may take; each defaults to that of {@link DEFAULT_LIMITS}. */
+  readonly limits?: Partial<Limits>;
   /** Makes the guest's WASI host; default one in memory in which there is nothing. */
   readonly host?: HostFactory;
+  /**
+   * Told synchronously, also right before the guest is run. Nothing here can stop a guest that loops
+   * for ever: who runs guests of others calls `freeze` in a worker and terminates it at a deadline.
+   */
   readonly onProgress?: (event: Progress) => void;
+  /** Files that may be open at the snapshot, by the guest's path; `*` stands for any characters. */
+  readonly allowOpenFiles?: readonly string[];
+  /** Values that must not stand in the output: it is searched for them, and for random bytes served. */
+  readonly canaries?: readonly Canary[];
+  /** Names of canaries, or `random`, that may stand there; `*` stands for any characters. */
+  readonly allowLeaks?: readonly string[];
+  /** Throws a CheckError where one that is not allowed does. */
+  readonly failOnLeak?: boolean;
+  /** Whether the output says in custom sections what it was made of, and by what; default true. */
+  readonly provenance?: boolean;
+  /** What is to be said there of the host: names, and no values that are secret. */
+  readonly hostSummary?: Readonly<Record<string, unknown>>;
   /** Brings the guest up and warms it, as its own JavaScript does: see docs/drivers.md. */
   readonly driver?: Driver;
   readonly driverArgs?: readonly string[];
@@ -63,8 +81,6 @@ export interface FreezeOptions {
   readonly preloads?: readonly Preload[];
   /** Whether imported functions that nobody gives are refused (the default), or trap when they are called. */
   readonly unknownImports?: UnknownImports;
-  /** Whether the output says which functions came from where; default true. */
-  readonly provenance?: boolean;
   /** Runs each call into the guest; it may end one by throwing, as a deadline does. */
   readonly supervise?: Supervise;
 }
@@ -72,5 +88,4 @@ export interface FreezeOptions {
 /** Most guests are quiet after two rounds; one that never is must not keep a build for ever. */
 export const DEFAULT_ROUNDS = 16;
 
-/** Ten times what any guest known makes, and 256 MiB of code: beyond it, memory runs out. */
-export const DEFAULT_LIMITS: LiveLimits = { modules: 100_000, bytes: 256 * 1024 * 1024 };
+export { DEFAULT_LIMITS } from './host/limits.ts';

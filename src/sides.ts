@@ -109,7 +109,7 @@ export async function thawedSide(frozen: Uint8Array, options: SideOptions): Prom
     module: parse(frozen),
     host: host.factory,
     stubs: new Map(),
-    limits: options.limits ?? DEFAULT_LIMITS,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
     skipBadModules: false,
   });
   return {

@@ -1,6 +1,7 @@
 /**
  * Which imports of a guest become functions of the module, by pattern.
  */
+import { glob } from './glob.ts';
 import { PUSH_IMPORT } from './host/guest.ts';
 import { LINK_STATUS } from './host/live.ts';
 import { type Stub, stubBody } from './link/stub.ts';
@@ -14,20 +15,15 @@ export interface StubOption {
   readonly stub: Stub;
 }
 
-function matcher(pattern: string): RegExp {
-  const escaped = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${escaped.join('.*')}$`);
-}
-
 /** Imported functions that a pattern names, by funcidx. A pattern that names none is a mistake. */
 export function stubbedImports(module: Module, options: readonly StubOption[]): ReadonlyMap<number, Stub> {
   const imports = spaces(module).imports.func.map((item) => `${item.module}.${item.name}`);
   const stubs = new Map<number, Stub>();
   for (const { pattern, stub } of options) {
-    const fits = matcher(pattern);
-    if (!imports.some((name) => fits.test(name))) throw noSuchImport(pattern, imports);
+    const fits = glob(pattern);
+    if (!imports.some((name) => fits(name))) throw noSuchImport(pattern, imports);
     imports.forEach((name, index) => {
-      if (fits.test(name) && !stubs.has(index)) stubs.set(index, stub);
+      if (fits(name) && !stubs.has(index)) stubs.set(index, stub);
     });
   }
   return stubs;

@@ -2,6 +2,7 @@
  * Warming up: the guest is started, given its programs, and run in rounds, until one brings no new
  * code. With a driver the guest's own JavaScript has done that already.
  */
+import { anyGlob } from './glob.ts';
 import { Guest, type GuestOptions, type HostFactory, type LinkEvent } from './host/guest.ts';
 import { LINK_STATUS } from './host/live.ts';
 import { createWasi } from './host/wasi/wasi.ts';
@@ -11,6 +12,7 @@ import { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions } from './options.ts
 import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
 import { stubbedImports } from './stubs.ts';
+import { openFiles } from './wasm/errors.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
 import { checkEntries, exportCall, type Workload } from './workloads.ts';
 
@@ -24,7 +26,8 @@ export async function startGuest(
   options: FreezeOptions,
   journal: Journal,
 ): Promise<Guest> {
-  const { host = emptyHost, driver, stubs = [], limits = DEFAULT_LIMITS, skipBadModules = false } = options;
+  const { host = emptyHost, driver, stubs = [], skipBadModules = false } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const { preloads = [], unknownImports = 'refuse', supervise } = options;
   const onLink = (event: LinkEvent): void => {
     journal.linked(event);
@@ -96,7 +99,16 @@ export function warmUp(
   const warm = warmups.map((workload) => calls.get(workload) as Call);
   runUntilQuiet(guest, protocol, warm, options.rounds, journal);
   protocol.beforeSnapshot(guest);
+  guest.checkLimits();
+  refuseOpenFiles(guest, options.allowOpenFiles ?? []);
   return calls;
+}
+
+/** A descriptor is a number in the guest's memory, and a file of this host: only the number is written down. */
+function refuseOpenFiles(guest: Guest, allowed: readonly string[]): void {
+  const fits = anyGlob(allowed);
+  const open = guest.wasi.openFiles().filter(({ path }) => !fits(path));
+  if (open.length > 0) throw openFiles(open);
 }
 
 function runUntilQuiet(

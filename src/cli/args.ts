@@ -62,3 +62,11 @@ export function collect(
   if (empty >= 0) throw badCommandLine(`the name of the ${wordName(command.words[empty] ?? '')} is empty`);
   return { command, words, file: words[0] ?? '', options, rest: Array.isArray(rest) ? rest.map(String) : [] };
 }
+
+/** The line that says the same, without the name of the program. */
+export function lineOf({ command, words, options }: Parsed): readonly string[] {
+  const given = [...options].flatMap(([name, values]) =>
+    command.options[name]?.kind === 'flag' ? [`--${name}`] : values.map((value) => `--${name}=${value}`),
+  );
+  return [command.name, ...words, ...given];
+}

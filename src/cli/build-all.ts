@@ -2,7 +2,8 @@
  * Several builds, so many at a time, each in a process of its own. One that fails does not stop the
  * others.
  */
-import { lineOf, type NamedBuild } from './config.ts';
+import { lineOf } from './args.ts';
+import type { NamedBuild } from './config.ts';
 import type { Io } from './io.ts';
 
 /** Each in a process of its own; what one says is shown when it ends, so that no two are mixed. */

@@ -6,7 +6,7 @@ import { unlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Frozen } from '../freeze.ts';
-import type { FreezeOptions } from '../options.ts';
+import type { FreezeOptions, Progress } from '../options.ts';
 import type { Driver } from '../protocols/driver.ts';
 import type { Program } from '../protocols/protocol.ts';
 import {
@@ -17,10 +17,13 @@ import {
   driverThrew,
   GuestError,
   sameFile,
+  timedOut,
 } from '../wasm/errors.ts';
 import type { Workload } from '../workloads.ts';
+import { canariesOf } from './canaries.ts';
 import type { Parsed } from './commands.ts';
 import type { Wit } from './component.ts';
+import { Deadline } from './deadline.ts';
 import { hostFactory } from './host.ts';
 import { readInput, readModule } from './input.ts';
 import type { Io } from './io.ts';
@@ -30,13 +33,16 @@ import {
   flag,
   type HostText,
   hostOf,
+  hostSummary,
   importStateOf,
+  limitsOf,
   logLevelOf,
   many,
   one,
   protocolOf,
   roundsOf,
   stubOf,
+  timeoutOf,
   type WorkloadText,
   wipeStackOf,
   witOf,
@@ -62,14 +68,19 @@ interface Plan {
   readonly command: string | undefined;
   readonly driver: string | undefined;
   readonly host: HostText;
+  /** Seconds; 0 is without end. */
+  readonly timeout: number;
   readonly more: FreezeOptions;
   /** Compare with the guest before anything is written. */
   readonly verify: boolean;
 }
 
-export async function build(parsed: Parsed, io: Io): Promise<number> {
+export async function build(parsed: Parsed, given: Io): Promise<number> {
   const plan = planOf(parsed);
   const level = logLevelOf(parsed);
+  // Read once, and kept for a second build.
+  let stdin: Uint8Array | undefined;
+  const io: Io = { ...given, readStdin: () => (stdin ??= given.readStdin()) };
   checkStreams(plan, io);
   if (plan.verify && plan.driver !== undefined)
     throw badCommandLine('--verify warms the guest up again, which only its --driver can do');
@@ -93,7 +104,12 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
   const terminal = new Terminal(io.err, { level, interactive: io.interactive, log: io.log });
   const { frozen, options } = await freezeGuest(plan, bytes, terminal, io);
   if (plan.verify) await check(plan, bytes, frozen.bytes, options, io);
-  const outputs: Output[] = [{ target, bytes: await outputBytes(plan, frozen) }];
+  const written = await outputBytes(plan, frozen);
+  if (flag(parsed, 'check')) {
+    const { checkReproducible } = await import('./check.ts');
+    await checkReproducible(written, parsed, stdin ?? new Uint8Array(0), io);
+  }
+  const outputs: Output[] = [{ target, bytes: written }];
   if (map !== undefined) outputs.push({ target: map, bytes: textBytes(frozen.sourceMap ?? '') });
   if (json !== undefined) outputs.push({ target: json, bytes: jsonOf(frozen) });
   const [input = '', output = ''] = [plan.guest, plan.output].map((path) =>
@@ -134,6 +150,7 @@ function planOf(parsed: Parsed): Plan {
     driver: one(parsed, 'driver'),
     host: hostOf(parsed, 'deny'),
     verify: flag(parsed, 'verify'),
+    timeout: timeoutOf(one(parsed, 'timeout')),
     more: {
       stubs: many(parsed, 'stub-import').map(stubOf),
       skipBadModules: flag(parsed, 'skip-bad-modules'),
@@ -144,6 +161,12 @@ function planOf(parsed: Parsed): Plan {
       ...(wipeStack === undefined ? {} : { wipeStack }),
       measureMemory: one(parsed, 'json') !== undefined || one(parsed, 'report') !== undefined,
       ...(importState === undefined ? {} : { importState }),
+      limits: limitsOf(parsed),
+      allowOpenFiles: many(parsed, 'allow-open-files'),
+      allowLeaks: many(parsed, 'allow-leak'),
+      failOnLeak: flag(parsed, 'fail-on-leak'),
+      provenance: !flag(parsed, 'no-provenance'),
+      hostSummary: hostSummary(parsed),
     },
   };
 }
@@ -263,15 +286,22 @@ async function freezeGuest(
       },
       io.readStdin,
     ),
-    onProgress: terminal.progress,
+    onProgress: (event) => {
+      terminal.progress(event);
+      if (deadline !== undefined) timed(deadline, event, plan.driver);
+    },
+    canaries: canariesOf(io.machine(), plan.host, [...inputs(plan), ['-o', plan.output]]),
   };
   const { freeze } = await import('../freeze.ts');
+  if (plan.driver === undefined) io.inputsRead();
+  const deadline = deadlineOf(plan, terminal, io);
   try {
     return { frozen: await freeze(bytes, options), options };
   } catch (error) {
     if (error instanceof GuestError) terminal.release();
     throw error;
   } finally {
+    deadline?.stop();
     terminal.finish();
   }
 }
@@ -298,6 +328,26 @@ async function check(
   const [first] = differences;
   if (first !== undefined)
     throw differs(differences.length, `${first.engine}: ${first.where}`, first.live, first.frozen);
+}
+
+/** None is there without a limit; the thread starts while the guest is compiled. */
+function deadlineOf(plan: Plan, terminal: Terminal, io: Io): Deadline | undefined {
+  if (plan.timeout === 0) return undefined;
+  return new Deadline(plan.timeout, (doing) => {
+    terminal.finish();
+    terminal.release();
+    io.fail(timedOut(doing, plan.timeout));
+  });
+}
+
+/** Only the guest's own time is limited: what freeze does takes as long as the guest is large. */
+function timed(deadline: Deadline, event: Progress, driver: string | undefined): void {
+  if (event.kind === 'module') return;
+  if (event.kind === 'workload') deadline.start(event.round === 0 ? `loading ${event.label}` : event.label);
+  else if (event.pass === 'thaw')
+    deadline.start(driver === undefined ? 'starting the guest' : `the driver ${driver}`);
+  else if (event.pass === 'warm up') deadline.start('warming up');
+  else deadline.stop();
 }
 
 /** A driver is a module of Node's: it is imported, and not from a stream. */

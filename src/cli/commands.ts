@@ -26,6 +26,8 @@ export interface CommandSpec {
 const WORK = 'What the guest does:';
 const GUEST = 'The guest:';
 const HOST = 'What its host gives it (nothing, unless said so):';
+const LIMITS = 'Limits (beyond one, the build ends with exit code 1):';
+const CHECKS = 'Checks (where one fails, nothing is written and the exit code is 6):';
 const OUTPUT = 'Output:';
 const CONFIG = 'Many builds, and builds again:';
 
@@ -43,7 +45,11 @@ const hostOptions: Readonly<Record<string, OptionSpec>> = {
     describe: 'an argument of its command line (--arg=-x for one with a dash)',
   },
   stdin: { kind: 'one', group: HOST, describe: 'a file that it reads as its standard input' },
-  random: { kind: 'one', group: HOST, describe: 'deny (the default), seed=N or system: random bytes' },
+  random: {
+    kind: 'one',
+    group: HOST,
+    describe: 'deny (the default), seed=N, budget=BYTES or system: random bytes',
+  },
 };
 
 const stubImport: OptionSpec = {
@@ -51,6 +57,21 @@ const stubImport: OptionSpec = {
   pairs: true,
   group: GUEST,
   describe: 'MODULE.NAME=trap|nop|NUMBER: an import becomes a function of the module; * stands for anything',
+};
+
+const limitOptions: Readonly<Record<string, OptionSpec>> = {
+  timeout: {
+    kind: 'one',
+    group: LIMITS,
+    describe: 'SECONDS that starting the guest, or one run of a workload, may take; default 60',
+  },
+  'max-memory': { kind: 'one', group: LIMITS, describe: 'SIZE of each of its memories; default 4G' },
+  'max-table': { kind: 'one', group: LIMITS, describe: 'slots of each of its tables; default 10000000' },
+  'max-modules': { kind: 'one', group: LIMITS, describe: 'modules that it makes; default 100000' },
+  'max-module-bytes': { kind: 'one', group: LIMITS, describe: 'SIZE of them all together; default 256M' },
+  'max-functions': { kind: 'one', group: LIMITS, describe: 'functions in them all; default 1000000' },
+  'max-segments': { kind: 'one', group: LIMITS, describe: 'segments in them all; default 1000000' },
+  'max-output': { kind: 'one', group: LIMITS, describe: 'SIZE of the frozen module; default 1G' },
 };
 
 const BUILD: CommandSpec = {
@@ -161,6 +182,11 @@ const BUILD: CommandSpec = {
       group: GUEST,
       describe: 'leave out and report generated modules that cannot be linked',
     },
+    'allow-open-files': {
+      kind: 'many',
+      group: GUEST,
+      describe: 'GLOB: a file, by its path in the guest, that may be open at the snapshot',
+    },
     ...hostOptions,
     config: {
       kind: 'one',
@@ -175,6 +201,27 @@ const BUILD: CommandSpec = {
       group: CONFIG,
       describe: 'print what would be built, as JSON, and build nothing',
     },
+    ...limitOptions,
+    check: {
+      kind: 'flag',
+      group: CHECKS,
+      describe: 'build a second time, in another process, place, time zone and locale: the same bytes',
+    },
+    'fail-on-leak': {
+      kind: 'flag',
+      group: CHECKS,
+      describe: 'nothing of this machine, of --env and --arg, and no random bytes in the output',
+    },
+    'allow-leak': {
+      kind: 'many',
+      group: CHECKS,
+      describe: 'NAME, as the report has it (env:HOME, random): a value that may be there; * is anything',
+    },
+    'no-provenance': {
+      kind: 'flag',
+      group: OUTPUT,
+      describe: 'leave out the custom section that says what the module was made of',
+    },
   },
   rest: false,
 };
@@ -187,7 +234,11 @@ const RUN: CommandSpec = {
     invoke: { kind: 'many', group: WORK, describe: 'EXPORT(ARGS): call it and print what it returns' },
     'stub-import': stubImport,
     ...hostOptions,
-    random: { kind: 'one', group: HOST, describe: 'system (the default here), seed=N or deny: random bytes' },
+    random: {
+      kind: 'one',
+      group: HOST,
+      describe: 'system (the default here), seed=N, budget=BYTES or deny: random bytes',
+    },
     stdin: { kind: 'one', group: HOST, describe: 'a file for its standard input; default is that of freeze' },
   },
   rest: true,

@@ -181,14 +181,6 @@ export function withLine(build: Parsed, line: Parsed): Parsed {
   return { ...build, options };
 }
 
-/** The line that says the same, without the name of the program. */
-export function lineOf({ command, words, options }: Parsed): readonly string[] {
-  const given = [...options].flatMap(([name, values]) =>
-    command.options[name]?.kind === 'flag' ? [`--${name}`] : values.map((value) => `--${name}=${value}`),
-  );
-  return [command.name, ...words, ...given];
-}
-
 /** What --print-config prints of a build: a config that says the same. */
 export function configOf({ file, options }: Parsed): Values {
   const entries = [...options].map(([name, values]) => {

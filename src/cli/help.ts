@@ -50,7 +50,7 @@ Nothing is written unless all went well. NO_COLOR, FORCE_COLOR and CI are heeded
 
 Exit codes:
   0   it went well
-  1   the guest failed: it trapped, exited, or reported an error
+  1   the guest failed: it trapped, exited, reported an error, or took more than a limit
   2   a wrong option or argument
   3   the input is no WebAssembly module
   4   the guest, or a module that it made, cannot be frozen

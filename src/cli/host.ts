@@ -1,6 +1,7 @@
 /**
  * From the options of the host to a WASI host: directories and standard input of this machine.
  */
+import { resolve } from 'node:path';
 import type { HostFactory } from '../host/guest.ts';
 import type { StdinReader } from '../host/wasi/types.ts';
 import { checkDirectory, type ReadStdin, readInput } from './input.ts';
@@ -21,6 +22,8 @@ export function hostFactory(
   readStdin: ReadStdin,
 ): HostFactory {
   for (const { host } of options.dirs) checkDirectory(host);
+  // The guest looks at them later, maybe from elsewhere.
+  const dirs = options.dirs.map(({ host, guest }) => ({ host: resolve(host), guest }));
   const stdin = options.stdin === undefined ? streams.stdin : readInput(options.stdin, readStdin);
   const common = {
     args: options.args.length === 0 ? [] : [program, ...options.args],
@@ -33,12 +36,12 @@ export function hostFactory(
   return async (compiled) => {
     if (options.wasi === 'node') {
       const { createNodeWasi } = await import('../host/wasi/node.ts');
-      return createNodeWasi({ ...common, directories: options.dirs }, compiled);
+      return createNodeWasi({ ...common, directories: dirs }, compiled);
     }
     const { createWasi } = await import('../host/wasi/wasi.ts');
-    if (options.dirs.length === 0) return createWasi(common, compiled);
+    if (dirs.length === 0) return createWasi(common, compiled);
     const { nodeFiles } = await import('../host/wasi/node-files.ts');
-    const mounts = options.dirs.map(({ host, guest }) => ({ guest, source: nodeFiles(host) }));
+    const mounts = dirs.map(({ host, guest }) => ({ guest, source: nodeFiles(host) }));
     return createWasi({ ...common, mounts }, compiled);
   };
 }

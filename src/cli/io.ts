@@ -1,4 +1,6 @@
 /** What a command has of the process, which only main.ts touches. */
+import type { FreezeError } from '../wasm/errors.ts';
+import type { Machine } from './canaries.ts';
 import type { Sink } from './stdio.ts';
 
 export interface Io {
@@ -20,6 +22,14 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Of the Node that this runs on: `v20.19.0`. */
   readonly nodeVersion: string;
+  /** The machine, whose values must not get into a module. */
+  readonly machine: () => Machine;
+  /** What starts this process again, and the variable that then names the directory to go to. */
+  readonly self: { readonly node: string; readonly script: string; readonly elsewhere: string };
+  /** All files that the user named have been read: what the process does from here on needs no directory. */
+  readonly inputsRead: () => void;
+  /** Ends the process with an error, from wherever it is. */
+  readonly fail: (error: FreezeError) => never;
   /** Does `work`; if a signal ends the process meanwhile, `cleanUp` comes first. */
   readonly guarded: <T>(cleanUp: () => void, work: () => Promise<T>) => Promise<T>;
 }

@@ -2,9 +2,12 @@
 /**
  * The process: its arguments, streams, signals and exit code. Nothing else touches `process`.
  */
+import { homedir, hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
+import { fileURLToPath } from 'node:url';
 import { EXIT, FreezeError, GuestError } from '../wasm/errors.ts';
 import type { Line } from './args.ts';
+import type { Machine } from './canaries.ts';
 import type { Parsed } from './commands.ts';
 import type { Io } from './io.ts';
 import { liveInput, messageSink, outputSink, readAll, type Sink } from './stdio.ts';
@@ -15,6 +18,9 @@ const INTERNAL = 70;
 
 /** Where a terminal does not tell its width, or says 0. */
 const COLUMNS = 80;
+
+/** Where a second build (check.ts) goes as soon as it has read its input: relative names lead nowhere there. */
+const ELSEWHERE = 'FREEZE_CHECK_DIRECTORY';
 
 const STDIN = 0;
 const STDOUT = 1;
@@ -72,6 +78,19 @@ async function again(line: readonly string[]): Promise<{ code: number; text: str
   return { code, text: Buffer.concat(chunks).toString() };
 }
 
+function machine(): Machine {
+  return { env, cwd: process.cwd(), home: homedir(), user: userName(), host: hostname() };
+}
+
+/** A process of a container may be nobody that the system knows. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return '';
+  }
+}
+
 function makeIo(): Io {
   const err = messageSink(STDERR, terminalOf(STDERR));
   return {
@@ -83,6 +102,16 @@ function makeIo(): Io {
     liveStdin: liveInput(STDIN),
     enter: (folder) => process.chdir(folder),
     again,
+    machine,
+    self: { node: process.execPath, script: fileURLToPath(import.meta.url), elsewhere: ELSEWHERE },
+    inputsRead: () => {
+      const elsewhere = env[ELSEWHERE];
+      if (elsewhere !== undefined) process.chdir(elsewhere);
+    },
+    fail: (error) => {
+      report(error, undefined, err);
+      process.exit(error.exitCode);
+    },
     guarded,
     env,
     nodeVersion: process.version,

@@ -2,6 +2,7 @@
  * What the values on a command line mean: text to the options of the API. Nothing is read here.
  */
 
+import type { Limits } from '../host/limits.ts';
 import type { RandomSource } from '../host/wasi/types.ts';
 import type { ImportState } from '../link/keep-imports.ts';
 import type { Stub } from '../link/stub.ts';
@@ -158,6 +159,44 @@ export function wipeStackOf(parsed: Parsed): boolean | undefined {
   return wipe || keep ? wipe : undefined;
 }
 
+/** How many of the API's `limits` the options of the same kind stand for, and whether they are sizes. */
+const LIMITS: Readonly<Record<string, readonly [name: keyof Limits, size: boolean]>> = {
+  'max-memory': ['memory', true],
+  'max-table': ['table', false],
+  'max-modules': ['modules', false],
+  'max-module-bytes': ['bytes', true],
+  'max-functions': ['functions', false],
+  'max-segments': ['segments', false],
+  'max-output': ['output', true],
+};
+
+export function limitsOf(parsed: Parsed): Partial<Limits> {
+  const limits: Partial<Record<keyof Limits, number>> = {};
+  for (const [option, [name, size]] of Object.entries(LIMITS)) {
+    const text = one(parsed, option);
+    if (text === undefined) continue;
+    const value = size || /^\d+$/.test(text) ? bytesOf(text) : undefined;
+    if (value === undefined)
+      throw badOption(`--${option}`, text, size ? 'a size: 65536, 64K, 16M or 2G' : 'a whole number');
+    limits[name] = value;
+  }
+  return limits;
+}
+
+/** Long enough for every warm-up known, and short enough for a pipeline that hangs. */
+const DEFAULT_TIMEOUT_S = 60;
+/** What a timer of 32 bits holds: three weeks. */
+const MOST_TIMEOUT_S = 2_000_000;
+
+/** Seconds; 0 is without end. */
+export function timeoutOf(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_TIMEOUT_S;
+  const seconds = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds > MOST_TIMEOUT_S)
+    throw badOption('--timeout', text, `seconds, up to ${MOST_TIMEOUT_S}; 0 is without end`);
+  return seconds;
+}
+
 export function protocolOf(text: string | undefined): ProtocolName | undefined {
   if (text === undefined) return undefined;
   if (!isProtocol(text))
@@ -174,12 +213,38 @@ function isProtocol(text: string): text is ProtocolName {
   return Object.hasOwn(PROTOCOLS, text);
 }
 
+const RANDOM =
+  'it is deny, system, seed=N or budget=BYTES; the last two go together, and a budget with system';
+
+/** `budget=64` alone is a stream too, that of seed 0: a limit says nothing against repeatable bytes. */
 export function randomOf(text: string): RandomSource {
   if (text === 'deny') return { kind: 'denied' };
-  if (text === 'system') return { kind: 'system' };
-  const seed = text.startsWith('seed=') ? integer(text.slice('seed='.length)) : undefined;
-  if (seed === undefined) throw badOption('--random', text, 'it is deny, seed=N or system');
-  return { kind: 'seeded', seed };
+  let source: 'seeded' | 'system' = 'seeded';
+  let seed: bigint | undefined;
+  let budget: number | undefined;
+  for (const part of text.split(',')) {
+    const [name = '', value] = part.split('=', 2);
+    if (name === 'system' && value === undefined) source = 'system';
+    else if (name === 'seed' && seed === undefined) seed = integer(value ?? '');
+    else if (name === 'budget' && budget === undefined) budget = bytesOf(value ?? '');
+    else throw badOption('--random', text, RANDOM);
+    if (seed === undefined && budget === undefined && source !== 'system')
+      throw badOption('--random', text, RANDOM);
+  }
+  const limit = budget === undefined ? {} : { budget };
+  if (source === 'seeded') return { kind: 'seeded', seed: seed ?? 0n, ...limit };
+  if (seed !== undefined) throw badOption('--random', text, RANDOM);
+  return { kind: 'system', ...limit };
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** A count, or a size: `65536`, `64K`, `16M`, `2G` (also `64KiB`); undefined for anything else. */
+export function bytesOf(text: string): number | undefined {
+  const match = /^(\d+)(?:([kmg])(?:ib|b)?)?$/i.exec(text);
+  if (match === null) return undefined;
+  const bytes = Number(match[1]) * (UNITS[(match[2] ?? '').toLowerCase()] ?? 1);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 function dirOf(text: string): DirText {
@@ -216,4 +281,26 @@ export function hostOf(parsed: Parsed, random: 'deny' | 'system'): HostText {
     stdin: one(parsed, 'stdin'),
     random: randomOf(one(parsed, 'random') ?? random),
   };
+}
+
+/** What the provenance of a module says of its host: variables by name, directories by their name in the guest. */
+export function hostSummary(parsed: Parsed): Readonly<Record<string, unknown>> {
+  return {
+    random: randomText(one(parsed, 'random')),
+    wasi: one(parsed, 'wasi'),
+    env: Object.keys(envOf(many(parsed, 'env'))),
+    dirs: many(parsed, 'dir').flatMap((text) =>
+      text.includes('::') ? [dirOf(text).guest] : ['a directory'],
+    ),
+    args: many(parsed, 'arg').length || undefined,
+    stdin: parsed.options.has('stdin') ? true : undefined,
+  };
+}
+
+/** A source of random bytes in one spelling, whatever it was given in; undefined for the one by default. */
+function randomText(text: string | undefined): string | undefined {
+  const source = randomOf(text ?? 'deny');
+  if (source.kind === 'denied') return undefined;
+  const limit = source.budget === undefined ? [] : [`budget=${source.budget}`];
+  return [source.kind === 'system' ? 'system' : `seed=${source.seed}`, ...limit].join(',');
 }

@@ -15,11 +15,11 @@ import {
   GuestExit,
   InitError,
 } from '../wasm/errors.ts';
-import { deadline } from './deadline.ts';
 import { checkDirectory, readModule } from './input.ts';
 import type { Io } from './io.ts';
 import type { DirText } from './options.ts';
 import { machineDisk, type Target, targetOf, writeOutputs } from './output.ts';
+import { deadline } from './supervise.ts';
 import { printable } from './terminal.ts';
 import {
   boolOf,
@@ -89,6 +89,8 @@ function optionsOf(line: WizerLine, io: Io, target: Target): FreezeOptions {
     host: hostOf(line, io, target),
     supervise: deadline(timeout),
     provenance: false,
+    // Wizer leaves files open: what init opened is gone, as there.
+    allowOpenFiles: ['*'],
   };
 }
 

@@ -9,15 +9,20 @@ import type { Stub } from '../link/stub.ts';
 import { encode } from '../wasm/encode.ts';
 import {
   engineLacks,
+  type FreezeError,
+  GuestError,
+  grewTooMuch,
   importedState,
   missingImports,
+  nearLimit,
   preloadUnfit,
   UnsupportedError,
 } from '../wasm/errors.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
 import { compile, trap } from './engine.ts';
-import { LINK_STATUS, type LiveLimits, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
+import { capped, fullest, type Limits, type Use } from './limits.ts';
+import { LINK_STATUS, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
 import { type Preload, preload } from './preload.ts';
 import type { Driven } from './recorder/resolve.ts';
 import { Registry } from './registry.ts';
@@ -35,7 +40,7 @@ export interface GuestOptions {
   readonly host: HostFactory;
   /** Imported functions that are stubs, by funcidx. */
   readonly stubs: ReadonlyMap<number, Stub>;
-  readonly limits: LiveLimits;
+  readonly limits: Limits;
   /** Whether a module that cannot be linked is left out; otherwise it stops the build. */
   readonly skipBadModules: boolean;
   /** Modules that imports come from, before the host: see preload.ts. */
@@ -58,6 +63,8 @@ export interface LinkEvent {
   readonly outcome: LiveOutcome;
 }
 
+const PAGE = 65_536;
+
 /** A host that gives nothing: for a guest whose own JavaScript gives it its imports, or who may have none. */
 export const NO_WASI: WasiHost = {
   imports: {},
@@ -65,6 +72,7 @@ export const NO_WASI: WasiHost = {
   filesWritten: () => [],
   openFiles: () => [],
   drawn: () => 0,
+  draws: () => [],
 };
 
 /** What the JS API gives and takes for numbers; references are opaque here. */
@@ -114,9 +122,12 @@ export class Guest {
     refuseImportedState(module);
     // The start function runs when the host knows the guest: it may call WASI, and hand code over.
     const startName = freeName(module, '\0start');
-    const { module: instrumented, probes } = instrument(deferStart(module, startName), {
-      importedFunctions: true,
-    });
+    const { module: instrumented, probes } = instrument(
+      capped(deferStart(module, startName), options.limits),
+      {
+        importedFunctions: true,
+      },
+    );
     const compiled = await compile(encode(instrumented), 'the guest', module);
     const wasi = await options.host(compiled).catch((error: unknown) => {
       throw hostError(error);
@@ -181,13 +192,37 @@ export class Guest {
     try {
       return this.#supervised(() => func(...args));
     } catch (error) {
-      throw guestError(error, doing);
+      throw this.#withUse(guestError(error, doing));
     }
   }
 
   #supervised<T>(work: () => T): T {
     const { supervise } = this.#options;
     return supervise === undefined ? work() : supervise(work);
+  }
+
+  /** Throws a LimitError where a memory or a table has grown to all that it may have. */
+  checkLimits(): void {
+    const use = this.#fullest();
+    if (use !== undefined && use.used >= use.limit) throw grewTooMuch(use.what, use.option, use.limit);
+  }
+
+  #fullest(): Use | undefined {
+    const { exports } = this.instance;
+    return fullest(this.module, this.#options.limits, {
+      pages: (mem) => (exports[this.probes.mem(mem)] as WebAssembly.Memory).buffer.byteLength / PAGE,
+      slots: (table) => Number((exports[this.probes.table(table)] as WebAssembly.Table).length),
+    });
+  }
+
+  /**
+   * A guest that is refused memory fails in ways of its own, and no engine says that it was refused.
+   * One that asks for as much again as it has can be refused from half of the limit on.
+   */
+  #withUse(error: FreezeError): FreezeError {
+    const use = this.#fullest();
+    if (!(error instanceof GuestError) || use === undefined || use.used * 2 < use.limit) return error;
+    return nearLimit(error, use.what, use.used, use.option, use.limit);
   }
 
   /** The memory that is exported as `memory`, as it is now: growth makes earlier views empty. */

@@ -10,8 +10,10 @@ import { encode } from '../wasm/encode.ts';
 import {
   auxInvalid,
   auxLimit,
+  auxTooLarge,
   auxTrapped,
   FreezeError,
+  type LimitError,
   type LinkError,
   unresolvedImport,
 } from '../wasm/errors.ts';
@@ -37,6 +39,8 @@ export interface LiveAux extends Aux {
   readonly instance: WebAssembly.Instance;
   readonly probes: Probes;
   readonly size: number;
+  /** As the guest made it; none where it was put together here. */
+  readonly bytes?: Uint8Array;
 }
 
 /** Finds the value for an import; undefined where there is none. */
@@ -47,12 +51,15 @@ export interface LiveLimits {
   readonly modules: number;
   /** Bytes of auxiliary modules in all. */
   readonly bytes: number;
+  /** Functions, and segments of data and elements, that auxiliary modules define in all. */
+  readonly functions: number;
+  readonly segments: number;
 }
 
 export interface LiveOutcome {
   readonly status: LinkStatus;
   /** Why, where the status is not `ok`. */
-  readonly error: LinkError | undefined;
+  readonly error: LinkError | LimitError | undefined;
 }
 
 interface Resolved {
@@ -68,6 +75,8 @@ export class LiveLinker {
   readonly #names = new Set<string>();
   readonly #repeats = new Map<string, number>();
   #bytes = 0;
+  #functions = 0;
+  #segments = 0;
 
   constructor(registry: Registry, limits: LiveLimits) {
     this.#registry = registry;
@@ -81,18 +90,18 @@ export class LiveLinker {
   link(bytes: Uint8Array, wanted: string | undefined, resolve: Resolve): LiveOutcome {
     const name = this.#uniqueName(wanted);
     this.#bytes += bytes.length;
-    if (this.auxes.length >= this.#limits.modules || this.#bytes > this.#limits.bytes) {
-      return failed(
-        LINK_STATUS.limit,
-        auxLimit(name, `more than ${this.#limits.modules} modules or ${this.#limits.bytes} bytes of them`),
-      );
-    }
+    const tooMany = this.#overLimit(name);
+    if (tooMany !== undefined) return tooMany;
     let module: Module;
     let compiled: WebAssembly.Module;
     let probes: Probes;
     let patch: string;
     try {
       module = parse(bytes);
+      this.#functions += module.codes.length;
+      this.#segments += module.elems.length + module.datas.length;
+      const tooMuch = this.#overLimit(name);
+      if (tooMuch !== undefined) return tooMuch;
       patch = freeName(module, '\0patch');
       const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
       const instrumented = instrument(quiet);
@@ -113,12 +122,13 @@ export class LiveLinker {
       if (error instanceof WebAssembly.LinkError)
         return failed(LINK_STATUS.unlinkable, importMismatch(name, module, error));
       // Its own memories and tables cannot be had, or an initializer of its own traps.
-      if (error instanceof RangeError) return failed(LINK_STATUS.limit, auxLimit(name, plainMessage(error)));
+      if (error instanceof RangeError)
+        return failed(LINK_STATUS.limit, auxTooLarge(name, plainMessage(error)));
       if (error instanceof WebAssembly.RuntimeError)
         return failed(LINK_STATUS.trapped, auxTrapped(name, plainMessage(error)));
       throw error;
     }
-    const aux = { name, module, bindings: resolved.bindings, instance, probes, size: bytes.length };
+    const aux = { name, module, bindings: resolved.bindings, instance, probes, size: bytes.length, bytes };
     this.auxes.push(aux);
     this.#registry.addInstance(this.auxes.length, module, probes, instance.exports);
     return this.#patch(aux, patch);
@@ -136,6 +146,20 @@ export class LiveLinker {
     const found = this.auxes.find((one) => one.name === aux);
     // What instrumentation exports beside is not to be had.
     return found && exportNamed(found.module, name) && found.instance.exports[name];
+  }
+
+  /** Whether the modules that came so far are more than is allowed. */
+  #overLimit(name: string): LiveOutcome | undefined {
+    const { modules, bytes, functions, segments } = this.#limits;
+    if (this.auxes.length >= modules)
+      return failed(LINK_STATUS.limit, auxLimit(name, modules, 'modules', '--max-modules'));
+    if (this.#bytes > bytes)
+      return failed(LINK_STATUS.limit, auxLimit(name, bytes, 'bytes of modules', '--max-module-bytes'));
+    if (this.#functions > functions)
+      return failed(LINK_STATUS.limit, auxLimit(name, functions, 'functions', '--max-functions'));
+    if (this.#segments > segments)
+      return failed(LINK_STATUS.limit, auxLimit(name, segments, 'segments', '--max-segments'));
+    return undefined;
   }
 
   #patch(aux: LiveAux, patch: string): LiveOutcome {
@@ -202,7 +226,7 @@ export class LiveLinker {
   }
 }
 
-function failed(status: LinkStatus, error: LinkError): LiveOutcome {
+function failed(status: LinkStatus, error: LinkError | LimitError): LiveOutcome {
   return { status, error };
 }
 

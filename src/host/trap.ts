@@ -45,7 +45,7 @@ export function guestError(error: unknown, doing: string): FreezeError {
   if (error instanceof WasiExit) return guestExited(doing, error.code);
   if (error instanceof WasiUnbound) return wasiWithoutMemory(doing);
   if (error instanceof RandomDenied)
-    return guestDrewRandom(doing, error.requested, error.drawn, wasmStack(error));
+    return guestDrewRandom(doing, error.requested, error.drawn, error.budget, wasmStack(error));
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError)
     return guestTrapped(doing, message, wasmStack(error));

@@ -212,6 +212,27 @@ function auxiliaryLines({ auxiliaries }: FunctionsInspection): readonly string[]
   );
 }
 
+/** What the provenance section says. Its words may be anybody's: they are shown as names are. */
+function sourcePart({ sources, earlier }: ModuleInspection): Part {
+  if (sources === undefined) return { title: 'made of', lines: [] };
+  const { input, programs, modules, options, randomBytes, leaks } = sources;
+  const given = Object.entries(options).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  const found = Object.entries(leaks).map(([name, count]) => `${name} (${count})`);
+  const rows: Cell[][] = [
+    ...(input === undefined ? [] : [['input', `${input.size} bytes, SHA-256 ${input.sha256}`]]),
+    ...programs.map(({ name, sha256 }) => ['program', `${name}, SHA-256 ${sha256}`]),
+    ...(modules.count === 0
+      ? []
+      : [['modules', `${plural(modules.count, 'auxiliary module')}, SHA-256 ${modules.sha256}`]]),
+    ...given.map((text) => ['option', text]),
+    ...(randomBytes === 0 ? [] : [['random', `${plural(randomBytes, 'byte')}, the same in every instance`]]),
+    ...found.map((text) => ['holds', text]),
+    ...earlier.map(({ version, sha256 }) => ['before', `freeze ${version}, SHA-256 ${sha256 ?? 'unknown'}`]),
+  ];
+  const safe = rows.map(([label = '', text = '']) => [label, String(text).replace(UNPRINTABLE, '?')]);
+  return { title: 'made of', lines: cut(safe, MOST_LINES, table) };
+}
+
 function moduleParts(inspection: ModuleInspection): readonly Part[] {
   return [
     sectionPart(inspection),
@@ -221,6 +242,7 @@ function moduleParts(inspection: ModuleInspection): readonly Part[] {
     memoryPart(inspection),
     { title: 'tables', lines: inspection.tables.map(tableLine) },
     functionPart(inspection, inspection.frozenBy !== undefined),
+    sourcePart(inspection),
   ];
 }
 

@@ -11,7 +11,7 @@ import { beginsAsComponent, parse, readComponentSections, readSections } from '.
 import { Ids } from '../wasm/print.ts';
 import type { GlobalType, Limits, MemType, TableType, TypeIdx } from '../wasm/types.ts';
 import { type MemoryMap, memoryMaps } from './memory-map.ts';
-import { type Provenance, readProvenance } from './provenance.ts';
+import { type Provenance, readProvenance, type Sources } from './provenance.ts';
 
 export { renderInspection } from './inspect-text.ts';
 
@@ -33,6 +33,10 @@ export interface ModuleInspection {
   readonly protocol: ProtocolName;
   /** Version of the `freeze` that wrote it, where one did. */
   readonly frozenBy: string | undefined;
+  /** What that made it of, where it says so. */
+  readonly sources: Sources | undefined;
+  /** Who froze the input before, the latest first. */
+  readonly earlier: NonNullable<Provenance['earlier']>;
   readonly sections: readonly SectionInspection[];
   readonly features: readonly FeatureInspection[];
   readonly imports: readonly ImportInspection[];
@@ -161,6 +165,8 @@ export function inspectModule(bytes: Uint8Array): Inspection {
     size: bytes.length,
     protocol: detectProtocol(module),
     frozenBy: provenance?.version,
+    sources: provenance?.sources,
+    earlier: provenance?.earlier ?? [],
     sections: sectionList(bytes, module),
     features: featureList(module, names),
     imports: module.imports.map((item) => ({

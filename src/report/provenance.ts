@@ -1,13 +1,32 @@
 /**
- * Provenance: a custom section that says which functions of a frozen module came from where. It is
- * the same for the same input: nothing of the machine or of the time is in it.
+ * Provenance: a custom section that says what a frozen module was made of, and which functions came
+ * from where. It is the same for the same input: nothing of the machine or of the time is in it, and
+ * no value that was given to the guest, only the names.
  */
 import type { FunctionRange, Linked } from '../link/link.ts';
+import type { FreezeOptions } from '../options.ts';
 import { layoutOf } from '../snapshot/layout.ts';
 import type { CustomSection, Module } from '../wasm/module.ts';
 import { spaces } from '../wasm/module.ts';
+import { sha256, sha256OfList } from './digest.ts';
+import type { LeakReport } from './leaks.ts';
 
 export const PROVENANCE_SECTION = 'freeze.provenance';
+
+/** What the section has beside functions. Fields are only ever added. */
+export interface Sources {
+  readonly input?: { readonly size: number; readonly sha256: string };
+  /** Programs that the guest was given, by the last part of their names. */
+  readonly programs: readonly { readonly name: string; readonly sha256: string }[];
+  /** Auxiliary modules that were linked in; one digest for all (see `sha256OfList`). */
+  readonly modules: { readonly count: number; readonly sha256: string };
+  /** What was chosen, by option; what is as it is by default is absent. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Random bytes that the guest drew; they are the same in every instance. */
+  readonly randomBytes: number;
+  /** What of the build's inputs was found in the image, and how often. */
+  readonly leaks: Readonly<Record<string, number>>;
+}
 
 export interface Provenance {
   /** Version of the `freeze` that wrote it. */
@@ -16,6 +35,10 @@ export interface Provenance {
   readonly guest: number;
   /** The functions of each auxiliary module, by funcidx; those of earlier freezes first. */
   readonly auxes: readonly FunctionRange[];
+  /** Absent where an older freeze wrote the section. */
+  readonly sources?: Sources;
+  /** Who froze the input before, the latest first. */
+  readonly earlier?: readonly { readonly version: string; readonly sha256?: string }[];
   /** The whole stack of the guest, where it is known: the stack pointer of a snapshot is inside it. */
   readonly stack?: { readonly low: number; readonly high: number };
 }
@@ -33,6 +56,30 @@ function isRange(value: unknown): value is FunctionRange {
   return typeof name === 'string' && Number.isInteger(first) && Number.isInteger(count);
 }
 
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Sections come with modules of others: only the shape that is relied on counts. */
+function isSources(value: unknown): value is Sources {
+  if (!isObject(value)) return false;
+  const { input, programs, modules, options, randomBytes, leaks } = value;
+  return (
+    (input === undefined || (isObject(input) && typeof input['sha256'] === 'string')) &&
+    Array.isArray(programs) &&
+    programs.every((one) => isObject(one) && typeof one['name'] === 'string') &&
+    isObject(modules) &&
+    typeof modules['count'] === 'number' &&
+    isObject(options) &&
+    typeof randomBytes === 'number' &&
+    isObject(leaks)
+  );
+}
+
+function isHistory(value: unknown): value is NonNullable<Provenance['earlier']> {
+  return Array.isArray(value) && value.every((one) => isObject(one) && typeof one['version'] === 'string');
+}
+
 /** The provenance of a module; undefined where it was not frozen, or where the section is no such thing. */
 export function readProvenance(module: Module): Provenance | undefined {
   const custom = module.customs.find((one) => one.name === PROVENANCE_SECTION);
@@ -48,7 +95,15 @@ export function readProvenance(module: Module): Provenance | undefined {
       !isStack(stack)
     )
       return undefined;
-    return { version, guest, auxes, ...(stack && { stack }) };
+    const { sources, earlier } = value as Partial<Provenance>;
+    return {
+      version,
+      guest,
+      auxes,
+      ...(stack && { stack }),
+      ...(isSources(sources) ? { sources } : {}),
+      ...(isHistory(earlier) ? { earlier } : {}),
+    };
   } catch {
     return undefined;
   }
@@ -61,8 +116,13 @@ export function withProvenance(module: Module, provenance: Provenance): Module {
   return { ...module, customs: [...module.customs.filter((one) => one.name !== PROVENANCE_SECTION), custom] };
 }
 
+/** The module without any. */
+export function withoutProvenance(module: Module): Module {
+  return { ...module, customs: module.customs.filter((one) => one.name !== PROVENANCE_SECTION) };
+}
+
 /** What this freeze and those before it linked in. */
-export function provenanceOf(guest: Module, linked: Linked, version: string): Provenance {
+export function provenanceOf(guest: Module, linked: Linked, version: string, sources?: Sources): Provenance {
   const before = readProvenance(guest);
   const earlier = (before?.auxes ?? []).flatMap((range): FunctionRange[] => {
     const first = linked.indexOf({ instance: 0, kind: 'func', index: range.first });
@@ -72,5 +132,108 @@ export function provenanceOf(guest: Module, linked: Linked, version: string): Pr
   const { stackLow: low, stackHigh: high } = layoutOf(guest);
   const stack =
     before === undefined && low !== undefined && high !== undefined ? { low, high } : before?.stack;
-  return { version, guest: own, auxes: [...earlier, ...linked.auxFunctions], ...(stack && { stack }) };
+  const history = before === undefined ? [] : [historyOf(before), ...(before.earlier ?? [])];
+  return {
+    version,
+    guest: own,
+    auxes: [...earlier, ...linked.auxFunctions],
+    ...(stack && { stack }),
+    ...(sources === undefined ? {} : { sources }),
+    ...(history.length === 0 ? {} : { earlier: history }),
+  };
+}
+
+function historyOf({ version, sources }: Provenance): { readonly version: string; readonly sha256?: string } {
+  return { version, ...(sources?.input === undefined ? {} : { sha256: sources.input.sha256 }) };
+}
+
+/** What to warn of, where the guest was frozen by another version: its entries and hooks are taken as that made them. */
+export function versionWarning(guest: Module, version: string): string | undefined {
+  const before = readProvenance(guest);
+  if (before === undefined || before.version === version) return undefined;
+  return `the guest was frozen by freeze ${before.version}, and this is ${version}: its hook and entries stay as that version made them; freeze the original guest to be sure`;
+}
+
+/** Digests that are under way while the guest runs. */
+export interface InputDigests {
+  readonly input: Promise<string | undefined>;
+  readonly programs: Promise<Sources['programs']>;
+}
+
+export function digestInputs(bytes: Uint8Array | undefined, options: FreezeOptions): InputDigests {
+  const programs = new Map(programsOf(options).map((program) => [program.name, program.bytes]));
+  const all = {
+    input: bytes === undefined ? Promise.resolve(undefined) : sha256(bytes),
+    programs: Promise.all(
+      [...programs].map(async ([name, content]) => ({ name: lastPart(name), sha256: await sha256(content) })),
+    ),
+  };
+  // A build that fails before does not wait for them.
+  for (const one of Object.values(all)) one.catch(() => {});
+  return all;
+}
+
+/** Every program that the guest is given, in order; one may come several times. */
+export function programsOf(options: FreezeOptions): readonly { name: string; bytes: Uint8Array }[] {
+  const workloads = [...(options.warmups ?? []), ...(options.entries ?? []).map((entry) => entry.workload)];
+  return [
+    ...(options.loads ?? []),
+    ...workloads.flatMap((workload) => (workload.kind === 'program' ? [workload] : [])),
+  ];
+}
+
+export async function sourcesOf(
+  digests: InputDigests,
+  size: number,
+  modules: readonly Uint8Array[],
+  facts: { readonly options: FreezeOptions; readonly randomBytes: number; readonly leaks: LeakReport },
+): Promise<Sources> {
+  const { options, leaks, randomBytes } = facts;
+  const input = await digests.input;
+  const given = new Set((options.canaries ?? []).flatMap((one) => (one.given ? [one.name] : [])));
+  const counts = leaks.found.flatMap(({ names, count }) => {
+    // What is this machine's is for the report: it would make the bytes depend on the machine.
+    const shown = names.filter((name) => name === 'random' || given.has(name));
+    return shown.map((name) => [name, count] as const);
+  });
+  return {
+    ...(input === undefined ? {} : { input: { size, sha256: input } }),
+    programs: await digests.programs,
+    modules: { count: modules.length, sha256: await sha256OfList(modules) },
+    options: chosen(options),
+    randomBytes,
+    leaks: Object.fromEntries(counts.sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+/** The options that say what the module does; those of the host are named by who made it. */
+function chosen(options: FreezeOptions): Readonly<Record<string, unknown>> {
+  const named = {
+    loads: options.loads?.map(({ name }) => lastPart(name)),
+    warmups: options.warmups?.map((one) => (one.kind === 'call' ? one : lastPart(one.name))),
+    entries: options.entries?.map(({ name }) => name),
+    stubs: options.stubs?.map(({ pattern, stub }) => [
+      pattern,
+      stub.kind === 'const' ? `${stub.value}` : stub.kind,
+    ]),
+    command: options.command,
+    protocol: options.protocol,
+    rounds: options.rounds,
+    skipBadModules: options.skipBadModules === true ? true : undefined,
+    keepHostFunctions: options.keepHostFunctions === true ? true : undefined,
+    driver: options.driver === undefined ? undefined : true,
+    allowOpenFiles: options.allowOpenFiles,
+    allowLeaks: options.allowLeaks,
+    ...options.hostSummary,
+  };
+  return Object.fromEntries(
+    Object.entries(named).filter(
+      ([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0),
+    ),
+  );
+}
+
+/** Without the folders of this machine. */
+function lastPart(path: string): string {
+  return path.replace(/^.*[/\\](?=.)/s, '');
 }

@@ -5,6 +5,7 @@
 import type { WipedStack } from '../host/wipe-stack.ts';
 import type { LinkStats } from '../link/link.ts';
 import type { BakeStats } from '../snapshot/bake.ts';
+import type { LeakReport } from './leaks.ts';
 
 export const REPORT_SCHEMA = 1;
 
@@ -37,6 +38,14 @@ export interface MemoryReport {
   readonly written: number;
 }
 
+/** Random bytes by who drew them. */
+export interface DrawReport {
+  /** The guest's functions that asked, the innermost first. */
+  readonly stack: readonly string[];
+  readonly calls: number;
+  readonly bytes: number;
+}
+
 export interface Report {
   readonly schema: typeof REPORT_SCHEMA;
   /** Version of `freeze`. */
@@ -57,6 +66,9 @@ export interface Report {
   /** Files that the guest wrote: in memory, gone with the build. */
   readonly filesWritten: readonly { readonly path: string; readonly size: number }[];
   readonly randomBytes: number;
+  /** Who drew them; `leaks` says where they still stand. */
+  readonly random: readonly DrawReport[];
+  readonly leaks: LeakReport;
   readonly passes: readonly PassReport[];
   readonly warnings: readonly string[];
 }

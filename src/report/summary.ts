@@ -40,9 +40,7 @@ export function summary(report: Report, input: string, output: string): readonly
       'files lost',
       report.filesWritten.map(({ path, size: bytes }) => `${path} (${size(bytes)})`),
     ),
-    ...(report.randomBytes === 0
-      ? []
-      : ([['random', `${count(report.randomBytes, 'byte')}, the same in every instance`]] as const)),
+    ...(report.randomBytes === 0 ? [] : ([['random', drawn(report)]] as const)),
     ['seconds', report.passes.map(passed).join(', ')],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
@@ -65,6 +63,15 @@ function shortened(items: readonly string[]): readonly string[] {
     ? items
     : [...items.slice(0, MOST_SHOWN), `and ${items.length - MOST_SHOWN} more`];
 }
+
+function drawn({ randomBytes, random }: Report): string {
+  // The wrappers of a libc come first; who called those says more.
+  const who = random.map(({ stack }) => stack.slice(0, MOST_FRAMES).join(' < ')).filter((one) => one !== '');
+  const by = who.length === 0 ? '' : `; drawn by ${shortened(who).join(', ')}`;
+  return `${count(randomBytes, 'byte')}, the same in every instance${by}`;
+}
+
+const MOST_FRAMES = 3;
 
 function passed({ pass, ms }: PassReport): string {
   return `${pass} ${(ms / 1000).toFixed(3)}`;

@@ -76,6 +76,16 @@ export class InitError extends GuestError {
   }
 }
 
+/** The guest, or a module that it made, is more than a build may take. */
+export class LimitError extends FreezeError {
+  readonly exitCode: number = EXIT.guest;
+}
+
+/** A check that was asked for found something: what was built is right, but not what is wanted. */
+export class CheckError extends FreezeError {
+  readonly exitCode: number = EXIT.check;
+}
+
 /** A wrong option or argument. */
 export class UsageError extends FreezeError {
   readonly exitCode: number = EXIT.usage;
@@ -84,11 +94,6 @@ export class UsageError extends FreezeError {
 /** A file that cannot be read or written. */
 export class FileError extends FreezeError {
   readonly exitCode: number = EXIT.file;
-}
-
-/** A check that was asked for found something: what was built is right, but not what is wanted. */
-export class CheckError extends FreezeError {
-  readonly exitCode: number = EXIT.check;
 }
 
 // ---- malformed ---------------------------------------------------------------------------------
@@ -218,7 +223,8 @@ export function auxTrapped(aux: string, message: string): LinkError {
   );
 }
 
-export function auxLimit(aux: string, message: string): LinkError {
+/** It needs more than the engine has. */
+export function auxTooLarge(aux: string, message: string): LinkError {
   return new LinkError('aux-limit', `auxiliary module ${aux}: ${message}`, AUX_HINT);
 }
 
@@ -309,6 +315,14 @@ export function engineLacksFeatures(
   );
 }
 
+export function noWebCrypto(): UnsupportedError {
+  return new UnsupportedError(
+    'web-crypto',
+    'this page has no Web Crypto, which says what a module was made of',
+    'serve the page over https, or freeze without provenance',
+  );
+}
+
 // ---- what the guest did --------------------------------------------------------------------------
 
 export function guestTrapped(doing: string, message: string, stack: readonly string[]): GuestError {
@@ -335,19 +349,117 @@ export function guestDrewRandom(
   doing: string,
   requested: number,
   drawn: number,
+  budget: number,
   stack: readonly string[],
 ): GuestError {
-  const before = drawn === 0 ? '' : `, after the ${drawn} that it may have`;
+  const before =
+    budget === 0 ? '' : `, and has drawn ${drawn} of the ${budget} that it may (--random budget)`;
   return new GuestError(
     'entropy',
     `the guest asked for ${requested} random bytes ${doing}${before}`,
     stack,
-    'none are given unasked, for a snapshot repeats them in every instance: --random seed=N gives a repeatable stream, --random system what this machine has',
+    'none are given unasked, for a snapshot repeats them in every instance: --random seed=N gives a repeatable stream, --random budget=BYTES no more than so much of one, --random system what this machine has',
   );
 }
 
 export function guestRefused(doing: string, message: string): GuestError {
   return new GuestError('workload', `the guest reports an error ${doing}: ${message}`);
+}
+
+export function openFiles(
+  files: readonly { readonly fd: number; readonly path: string }[],
+): UnsupportedError {
+  const shown = files.slice(0, 8).map(({ fd, path }) => `${path} (descriptor ${fd})`);
+  const more = files.length > shown.length ? `, and ${files.length - shown.length} more` : '';
+  return new UnsupportedError(
+    'open-files',
+    `the guest has files open that no thawed instance would have: ${shown.join(', ')}${more}`,
+    'close them before the snapshot (freeze_before_snapshot), or say that it is meant: --allow-open-files GLOB',
+  );
+}
+
+// ---- limits ------------------------------------------------------------------------------------
+
+export function auxLimit(aux: string, limit: number, what: string, option: string): LimitError {
+  return new LimitError(
+    'aux-limit',
+    `auxiliary module ${aux} is one too many: the guest made more than ${limit} ${what} (${option})`,
+    `${option} allows more, and --skip-bad-modules goes on without those that are too many`,
+  );
+}
+
+export function declaresTooMuch(what: string, wants: string, option: string, limit: string): LimitError {
+  return new LimitError(
+    'limit',
+    `${what} starts with ${wants}, more than the ${limit} of ${option}`,
+    `${option} allows more`,
+  );
+}
+
+export function grewTooMuch(what: string, option: string, limit: number): LimitError {
+  return new LimitError(
+    'limit',
+    `${what} has grown to all that it may have: the ${limit} of ${option}`,
+    `${option} allows more`,
+  );
+}
+
+/** The guest failed, and may have been refused to grow before. */
+export function nearLimit(
+  error: GuestError,
+  what: string,
+  used: number,
+  option: string,
+  limit: number,
+): GuestError {
+  return new GuestError(
+    error.code,
+    `${error.message}; its ${what} has grown to ${used} of the ${limit} of ${option}`,
+    error.wasmStack,
+    error.hint ?? `${option} allows more`,
+  );
+}
+
+export function outputTooLarge(bytes: number, limit: number): LimitError {
+  return new LimitError(
+    'limit',
+    `the frozen module would have ${bytes} bytes, more than the ${limit} of --max-output`,
+    '--max-output allows more; memory that the guest clears before the snapshot is not written',
+  );
+}
+
+export function timedOut(doing: string, seconds: number): LimitError {
+  return new LimitError(
+    'timeout',
+    `${doing} did not end in ${seconds} s (--timeout)`,
+    '--timeout SECONDS allows more; 0 is without end',
+  );
+}
+
+// ---- checks ------------------------------------------------------------------------------------
+
+export function leaked(names: readonly string[]): CheckError {
+  return new CheckError(
+    'leak',
+    `the frozen module holds what it should not (--fail-on-leak): ${names.join(', ')}`,
+    '--allow-leak NAME accepts one; without --fail-on-leak the report has the addresses',
+  );
+}
+
+export function notReproducible(place: string, sizes: readonly [number, number]): CheckError {
+  return new CheckError(
+    'not-reproducible',
+    `a second build gives other bytes (--check): they differ first ${place}; ${sizes[0]} and ${sizes[1]} bytes`,
+    '--random system, a driver and --wasi node can differ from build to build; if none is used, this is a bug in freeze',
+  );
+}
+
+export function secondBuildFailed(code: number | null, said: string): CheckError {
+  return new CheckError(
+    'second-build',
+    `a second build, elsewhere, does not go well (--check): ${said === '' ? `exit code ${code}` : said}`,
+    'what the guest is given must not depend on the directory, the environment or the time of a build',
+  );
 }
 
 // ---- usage ---------------------------------------------------------------------------------------

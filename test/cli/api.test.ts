@@ -69,7 +69,11 @@ test('source files from a directory of the machine', async () => {
       { mounts: [{ guest: '/', source: node.nodeFiles(cwd) }], stdout: (chunk) => printed.push(chunk) },
       compiled,
     );
-  await node.freeze(await wat(PROBE), { warmups: [{ kind: 'call', export: 'file', args: [] }], host });
+  await node.freeze(await wat(PROBE), {
+    warmups: [{ kind: 'call', export: 'file', args: [] }],
+    allowOpenFiles: ['/in.txt'],
+    host,
+  });
   assert.equal(Buffer.concat(printed).toString(), 'hello\n');
 });
 
@@ -180,8 +184,14 @@ test('reports keep to their schema', async () => {
       'write()',
       '--warmup',
       'random()',
+      '--warmup',
+      'env()',
+      '--env',
+      'TOKEN=quite-a-secret',
       '--random',
       'seed=1',
+      '--allow-open-files',
+      '*',
       '--dir',
       '.::/',
       '--rounds',

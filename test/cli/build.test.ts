@@ -251,7 +251,8 @@ test('--dir maps a directory read-only; what the guest writes is reported, and g
   const cwd = folder({ 'g.wasm': await wat(PROBE) });
   mkdirSync(join(cwd, 'data'));
   writeFileSync(join(cwd, 'data', 'in.txt'), 'from the file\n');
-  const files = ['--warmup', 'file()', '--warmup', 'write()', '-o', 'f.wasm', '--json', 'r.json'];
+  const open = ['--allow-open-files', '*.txt'];
+  const files = ['--warmup', 'file()', '--warmup', 'write()', ...open, '-o', 'f.wasm', '--json', 'r.json'];
   const { stderr } = await good(['build', 'g.wasm', ...files, '--dir', 'data::/d'], { cwd });
   assert.match(stderr, /^guest\| from the file$/m);
   assert.match(stderr, /files lost +\/d\/out\.txt \(7 B\)/);
@@ -280,6 +281,8 @@ test('--wasi node gives the real file system', async () => {
     'write()',
     '--dir',
     'data::/d',
+    '--allow-open-files',
+    '/d/*',
     '-o',
     'f.wasm',
   ];

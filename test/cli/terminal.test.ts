@@ -160,6 +160,8 @@ const REPORT: Report = {
   entries: ['main', 'other'],
   stubbed: Array.from({ length: 10 }, (_, i) => `env.f${i}`),
   filesWritten: [{ path: '/tmp/x', size: 5 * 1024 * 1024 }],
+  random: [],
+  leaks: { searched: 0, skipped: [], found: [] },
   randomBytes: 1,
   passes: [
     { pass: 'parse', ms: 1.2345 },

@@ -47,6 +47,32 @@ describe('hooks', () => {
     for (const instance of [one, two]) assert.equal(perform(instance, ['n']), '1');
   });
 
+  it('after-restore runs once in every instance of one compiled module, whichever way each is started', async () => {
+    const reactor = guest('(func (export "_initialize"))');
+    const entry = {
+      entries: [{ name: 'main', workload: { kind: 'call', export: 'n', args: [] } }],
+    } as const;
+    const ways: readonly (readonly [bytes: Uint8Array, starts: readonly (readonly string[])[]])[] = [
+      [
+        await frozenOf(reactor),
+        [['_initialize'], ['n'], ['freeze_after_restore'], ['_initialize', '_initialize']],
+      ],
+      [await frozenOf(guest()), [['_initialize'], ['n'], ['before'], []]],
+      [await frozenOf(guest(), entry), [['main'], ['_initialize', 'main'], ['n', 'main']]],
+      [await frozenOf(guest(), { ...entry, command: 'main' }), [['_start'], ['main'], ['n']]],
+    ];
+    for (const [bytes, starts] of ways) {
+      const compiled = await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
+      // All instances first: what one does must be nothing to the others.
+      const instances = await Promise.all(starts.map(() => WebAssembly.instantiate(compiled)));
+      for (const [i, { exports }] of instances.entries()) {
+        const call = (name: string): unknown => (exports[name] as () => unknown)();
+        for (const name of starts[i] ?? []) call(name);
+        assert.equal(call('n'), 1, `${starts[i]}`);
+      }
+    }
+  });
+
   it('after-restore runs once where the host calls it itself', async () => {
     const one = await thaw(await frozenOf(guest()));
     const results = ['freeze_after_restore', 'n', '_initialize', 'n'].map((name) => perform(one, [name]));

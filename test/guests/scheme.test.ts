@@ -1,6 +1,7 @@
 // The Scheme guest, table-driven: every program of guests/scheme/tests gives what its .out file says,
 // interpreted, live-linked and frozen. A failing program prints `status 1` and its line on standard
 // error, with the same line number whoever runs it.
+
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { Guest } from '../../src/host/guest.ts';
 import { createWasi } from '../../src/host/wasi/wasi.ts';
 import { addEntries } from '../../src/link/entries.ts';
 import { link } from '../../src/link/link.ts';
+import { DEFAULT_LIMITS } from '../../src/options.ts';
 import { protocolFor } from '../../src/protocols/detect.ts';
 import { bake } from '../../src/snapshot/bake.ts';
 import { heldBy } from '../../src/snapshot/state.ts';
@@ -76,7 +78,7 @@ class Session {
           compiled,
         ),
       stubs: new Map(),
-      limits: { modules: 1000, bytes: 1 << 26 },
+      limits: DEFAULT_LIMITS,
       skipBadModules: false,
     });
     session = new Session(guest);

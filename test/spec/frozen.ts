@@ -109,5 +109,6 @@ function hostOf(imports: WebAssembly.Imports): HostFactory {
     filesWritten: () => [],
     openFiles: () => [],
     drawn: () => 0,
+    draws: () => [],
   });
 }

@@ -78,6 +78,7 @@ export function hostWith(
       filesWritten: () => wasi.filesWritten(),
       openFiles: () => wasi.openFiles(),
       drawn: () => wasi.drawn(),
+      draws: () => wasi.draws(),
     };
   };
 }

@@ -182,8 +182,9 @@ export class Recording {
     this.#count++;
     this.#bytes += bytes.length;
     const { modules, bytes: most } = this.#limits;
-    if (this.#count > modules || this.#bytes > most)
-      throw this.fail(auxLimit(`jit${this.#count}`, `more than ${modules} modules or ${most} bytes of them`));
+    const name = `jit${this.#count}`;
+    if (this.#count > modules) throw this.fail(auxLimit(name, modules, 'modules', '--max-modules'));
+    if (this.#bytes > most) throw this.fail(auxLimit(name, most, 'bytes of modules', '--max-module-bytes'));
     return this.#instrumented(bytes);
   }
 

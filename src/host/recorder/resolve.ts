@@ -241,7 +241,7 @@ class Resolver {
       this.#binding(record, name, item, next[item.desc.kind]++, imports[i]),
     );
     const { module, probes, bytes } = made;
-    return { name, module, bindings, instance: { exports }, probes, size: bytes.length };
+    return { name, module, bindings, instance: { exports }, probes, size: bytes.length, bytes };
   }
 
   #binding(record: InstanceRecord, aux: string, item: Import, index: number, value: unknown): Binding {

@@ -86,6 +86,7 @@ export async function createNodeWasi(
     filesWritten: () => log.written(),
     openFiles: () => log.open(),
     drawn: () => random.drawn(),
+    draws: () => random.draws(),
   };
 }
 

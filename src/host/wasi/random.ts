@@ -5,7 +5,8 @@
 // outputs of SplitMix64 from the seed, low word first. Words are served little-endian as one
 // stream of bytes: how a guest cuts its requests changes nothing.
 
-import { RandomDenied, type RandomSource } from './types.ts';
+import { wasmStack } from '../trap.ts';
+import { RandomDenied, type RandomDraw, type RandomSource } from './types.ts';
 
 /** Web Crypto refuses to fill more at once. */
 const MAX_SYSTEM_FILL = 65_536;
@@ -60,18 +61,27 @@ function rotate(word: number, by: number): number {
   return (word << by) | (word >>> (32 - by));
 }
 
+/** Draws that are kept, and bytes of them: enough for every key and seed, too few to fill a machine. */
+const MOST_DRAWS = 1024;
+const MOST_DRAWN_BYTES = 65_536;
+/** Frames of the guest's that say who drew: the wrappers of its libc, and who called those. */
+const FRAMES = 6;
+
 /** What `random_get` is made of: it serves bytes and counts them. */
 export interface Random {
   /** Fills `target`, or throws {@link RandomDenied}. */
   fill(target: Uint8Array): void;
   /** Bytes served so far. */
   drawn(): number;
+  /** What was served and to whom, in order; the first {@link MOST_DRAWS} times. */
+  draws(): readonly RandomDraw[];
 }
 
 /** The bytes of `source`, within its budget. Asking for none is always allowed. */
 export function randomOf(source: RandomSource): Random {
   const budget = source.kind === 'denied' ? 0 : (source.budget ?? Number.POSITIVE_INFINITY);
   const fill = filler(source);
+  const draws: RandomDraw[] = [];
   let drawn = 0;
   let refused = false;
   return {
@@ -82,10 +92,21 @@ export function randomOf(source: RandomSource): Random {
         throw denial(target.length, drawn, budget);
       }
       fill(target);
+      if (draws.length < MOST_DRAWS && drawn < MOST_DRAWN_BYTES) {
+        draws.push({ bytes: target.slice(0, MOST_DRAWN_BYTES - drawn), stack: callers() });
+      }
       drawn += target.length;
     },
     drawn: () => drawn,
+    draws: () => draws,
   };
+}
+
+/** The guest's functions that are being called, the innermost first. */
+function callers(): readonly string[] {
+  return withFrames(() => wasmStack(new Error()))
+    .map((frame) => frame.replace(/, at byte 0x[0-9a-f]+/, ''))
+    .slice(0, FRAMES);
 }
 
 function filler(source: RandomSource): (target: Uint8Array) => void {
@@ -102,11 +123,18 @@ function filler(source: RandomSource): (target: Uint8Array) => void {
   };
 }
 
-/** The error, with as much of the guest's stack as tells who asked: V8 keeps 10 frames otherwise. */
+/** The error, with as much of the guest's stack as tells who asked. */
 function denial(requested: number, drawn: number, budget: number): RandomDenied {
+  return withFrames(() => new RandomDenied(requested, drawn, budget));
+}
+
+/** V8 keeps 10 frames otherwise, and most of those are ours. */
+function withFrames<Result>(make: () => Result): Result {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 64;
-  const error = new RandomDenied(requested, drawn, budget);
-  Error.stackTraceLimit = limit;
-  return error;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }

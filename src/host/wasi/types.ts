@@ -107,6 +107,12 @@ export type RandomSource =
   | { readonly kind: 'seeded'; readonly seed: bigint; readonly budget?: number }
   | { readonly kind: 'system'; readonly budget?: number };
 
+/** Random bytes that were served at once, and the guest's functions that asked, the innermost first. */
+export interface RandomDraw {
+  readonly bytes: Uint8Array;
+  readonly stack: readonly string[];
+}
+
 /** A file that the guest created or changed: its path in the guest, its size in bytes. */
 export interface WrittenFile {
   readonly path: string;
@@ -140,6 +146,8 @@ export interface WasiHost {
   openFiles(): readonly OpenFile[];
   /** How many random bytes the guest drew. */
   drawn(): number;
+  /** The draws, in order, as far as they were kept. */
+  draws(): readonly RandomDraw[];
 }
 
 /**
@@ -168,6 +176,8 @@ export class RandomDenied extends Error {
   readonly requested: number;
   /** Bytes served before it. */
   readonly drawn: number;
+  /** Bytes that may be served in all. */
+  readonly budget: number;
 
   constructor(requested: number, drawn: number, budget: number) {
     super(
@@ -177,6 +187,7 @@ export class RandomDenied extends Error {
     );
     this.requested = requested;
     this.drawn = drawn;
+    this.budget = budget;
   }
 }
 

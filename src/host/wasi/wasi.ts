@@ -78,6 +78,7 @@ export async function createWasi(options: WasiOptions, module: WebAssembly.Modul
     filesWritten: () => files.written(),
     openFiles: () => files.open(),
     drawn: () => random.drawn(),
+    draws: () => random.draws(),
   };
 }
 
