@@ -32,7 +32,8 @@
  *   "slot" N          the function in slot N (decimal) of the guest's table 0 at this moment. In C
  *                     a function pointer is its slot: what `helper` points to needs no export
  *   MODULE NAME       the value that the guest itself imports as MODULE NAME
- *   AUX NAME          the export NAME of the earlier auxiliary module that was named AUX
+ *   AUX NAME          the export NAME of the earlier auxiliary module that was named AUX. Two
+ *                     modules of one name are told apart: the second of "f" is "f#2"
  *   Types must fit, as for any import. Anything else fails with FREEZE_UNLINKABLE.
  *
  * HOW ITS CODE BECOMES CALLABLE (its "patch")
@@ -141,7 +142,8 @@ FREEZE_EXPORT(freeze_linked) void freeze_linked(const freeze_module *module, int
 /* ---- Push: the guest hands code over when it has some ---------------------------------------- */
 
 /*
- * Links the module at `code` now; when this returns FREEZE_OK its patch has run. In a frozen module
+ * Links the module at `code` now; when this returns FREEZE_OK its patch has run. Its name is the one
+ * in its own name section (so is that of a module which freeze_poll gives without). In a frozen module
  * it is no import any more and returns FREEZE_UNAVAILABLE: be ready to go on interpreting. Use it
  * or freeze_poll, not both. A guest that never calls it does not import it.
  */

@@ -9,6 +9,7 @@ import type { Journal } from './journal.ts';
 import { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions } from './options.ts';
 import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
+import { linkedBefore } from './report/provenance.ts';
 import { stubbedImports } from './stubs.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
 import { checkEntries, exportCall, type Workload } from './workloads.ts';
@@ -31,7 +32,13 @@ export async function startGuest(
   if (driver !== undefined) return await drive(given?.bytes, options, common, journal);
   if (given === undefined) throw new TypeError('there is neither a module nor a driver');
   const { module } = given;
-  const guest = await Guest.start({ ...common, module, host, stubs: stubbedImports(module, stubs) });
+  const guest = await Guest.start({
+    ...common,
+    module,
+    host,
+    stubs: stubbedImports(module, stubs),
+    linkedBefore: linkedBefore(module),
+  });
   if (exportNamed(module, '_initialize', 'func') !== undefined)
     guest.call('_initialize', [], 'in _initialize');
   return guest;
@@ -55,7 +62,7 @@ async function drive(
   });
   for (const { name, made, trapped } of driven.instances) {
     const status = trapped === undefined ? LINK_STATUS.ok : LINK_STATUS.trapped;
-    journal.linked({ name, size: made.bytes.length, outcome: { status, error: trapped } });
+    journal.linked({ name, size: made.bytes.length, outcome: { name, status, error: trapped } });
   }
   checkEntries(driven.module, options, driven.kept);
   return Guest.driven({ ...common, stubs: new Map() }, driven);

@@ -15,7 +15,7 @@ import { LINK_STATUS, type LiveLimits, LiveLinker, type LiveOutcome, type Resolv
 import type { Driven } from './recorder/resolve.ts';
 import { Registry } from './registry.ts';
 import { guestError, hostError } from './trap.ts';
-import type { WasiHost } from './wasi/wasi.ts';
+import type { WasiHost } from './wasi/types.ts';
 
 /** The import of include/freeze.h through which a guest hands code over. */
 export const PUSH_IMPORT = { module: 'freeze', name: 'link' } as const;
@@ -33,16 +33,22 @@ export interface GuestOptions {
   readonly skipBadModules: boolean;
   /** Told of every module, linked or not. */
   readonly onLink?: (event: LinkEvent) => void;
+  /** Whether code is linked at all; default true. Otherwise a guest that hands some over is told that it is not. */
+  readonly links?: boolean;
+  /** Whether what is linked is recorded, so that it can be frozen; default true. */
+  readonly record?: boolean;
+  /** Names of the modules that were linked before the guest was frozen. */
+  readonly linkedBefore?: readonly string[];
 }
 
 export interface LinkEvent {
-  readonly name: string | undefined;
+  readonly name: string;
   readonly size: number;
   readonly outcome: LiveOutcome;
 }
 
-/** The WASI host of a guest whose own JavaScript gives it its imports. */
-const NO_WASI: WasiHost = {
+/** No WASI host: that of a guest whose own JavaScript gives it its imports. */
+export const NO_WASI: WasiHost = {
   imports: {},
   bind: () => {},
   filesWritten: () => [],
@@ -104,10 +110,11 @@ export class Guest {
       throw hostError(error);
     });
     const registry = new Registry();
-    const linker = new LiveLinker(registry, options.limits);
+    const { limits, links = true, record = true, linkedBefore = [] } = options;
+    const linker = new LiveLinker(registry, { limits, record, linkedBefore });
     let guest: Guest | undefined;
     const push = (address: number, size: number): number =>
-      guest?.push(address >>> 0, size >>> 0) ?? LINK_STATUS.unavailable;
+      (links ? guest?.push(address >>> 0, size >>> 0) : undefined) ?? LINK_STATUS.unavailable;
     const imports = guestImports(module, wasi, options.stubs, push, registry);
     try {
       const instance = await WebAssembly.instantiate(compiled, imports);
@@ -126,7 +133,7 @@ export class Guest {
   /** A guest that its own JavaScript has brought up, with everything that it was linked with. */
   static driven(options: Omit<GuestOptions, 'host' | 'module'>, driven: Driven): Guest {
     const { module, probes, exports, imports, registry, forwards, adopted, kept } = driven;
-    const linker = new LiveLinker(registry, options.limits);
+    const linker = new LiveLinker(registry, { limits: options.limits, record: true });
     for (const aux of driven.auxes) linker.adopt(aux);
     const host: HostFactory = async () => NO_WASI;
     const instance = { exports };
@@ -183,14 +190,8 @@ export class Guest {
    * stops the build with the error.
    */
   link(bytes: Uint8Array | undefined, name: string | undefined): number {
-    const { auxes } = this.linker;
-    const before = auxes.length;
     const outcome = this.linker.link(bytes ?? new Uint8Array(0), name, this.#resolve);
-    this.#options.onLink?.({
-      name: auxes.length > before ? auxes.at(-1)?.name : name,
-      size: bytes?.length ?? 0,
-      outcome,
-    });
+    this.#options.onLink?.({ name: outcome.name, size: bytes?.length ?? 0, outcome });
     if (outcome.error !== undefined && !this.#options.skipBadModules) throw outcome.error;
     return outcome.status;
   }

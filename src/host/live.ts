@@ -17,10 +17,11 @@ import {
 } from '../wasm/errors.ts';
 import { assemble } from '../wasm/instructions.ts';
 import { exportNamed, type Import, type Module } from '../wasm/module.ts';
+import { ownName } from '../wasm/names.ts';
 import { parse } from '../wasm/parse.ts';
 import { compileNow } from './engine.ts';
 import type { Registry } from './registry.ts';
-import { WasiExit } from './wasi/wasi.ts';
+import { WasiExit } from './wasi/types.ts';
 
 /** How linking went, as the guest is told: the statuses of include/freeze.h. */
 export const LINK_STATUS = {
@@ -43,16 +44,29 @@ export interface LiveAux extends Aux {
 export type Resolve = (item: Import) => unknown;
 
 export interface LiveLimits {
-  /** Auxiliary modules in all. */
+  /** Auxiliary modules in all, those that could not be linked not counted. */
   readonly modules: number;
   /** Bytes of auxiliary modules in all. */
   readonly bytes: number;
 }
 
 export interface LiveOutcome {
+  /** The module's name: unique among all. */
+  readonly name: string;
   readonly status: LinkStatus;
   /** Why, where the status is not `ok`. */
   readonly error: LinkError | undefined;
+}
+
+export interface LiveOptions {
+  readonly limits: LiveLimits;
+  /**
+   * Whether what is linked is recorded, so that it can be frozen. Otherwise a module is instantiated
+   * as it is, and lives as long as a table or a later module holds something of it.
+   */
+  readonly record: boolean;
+  /** Names of modules that were linked before this guest was frozen: they stay theirs. */
+  readonly linkedBefore?: readonly string[];
 }
 
 interface Resolved {
@@ -60,18 +74,35 @@ interface Resolved {
   readonly bindings: readonly Binding[];
 }
 
+/** A module that is about to be instantiated. */
+interface Compiled {
+  readonly module: Module;
+  readonly compiled: WebAssembly.Module;
+  /** How it was instrumented, where it is recorded: its probes, and the export that patches it in. */
+  readonly recorded: { readonly probes: Probes; readonly patch: string } | undefined;
+}
+
 export class LiveLinker {
-  /** In the order in which they were linked: instance n is at n - 1. */
+  /** In the order in which they were linked: instance n is at n - 1. Empty where nothing is recorded. */
   readonly auxes: LiveAux[] = [];
+  /** How many modules were linked. */
+  count = 0;
   readonly #registry: Registry;
   readonly #limits: LiveLimits;
-  readonly #names = new Set<string>();
+  readonly #record: boolean;
+  readonly #names: Set<string>;
+  readonly #before: number;
   readonly #repeats = new Map<string, number>();
+  /** The exports of each module that has any, by its name: for later modules to import. */
+  readonly #exports = new Map<string, { readonly module: Module; readonly exports: WebAssembly.Exports }>();
   #bytes = 0;
 
-  constructor(registry: Registry, limits: LiveLimits) {
+  constructor(registry: Registry, { limits, record, linkedBefore = [] }: LiveOptions) {
     this.#registry = registry;
     this.#limits = limits;
+    this.#record = record;
+    this.#names = new Set(linkedBefore);
+    this.#before = linkedBefore.length;
   }
 
   /**
@@ -79,31 +110,20 @@ export class LiveLinker {
    * (an exit, an error of the host) comes out as an exception.
    */
   link(bytes: Uint8Array, wanted: string | undefined, resolve: Resolve): LiveOutcome {
-    const name = this.#uniqueName(wanted);
     this.#bytes += bytes.length;
-    if (this.auxes.length >= this.#limits.modules || this.#bytes > this.#limits.bytes) {
+    const { modules, bytes: most } = this.#limits;
+    if (this.count >= modules || this.#bytes > most) {
+      const name = this.#uniqueName(wanted);
       return failed(
+        name,
         LINK_STATUS.limit,
-        auxLimit(name, `more than ${this.#limits.modules} modules or ${this.#limits.bytes} bytes of them`),
+        auxLimit(name, `more than ${modules} modules or ${most} bytes of them`),
       );
     }
-    let module: Module;
-    let compiled: WebAssembly.Module;
-    let probes: Probes;
-    let patch: string;
-    try {
-      module = parse(bytes);
-      patch = freeName(module, '\0patch');
-      const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
-      const instrumented = instrument(quiet);
-      probes = instrumented.probes;
-      compiled = compileNow(encode(instrumented.module));
-    } catch (error) {
-      if (error instanceof FreezeError || error instanceof WebAssembly.CompileError) {
-        return failed(LINK_STATUS.invalid, auxInvalid(name, plainMessage(error)));
-      }
-      throw error;
-    }
+    const given = this.#compile(bytes);
+    const name = this.#uniqueName(wanted ?? ('module' in given ? ownName(given.module) : undefined));
+    if ('problem' in given) return failed(name, LINK_STATUS.invalid, auxInvalid(name, given.problem));
+    const { module, compiled, recorded } = given;
     const resolved = this.#resolve(name, module, resolve);
     if ('status' in resolved) return resolved;
     let instance: WebAssembly.Instance;
@@ -111,13 +131,16 @@ export class LiveLinker {
       instance = new WebAssembly.Instance(compiled, resolved.values);
     } catch (error) {
       if (error instanceof WebAssembly.LinkError)
-        return failed(LINK_STATUS.unlinkable, importMismatch(name, module, error));
+        return failed(name, LINK_STATUS.unlinkable, importMismatch(name, module, error));
       // Its own memories and tables cannot be had, or an initializer of its own traps.
-      if (error instanceof RangeError) return failed(LINK_STATUS.limit, auxLimit(name, plainMessage(error)));
-      if (error instanceof WebAssembly.RuntimeError)
-        return failed(LINK_STATUS.trapped, auxTrapped(name, plainMessage(error)));
-      throw error;
+      if (error instanceof RangeError && recorded !== undefined)
+        return failed(name, LINK_STATUS.limit, auxLimit(name, plainMessage(error)));
+      return trapped(name, error);
     }
+    this.count++;
+    if (module.exports.length > 0) this.#exports.set(name, { module, exports: instance.exports });
+    if (recorded === undefined) return { name, status: LINK_STATUS.ok, error: undefined };
+    const { probes, patch } = recorded;
     const aux = { name, module, bindings: resolved.bindings, instance, probes, size: bytes.length };
     this.auxes.push(aux);
     this.#registry.addInstance(this.auxes.length, module, probes, instance.exports);
@@ -128,28 +151,43 @@ export class LiveLinker {
   adopt(aux: LiveAux): void {
     this.#names.add(aux.name);
     this.#bytes += aux.size;
+    this.count++;
+    this.#exports.set(aux.name, { module: aux.module, exports: aux.instance.exports });
     this.auxes.push(aux);
   }
 
   /** The export of an earlier module, by the module's name. */
   exportOf(aux: string, name: string): unknown {
-    const found = this.auxes.find((one) => one.name === aux);
+    const found = this.#exports.get(aux);
     // What instrumentation exports beside is not to be had.
-    return found && exportNamed(found.module, name) && found.instance.exports[name];
+    return found && exportNamed(found.module, name) && found.exports[name];
+  }
+
+  #compile(bytes: Uint8Array): Compiled | { readonly problem: string } {
+    try {
+      const module = parse(bytes);
+      if (!this.#record) return { module, compiled: compileNow(bytes), recorded: undefined };
+      const patch = freeName(module, '\0patch');
+      const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
+      const instrumented = instrument(quiet);
+      const { probes } = instrumented;
+      return { module, compiled: compileNow(encode(instrumented.module)), recorded: { probes, patch } };
+    } catch (error) {
+      if (error instanceof FreezeError || error instanceof WebAssembly.CompileError)
+        return { problem: plainMessage(error) };
+      throw error;
+    }
   }
 
   #patch(aux: LiveAux, patch: string): LiveOutcome {
+    const { name } = aux;
     const run = aux.instance.exports[patch];
     try {
       if (typeof run === 'function') run();
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
-        return failed(LINK_STATUS.trapped, auxTrapped(aux.name, error.message));
-      }
-      if (error instanceof FreezeError || error instanceof WasiExit) throw error;
-      return failed(LINK_STATUS.trapped, auxTrapped(aux.name, plainMessage(error)));
+      return trapped(name, error);
     }
-    return { status: LINK_STATUS.ok, error: undefined };
+    return { name, status: LINK_STATUS.ok, error: undefined };
   }
 
   #resolve(name: string, module: Module, resolve: Resolve): Resolved | LiveOutcome {
@@ -158,18 +196,16 @@ export class LiveLinker {
     const bindings: Binding[] = [];
     for (const item of module.imports) {
       const value = resolve(item);
-      const binding = value === undefined || value === null ? undefined : this.#binding(item, value);
-      if (binding === undefined) {
-        const why =
-          value === undefined || value === null
-            ? 'which nothing gives'
-            : 'which is given a value of unknown origin';
-        return failed(LINK_STATUS.unlinkable, unresolvedImport(name, item.module, item.name, why));
+      const nothing = value === undefined || value === null;
+      const binding = nothing || !this.#record ? undefined : this.#binding(item, value);
+      if (nothing || (this.#record && binding === undefined)) {
+        const why = nothing ? 'which nothing gives' : 'which is given a value of unknown origin';
+        return failed(name, LINK_STATUS.unlinkable, unresolvedImport(name, item.module, item.name, why));
       }
       const namespace = values[item.module] ?? Object.create(null);
       namespace[item.name] = value as WebAssembly.ImportValue;
       values[item.module] = namespace;
-      bindings.push(binding);
+      if (binding !== undefined) bindings.push(binding);
     }
     return { values, bindings };
   }
@@ -191,7 +227,7 @@ export class LiveLinker {
 
   /** Names stand before the names of functions, so no two modules share one. */
   #uniqueName(wanted: string | undefined): string {
-    const base = wanted === undefined || wanted === '' ? `jit${this.auxes.length + 1}` : wanted;
+    const base = wanted === undefined || wanted === '' ? `jit${this.#before + this.count + 1}` : wanted;
     let name = base;
     let n = this.#repeats.get(base) ?? 2;
     for (; this.#names.has(name); n++) name = `${base}#${n}`;
@@ -202,8 +238,16 @@ export class LiveLinker {
   }
 }
 
-function failed(status: LinkStatus, error: LinkError): LiveOutcome {
-  return { status, error };
+function failed(name: string, status: LinkStatus, error: LinkError): LiveOutcome {
+  return { name, status, error };
+}
+
+/** What a patch threw: the guest's affair, unless it is an exit or an error of the host. */
+function trapped(name: string, error: unknown): LiveOutcome {
+  if (error instanceof FreezeError || error instanceof WasiExit) throw error;
+  const trap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+  const message = trap ? error.message : plainMessage(error);
+  return failed(name, LINK_STATUS.trapped, auxTrapped(name, message));
 }
 
 function plainMessage(error: unknown): string {

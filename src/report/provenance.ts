@@ -54,6 +54,11 @@ export function readProvenance(module: Module): Provenance | undefined {
   }
 }
 
+/** The names of the modules that earlier freezes linked in. */
+export function linkedBefore(module: Module): readonly string[] {
+  return (readProvenance(module)?.auxes ?? []).map(({ name }) => name);
+}
+
 /** The module with a provenance section, in place of the one it had. */
 export function withProvenance(module: Module, provenance: Provenance): Module {
   const bytes = new TextEncoder().encode(JSON.stringify(provenance));
