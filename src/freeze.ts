@@ -13,12 +13,13 @@ import { link } from './link/link.ts';
 import { withoutFalseNames } from './link/names.ts';
 import { withProducer } from './link/producers.ts';
 import { moveSourceMap } from './link/source-map.ts';
+import { auxExports } from './link/open.ts';
 import type { FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import { measureMemory } from './report/memory/memory.ts';
-import { provenanceOf, withProvenance } from './report/provenance.ts';
+import { provenanceOf, readProvenance, withProvenance } from './report/provenance.ts';
 import type { Report } from './report/report.ts';
 import { bake } from './snapshot/bake.ts';
 import { heldBy } from './snapshot/state.ts';
@@ -59,10 +60,13 @@ export function freezeDriven(driver: Driver, options: Omit<FreezeOptions, 'drive
 
 async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions): Promise<Frozen> {
   const journal = new Journal(options);
+  const { open = false } = options;
 
   // Sections are views; bodies stay bytes.
   const given = bytes && journal.pass('parse', () => parse(bytes));
   if (given !== undefined) checkEntries(given, options);
+  const before = given && readProvenance(given);
+  if (before !== undefined && before.open !== true) journal.warn(FROZEN_SHUT);
 
   // The guest runs, instrumented: every piece of its state can be reached from outside.
   const guest = await journal.passAsync('thaw', () =>
@@ -91,8 +95,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       guest: module,
       auxes: guest.linker.auxes,
       held: heldBy(snapshot),
-      stubs: stubBodies(module, stubs),
+      stubs: stubBodies(module, stubs, open),
       ...guest.links,
+      // What a driver has not named, only its own JavaScript could link again.
+      ...(open && options.driver === undefined ? { kept: auxExports(guest.linker.auxes) } : {}),
     }),
   );
 
@@ -104,12 +110,13 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       entries,
       command: options.command,
       afterRestore: hookFunction(module, linked, protocol),
+      open,
     }),
   );
   const debug = moveDebug(module, withoutFalseNames(module, finished), { sourceMap: options.sourceMap?.url });
   for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
-    encode(withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION))),
+    encode(withProvenance(withProducer(debug.module, VERSION), provenanceOf(module, linked, VERSION, open))),
   );
 
   // It validates, or nothing is given back.
@@ -133,6 +140,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
     }),
   };
 }
+
+const FROZEN_SHUT =
+  'the guest is a frozen module already, and not an open one: code that it makes now may have nobody to link it; ' +
+  'build it with --open where it is to be frozen again';
 
 /** How the guest is driven from here on: one that a driver has brought up speaks a protocol only where its exports say so. */
 function protocolOf(guest: Guest, options: FreezeOptions): Protocol {

@@ -15,6 +15,7 @@ import { DEFAULT_LIMITS } from './options.ts';
 import { type ProtocolName, protocolFor } from './protocols/detect.ts';
 import type { Call, Program } from './protocols/protocol.ts';
 import { linkedBefore } from './report/provenance.ts';
+import { type StubOption, stubbedImports } from './stubs.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
 import { parse } from './wasm/parse.ts';
 
@@ -26,6 +27,8 @@ export interface InstantiateOptions {
   readonly jit?: boolean;
   /** Functions that the guest imports, beside those of `host`. */
   readonly imports?: WebAssembly.Imports;
+  /** Imports that are stubs; the first pattern that fits counts. */
+  readonly stubs?: readonly StubOption[];
   /** Makes its WASI host: `(compiled) => createWasi({}, compiled)`, of `freeze/browser`. Default none. */
   readonly host?: HostFactory;
   /** Drives the guest by this protocol, whatever its exports tell. */
@@ -59,12 +62,12 @@ export interface LiveGuest {
  * reactor. Throws what `freeze` throws for a module that cannot be frozen.
  */
 export async function instantiate(bytes: Uint8Array, options: InstantiateOptions = {}): Promise<LiveGuest> {
-  const { jit = false, limits = DEFAULT_LIMITS, onLink } = options;
+  const { jit = false, stubs = [], limits = DEFAULT_LIMITS, onLink } = options;
   const module = parse(bytes);
   const guest = await Guest.start({
     module,
     host: hostOf(options),
-    stubs: new Map(),
+    stubs: stubbedImports(module, stubs),
     limits,
     links: jit,
     skipBadModules: true,

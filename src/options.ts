@@ -50,6 +50,11 @@ export interface FreezeOptions {
   readonly driverArgs?: readonly string[];
   /** The longest that the driver may take; default {@link DEFAULT_DRIVER_TIMEOUT_MS}. */
   readonly driverTimeoutMs?: number;
+  /**
+   * Whether the output can be linked live further, and frozen again with what it makes then: it
+   * imports `freeze.link` where the guest does, and exports what auxiliary modules exported.
+   */
+  readonly open?: boolean;
   /** Keeps JavaScript functions that auxiliary modules import as imports of the output, by their own names. */
   readonly keepHostFunctions?: boolean;
 }

@@ -93,6 +93,7 @@ export function warmUp(
   const warm = warmups.map((workload) => calls.get(workload) as Call);
   runUntilQuiet(guest, protocol, warm, options.rounds, journal);
   protocol.beforeSnapshot(guest);
+  guest.unthaw();
   return calls;
 }
 

@@ -127,6 +127,7 @@ function planOf(parsed: Parsed): Plan {
       stubs: many(parsed, 'stub-import').map(stubOf),
       skipBadModules: flag(parsed, 'skip-bad-modules'),
       driverArgs: many(parsed, 'driver-arg'),
+      open: flag(parsed, 'open'),
       keepHostFunctions: flag(parsed, 'keep-host-functions'),
       ...(rounds === undefined ? {} : { rounds }),
       ...(protocol === undefined ? {} : { protocol }),

@@ -132,6 +132,11 @@ const BUILD: CommandSpec = {
       group: GUEST,
       describe: 'JavaScript functions that generated modules import become imports of the output',
     },
+    open: {
+      kind: 'flag',
+      group: GUEST,
+      describe: 'the output can be linked live further and frozen again: it still imports freeze.link',
+    },
     'stub-import': stubImport,
     'source-map': {
       kind: 'one',
@@ -174,6 +179,7 @@ const RUN: CommandSpec = {
   describe: 'Run a module under the same host: a command, or calls of its exports',
   options: {
     invoke: { kind: 'many', group: WORK, describe: 'EXPORT(ARGS): call it and print what it returns' },
+    jit: { kind: 'flag', group: HOST, describe: 'link the code that it generates, live' },
     'stub-import': stubImport,
     ...hostOptions,
     random: { kind: 'one', group: HOST, describe: 'system (the default here), seed=N or deny: random bytes' },

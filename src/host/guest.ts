@@ -5,6 +5,7 @@ import { deferStart, freeName } from '../link/defer.ts';
 import { sameImport } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
 import type { GuestLinks } from '../link/link.ts';
+import { auxExportName, hasThawedFlag, THAWED } from '../link/open.ts';
 import type { Stub } from '../link/stub.ts';
 import { encode } from '../wasm/encode.ts';
 import { engineLacks, importedState, missingImports, UnsupportedError } from '../wasm/errors.ts';
@@ -155,6 +156,12 @@ export class Guest {
     return this.instance.exports[name] !== undefined;
   }
 
+  /** A guest that is an open module: in what comes of it, the after-restore hook is to run again. */
+  unthaw(): void {
+    if (!hasThawedFlag(this.module)) return;
+    (this.instance.exports[THAWED] as WebAssembly.Global<'i32'>).value = 0;
+  }
+
   /** Calls an exported function. `doing` goes on from "the guest trapped": "in _initialize". */
   call(name: string, args: readonly WasmValue[], doing: string): WasmValue {
     const func = this.instance.exports[name];
@@ -200,13 +207,17 @@ export class Guest {
     return this.link(this.read(address, size), undefined);
   }
 
-  /** The rules of include/freeze.h: guest exports, slots, the guest's own imports, earlier modules. */
+  /** The rules of include/freeze.h: guest exports, slots, the guest's own imports, earlier modules (also of earlier freezes). */
   readonly #resolve: Resolve = (item: Import) => {
     const { module, name } = item;
     if (module === 'env' && !name.startsWith(this.probes.prefix) && this.has(name))
       return this.instance.exports[name];
     if (module === 'slot' && /^\d+$/.test(name)) return this.#slot(Number(name));
-    return this.#hostFunction(module, name) ?? this.linker.exportOf(module, name);
+    return (
+      this.#hostFunction(module, name) ??
+      this.linker.exportOf(module, name) ??
+      this.instance.exports[auxExportName(module, name)]
+    );
   };
 
   /** A function of the host as the guest has it: with a type, so that the engine sees whether it fits. */

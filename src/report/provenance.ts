@@ -4,6 +4,7 @@
  */
 import type { FunctionRange, Linked } from '../link/link.ts';
 import { layoutOf } from '../snapshot/layout.ts';
+import { auxExporters } from '../link/open.ts';
 import type { CustomSection, Module } from '../wasm/module.ts';
 import { spaces } from '../wasm/module.ts';
 
@@ -18,6 +19,8 @@ export interface Provenance {
   readonly auxes: readonly FunctionRange[];
   /** The whole stack of the guest, where it is known: the stack pointer of a snapshot is inside it. */
   readonly stack?: { readonly low: number; readonly high: number };
+  /** Whether it can be linked live further. */
+  readonly open?: boolean;
 }
 
 function isStack(value: unknown): value is Provenance['stack'] {
@@ -39,7 +42,7 @@ export function readProvenance(module: Module): Provenance | undefined {
   if (custom === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(custom.bytes));
-    const { version, guest, auxes, stack } = value as Partial<Record<keyof Provenance, unknown>>;
+    const { version, guest, auxes, stack, open } = value as Partial<Record<keyof Provenance, unknown>>;
     if (
       typeof version !== 'string' ||
       typeof guest !== 'number' ||
@@ -48,15 +51,16 @@ export function readProvenance(module: Module): Provenance | undefined {
       !isStack(stack)
     )
       return undefined;
-    return { version, guest, auxes, ...(stack && { stack }) };
+    return { version, guest, auxes, ...(stack && { stack }), ...(open === true ? { open } : {}) };
   } catch {
     return undefined;
   }
 }
 
-/** The names of the modules that earlier freezes linked in. */
+/** The names of the modules that earlier freezes linked in, and of which something is left. */
 export function linkedBefore(module: Module): readonly string[] {
-  return (readProvenance(module)?.auxes ?? []).map(({ name }) => name);
+  const linked = (readProvenance(module)?.auxes ?? []).map(({ name }) => name);
+  return [...new Set([...linked, ...auxExporters(module)])];
 }
 
 /** The module with a provenance section, in place of the one it had. */
@@ -67,7 +71,7 @@ export function withProvenance(module: Module, provenance: Provenance): Module {
 }
 
 /** What this freeze and those before it linked in. */
-export function provenanceOf(guest: Module, linked: Linked, version: string): Provenance {
+export function provenanceOf(guest: Module, linked: Linked, version: string, open: boolean): Provenance {
   const before = readProvenance(guest);
   const earlier = (before?.auxes ?? []).flatMap((range): FunctionRange[] => {
     const first = linked.indexOf({ instance: 0, kind: 'func', index: range.first });
@@ -77,5 +81,11 @@ export function provenanceOf(guest: Module, linked: Linked, version: string): Pr
   const { stackLow: low, stackHigh: high } = layoutOf(guest);
   const stack =
     before === undefined && low !== undefined && high !== undefined ? { low, high } : before?.stack;
-  return { version, guest: own, auxes: [...earlier, ...linked.auxFunctions], ...(stack && { stack }) };
+  return {
+    version,
+    guest: own,
+    auxes: [...earlier, ...linked.auxFunctions],
+    ...(stack && { stack }),
+    ...(open ? { open } : {}),
+  };
 }
