@@ -18,10 +18,12 @@
  *
  * THE ORDER OF CALLS
  *   _initialize (or the start function)
+ *   freeze_profile_load  for every --profile
  *   freeze_load    for every --load and --warmup, in the order of the command line
  *   then, in rounds, until a round brings no new code:
  *     freeze_run   for every --warmup
  *     freeze_poll  until it returns 0; each module is linked, then freeze_linked tells how it went
+ *   freeze_profile_save  for --profile-out
  *   freeze_before_snapshot
  *   ... the snapshot is taken here; what follows happens in every instance of the frozen module:
  *   freeze_after_restore, once, before any other export does its work
@@ -149,6 +151,38 @@ FREEZE_EXPORT(freeze_linked) void freeze_linked(const freeze_module *module, int
  */
 FREEZE_C __attribute__((import_module("freeze"), import_name("link")))
 int32_t freeze_link(const void *code, uint32_t code_size);
+
+/* ---- Profiles -------------------------------------------------------------------------------- */
+
+/*
+ * What a runtime has learned in a warm-up, in bytes of its own: which functions got warm, which types
+ * they met. `freeze build --profile-out` writes it down, and `--profile` gives it to a later build,
+ * several of them where several machines warmed up. Name things by what is the same in each build
+ * (file, line, name), never by address; leave out what you do not know; and trust nothing, for a
+ * program may have been edited since.
+ */
+typedef struct freeze_profile {
+  const void *bytes; /* offset 0 */
+  uint32_t size;     /* offset 4 */
+} freeze_profile;
+
+FREEZE_ASSERT(sizeof(freeze_profile) == 8, "freeze_profile is 8 bytes on wasm32");
+
+/*
+ * Called after the warm-up, before freeze_before_snapshot: all that is known, with what was merged
+ * in. It must stay where it is until the next call; let go of it in freeze_before_snapshot. May be 0
+ * when there is nothing to tell.
+ */
+FREEZE_EXPORT(freeze_profile_save) const freeze_profile *freeze_profile_save(void);
+
+/*
+ * Called before the first freeze_load, for each profile: merge it into what is known. The order of
+ * profiles, and a profile given twice, must make no difference. 0 when it went well, another status
+ * when these are no such bytes (freeze_error says why). Needs freeze_alloc and freeze_free; the host
+ * frees the bytes after the call. What was warm is warm from the start: have its code ready at the
+ * first freeze_poll, or when it is first run.
+ */
+FREEZE_EXPORT(freeze_profile_load) int32_t freeze_profile_load(const void *bytes, uint32_t size);
 
 /* ---- Hooks ----------------------------------------------------------------------------------- */
 

@@ -38,6 +38,15 @@ export {
 export type { Stub } from './link/stub.ts';
 export { type InstantiateOptions, instantiate, type LiveGuest } from './live.ts';
 export { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions, type Progress } from './options.ts';
+export {
+  mergeProfiles,
+  PROFILE_SCHEMA,
+  type Profile,
+  type ProfiledModule,
+  readProfile,
+  type SlotCalls,
+  writeProfile,
+} from './profile.ts';
 export { PROTOCOLS, type ProtocolName } from './protocols/detect.ts';
 export {
   DEFAULT_DRIVER_TIMEOUT_MS,

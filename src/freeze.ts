@@ -15,6 +15,7 @@ import { withProducer } from './link/producers.ts';
 import { moveSourceMap } from './link/source-map.ts';
 import { auxExports } from './link/open.ts';
 import type { FreezeOptions } from './options.ts';
+import type { Profile } from './profile.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
@@ -36,6 +37,8 @@ export interface Frozen {
   readonly report: Report;
   /** Its source map, where the guest's was given. */
   readonly sourceMap?: string;
+  /** What the warm-up brought to light, where `saveProfile` asks for it. */
+  readonly profile?: Profile;
 }
 
 /**
@@ -79,7 +82,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const protocol = protocolOf(guest, options);
 
   // From here on the guest has made all the code that it will, and each module of it is linked live.
-  const calls = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
+  const { calls, profile } = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
 
   // What functions that have returned left on the stack is no state.
   const stack = options.wipeStack === false ? undefined : wipeStack(guest);
@@ -125,6 +128,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   return {
     bytes: output,
     ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, finished, output) }),
+    ...(profile === undefined ? {} : { profile }),
     report: journal.report({
       module,
       finished,

@@ -3,6 +3,7 @@
  */
 import type { HostFactory } from './host/guest.ts';
 import type { LiveLimits } from './host/live.ts';
+import type { Profile } from './profile.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 import type { DEFAULT_DRIVER_TIMEOUT_MS, Driver } from './protocols/driver.ts';
 import type { Program } from './protocols/protocol.ts';
@@ -24,6 +25,12 @@ export interface FreezeOptions {
   readonly entries?: readonly EntryOption[];
   /** The name of the entry that is `_start` in the output. */
   readonly command?: string;
+  /** What earlier builds learned: the guest begins with it. */
+  readonly profiles?: readonly Profile[];
+  /** Whether to say what this one learned: `profile` of the result. */
+  readonly saveProfile?: boolean;
+  /** Whether the profile is to tell how often each table slot was called; the warm-up is slower then. */
+  readonly countCalls?: boolean;
   /** Drives the guest by this protocol, whatever its exports tell. */
   readonly protocol?: ProtocolName;
   /** The most rounds of warm-up; default {@link DEFAULT_ROUNDS}. It ends when one brings no new code. */

@@ -7,10 +7,12 @@ import { LINK_STATUS } from './host/live.ts';
 import { createWasi } from './host/wasi/wasi.ts';
 import type { Journal } from './journal.ts';
 import { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions } from './options.ts';
+import { guestBytes, type Profile, profileOf } from './profile.ts';
 import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
 import { linkedBefore } from './report/provenance.ts';
 import { stubbedImports } from './stubs.ts';
+import { countsNotDriven } from './wasm/errors.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
 import { checkEntries, exportCall, type Workload } from './workloads.ts';
 
@@ -29,6 +31,7 @@ export async function startGuest(
     journal.linked(event);
   };
   const common = { limits, skipBadModules, onLink };
+  if (driver !== undefined && options.countCalls === true) throw countsNotDriven();
   if (driver !== undefined) return await drive(given?.bytes, options, common, journal);
   if (given === undefined) throw new TypeError('there is neither a module nor a driver');
   const { module } = given;
@@ -38,6 +41,7 @@ export async function startGuest(
     host,
     stubs: stubbedImports(module, stubs),
     linkedBefore: linkedBefore(module),
+    countCalls: options.countCalls === true,
   });
   if (exportNamed(module, '_initialize', 'func') !== undefined)
     guest.call('_initialize', [], 'in _initialize');
@@ -68,14 +72,16 @@ async function drive(
   return Guest.driven({ ...common, stubs: new Map() }, driven);
 }
 
+export interface WarmedUp {
+  /** What each workload came down to. */
+  readonly calls: ReadonlyMap<Workload, Call>;
+  readonly profile: Profile | undefined;
+}
+
 /** Loads every program once, then runs the warm-ups until a round brings no new code. */
-export function warmUp(
-  guest: Guest,
-  protocol: Protocol,
-  options: FreezeOptions,
-  journal: Journal,
-): ReadonlyMap<Workload, Call> {
-  const { loads = [], warmups = [], entries = [] } = options;
+export function warmUp(guest: Guest, protocol: Protocol, options: FreezeOptions, journal: Journal): WarmedUp {
+  const { loads = [], warmups = [], entries = [], profiles = [] } = options;
+  for (const bytes of guestBytes(profiles)) protocol.loadProfile(guest, bytes);
   const loaded = new Map<string, Call>();
   const load = (program: Program): Call => {
     const known = loaded.get(program.name);
@@ -92,9 +98,14 @@ export function warmUp(
   }
   const warm = warmups.map((workload) => calls.get(workload) as Call);
   runUntilQuiet(guest, protocol, warm, options.rounds, journal);
+  const labels = warm.map(({ label }) => label);
+  const profile =
+    options.saveProfile === true
+      ? profileOf(guest, labels, profiles, protocol.saveProfile(guest))
+      : undefined;
   protocol.beforeSnapshot(guest);
   guest.unthaw();
-  return calls;
+  return { calls, profile };
 }
 
 function runUntilQuiet(

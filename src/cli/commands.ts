@@ -116,6 +116,21 @@ const BUILD: CommandSpec = {
       describe: 'NAME: this entry is what the module does as a command (_start)',
     },
     rounds: { kind: 'one', group: WORK, describe: 'N: at most so many rounds of warm-up; default 16' },
+    profile: {
+      kind: 'many',
+      group: WORK,
+      describe: 'FILE: begin with what an earlier build learned; several are merged (docs/profiles.md)',
+    },
+    'profile-out': {
+      kind: 'one',
+      group: OUTPUT,
+      describe: 'also write what the warm-up brought to light, for --profile, to a file, or - for stdout',
+    },
+    'count-calls': {
+      kind: 'flag',
+      group: WORK,
+      describe: 'for --profile-out: count how often each table slot is called',
+    },
     protocol: {
       kind: 'one',
       group: GUEST,
@@ -231,7 +246,21 @@ const COMPLETION: CommandSpec = {
   rest: false,
 };
 
-export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT, DEMO, COMPLETION];
+const INIT: CommandSpec = {
+  name: 'init',
+  words: ['[file]'],
+  describe: 'Write a file to start from, where there is none; default is driver.mjs, - is stdout',
+  options: {
+    driver: {
+      kind: 'flag',
+      group: OUTPUT,
+      describe: 'a commented driver: JavaScript that brings a guest up for freeze build --driver',
+    },
+  },
+  rest: false,
+};
+
+export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT, DEMO, INIT, COMPLETION];
 
 export function commandNamed(name: string): CommandSpec {
   const found = COMMANDS.find((one) => one.name === name);

@@ -1,8 +1,9 @@
 /**
  * A running guest: instantiated from its instrumented module, with its host and its live linker.
  */
+import { countCalls } from '../link/count.ts';
 import { deferStart, freeName } from '../link/defer.ts';
-import { sameImport } from '../link/entity.ts';
+import { type EntityRef, sameImport } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
 import type { GuestLinks } from '../link/link.ts';
 import { auxExportName, hasThawedFlag, THAWED } from '../link/open.ts';
@@ -11,6 +12,7 @@ import { encode } from '../wasm/encode.ts';
 import { engineLacks, importedState, missingImports, UnsupportedError } from '../wasm/errors.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
+import { attachCounters, CallCounters } from './counter.ts';
 import { compile, trap } from './engine.ts';
 import { LINK_STATUS, type LiveLimits, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
 import type { Driven } from './recorder/resolve.ts';
@@ -38,6 +40,8 @@ export interface GuestOptions {
   readonly links?: boolean;
   /** Whether what is linked is recorded, so that it can be frozen; default true. */
   readonly record?: boolean;
+  /** Whether calls through table slots are counted. */
+  readonly countCalls?: boolean;
   /** Names of the modules that were linked before the guest was frozen. */
   readonly linkedBefore?: readonly string[];
 }
@@ -103,7 +107,9 @@ export class Guest {
     refuseImportedState(module);
     // The start function runs when the host knows the guest: it may call WASI, and hand code over.
     const startName = freeName(module, '\0start');
-    const { module: instrumented, probes } = instrument(deferStart(module, startName), {
+    const counters = options.countCalls === true ? new CallCounters() : undefined;
+    const counting = counters && countCalls(module);
+    const { module: instrumented, probes } = instrument(deferStart(counting?.module ?? module, startName), {
       importedFunctions: true,
     });
     const compiled = await compile(encode(instrumented), 'the guest');
@@ -112,7 +118,7 @@ export class Guest {
     });
     const registry = new Registry();
     const { limits, links = true, record = true, linkedBefore = [] } = options;
-    const linker = new LiveLinker(registry, { limits, record, linkedBefore });
+    const linker = new LiveLinker(registry, { limits, record, linkedBefore, counters });
     let guest: Guest | undefined;
     const push = (address: number, size: number): number =>
       (links ? guest?.push(address >>> 0, size >>> 0) : undefined) ?? LINK_STATUS.unavailable;
@@ -121,6 +127,7 @@ export class Guest {
       const instance = await WebAssembly.instantiate(compiled, imports);
       guest = new Guest(options, probes, instance, wasi, imports, registry, linker);
       registry.addInstance(0, module, probes, instance.exports);
+      attachCounters(counters, registry, module, probes, counting?.counters, instance.exports);
       if (guest.has('memory')) wasi.bind(instance);
       const start = instance.exports[startName];
       if (typeof start === 'function') start();
@@ -229,8 +236,13 @@ export class Guest {
     return this.#imports[module]?.[name];
   }
 
-  #slot(slot: number): unknown {
-    const table = this.instance.exports[this.probes.table(0)];
+  /** The function in a slot of one of its tables; undefined where there is none, or nobody knows it. */
+  functionIn(table: number, slot: number): EntityRef | undefined {
+    return this.registry.of(this.#slot(slot, table) ?? undefined);
+  }
+
+  #slot(slot: number, index = 0): unknown {
+    const table = this.instance.exports[this.probes.table(index)];
     if (!(table instanceof WebAssembly.Table) || slot >= table.length) return undefined;
     return table.get(slot);
   }

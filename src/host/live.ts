@@ -3,6 +3,7 @@
  * guest's own values, and patched in. What was linked is recorded, each import with the entity
  * that it was given: names are only how a value is found, identity is what counts.
  */
+import { countCalls } from '../link/count.ts';
 import { deferInstantiation, freeName, runsNothing } from '../link/defer.ts';
 import type { Aux, Binding } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
@@ -19,6 +20,7 @@ import { assemble } from '../wasm/instructions.ts';
 import { exportNamed, type Import, type Module } from '../wasm/module.ts';
 import { ownName } from '../wasm/names.ts';
 import { parse } from '../wasm/parse.ts';
+import { attachCounters, type CallCounters } from './counter.ts';
 import { compileNow } from './engine.ts';
 import type { Registry } from './registry.ts';
 import { WasiExit } from './wasi/types.ts';
@@ -67,6 +69,8 @@ export interface LiveOptions {
   readonly record: boolean;
   /** Names of modules that were linked before this guest was frozen: they stay theirs. */
   readonly linkedBefore?: readonly string[];
+  /** What counts calls through table slots, where that is wanted. */
+  readonly counters?: CallCounters | undefined;
 }
 
 interface Resolved {
@@ -79,7 +83,9 @@ interface Compiled {
   readonly module: Module;
   readonly compiled: WebAssembly.Module;
   /** How it was instrumented, where it is recorded: its probes, and the export that patches it in. */
-  readonly recorded: { readonly probes: Probes; readonly patch: string } | undefined;
+  readonly recorded:
+    | { readonly probes: Probes; readonly patch: string; readonly counters: string | undefined }
+    | undefined;
 }
 
 export class LiveLinker {
@@ -90,6 +96,8 @@ export class LiveLinker {
   readonly #registry: Registry;
   readonly #limits: LiveLimits;
   readonly #record: boolean;
+  /** What counts calls through table slots, where that is wanted. */
+  readonly counters: CallCounters | undefined;
   readonly #names: Set<string>;
   readonly #before: number;
   readonly #repeats = new Map<string, number>();
@@ -97,7 +105,8 @@ export class LiveLinker {
   readonly #exports = new Map<string, { readonly module: Module; readonly exports: WebAssembly.Exports }>();
   #bytes = 0;
 
-  constructor(registry: Registry, { limits, record, linkedBefore = [] }: LiveOptions) {
+  constructor(registry: Registry, { limits, record, linkedBefore = [], counters }: LiveOptions) {
+    this.counters = counters;
     this.#registry = registry;
     this.#limits = limits;
     this.#record = record;
@@ -144,6 +153,7 @@ export class LiveLinker {
     const aux = { name, module, bindings: resolved.bindings, instance, probes, size: bytes.length };
     this.auxes.push(aux);
     this.#registry.addInstance(this.auxes.length, module, probes, instance.exports);
+    attachCounters(this.counters, this.#registry, module, probes, recorded.counters, instance.exports);
     return this.#patch(aux, patch);
   }
 
@@ -169,9 +179,10 @@ export class LiveLinker {
       if (!this.#record) return { module, compiled: compileNow(bytes), recorded: undefined };
       const patch = freeName(module, '\0patch');
       const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
-      const instrumented = instrument(quiet);
-      const { probes } = instrumented;
-      return { module, compiled: compileNow(encode(instrumented.module)), recorded: { probes, patch } };
+      const counting = this.counters && countCalls(quiet);
+      const instrumented = instrument(counting?.module ?? quiet);
+      const recorded = { probes: instrumented.probes, patch, counters: counting?.counters };
+      return { module, compiled: compileNow(encode(instrumented.module)), recorded };
     } catch (error) {
       if (error instanceof FreezeError || error instanceof WebAssembly.CompileError)
         return { problem: plainMessage(error) };
