@@ -145,9 +145,9 @@ FREEZE_EXPORT(freeze_linked) void freeze_linked(const freeze_module *module, int
 
 /*
  * Links the module at `code` now; when this returns FREEZE_OK its patch has run. Its name is the one
- * in its own name section (so is that of a module which freeze_poll gives without). In a frozen module
- * it is no import any more and returns FREEZE_UNAVAILABLE: be ready to go on interpreting. Use it
- * or freeze_poll, not both. A guest that never calls it does not import it.
+ * in its own name section (so is that of a module which freeze_poll gives without). In a frozen
+ * module it is no import any more (but with --open) and returns FREEZE_UNAVAILABLE: be ready to go
+ * on interpreting. Use it or freeze_poll, not both. A guest that never calls it does not import it.
  */
 FREEZE_C __attribute__((import_module("freeze"), import_name("link")))
 int32_t freeze_link(const void *code, uint32_t code_size);

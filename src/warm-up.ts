@@ -2,6 +2,7 @@
  * Warming up: the guest is started, given its programs, and run in rounds, until one brings no new
  * code. With a driver the guest's own JavaScript has done that already.
  */
+import { CallCounters } from './host/counter.ts';
 import { Guest, type GuestOptions, type HostFactory, type LinkEvent } from './host/guest.ts';
 import { LINK_STATUS } from './host/live.ts';
 import { createWasi } from './host/wasi/wasi.ts';
@@ -41,7 +42,7 @@ export async function startGuest(
     host,
     stubs: stubbedImports(module, stubs),
     linkedBefore: linkedBefore(module),
-    countCalls: options.countCalls === true,
+    ...(options.countCalls === true ? { counters: new CallCounters() } : {}),
   });
   if (exportNamed(module, '_initialize', 'func') !== undefined)
     guest.call('_initialize', [], 'in _initialize');

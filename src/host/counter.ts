@@ -2,14 +2,13 @@
  * Counters of calls through table slots: for each table a small module with a memory of its own, an
  * i64 a slot, whose function counts the slot that it is given and gives it back.
  */
+import { type Counting, countCalls } from '../link/count.ts';
 import { type EntityRef, entityKey } from '../link/entity.ts';
-import type { Probes } from '../link/instrument.ts';
 import { encode, madeSpan } from '../wasm/encode.ts';
 import { assembleBody, type Op } from '../wasm/instructions.ts';
-import { EMPTY_MODULE, type Module, spaces } from '../wasm/module.ts';
+import { EMPTY_MODULE, type Module } from '../wasm/module.ts';
 import type { FuncIdx, TypeIdx } from '../wasm/types.ts';
 import { compileNow } from './engine.ts';
-import type { Registry } from './registry.ts';
 
 /** Slots of 8 bytes in a page of 64 KiB, as a shift. */
 const SLOTS_IN_PAGE = 13;
@@ -84,8 +83,26 @@ export class CallCounters {
   readonly #byTable = new Map<string, { readonly table: EntityRef; readonly exports: WebAssembly.Exports }>();
   #compiled: WebAssembly.Module | undefined;
 
+  /** The module with its calls counted, once `attach` has given its instance who counts. */
+  instrument(module: Module): Counting {
+    return countCalls(module);
+  }
+
+  /** Gives an instance its counting functions: one for each of its tables, by who defines it. */
+  attach(
+    counters: string | undefined,
+    tables: readonly (EntityRef | undefined)[],
+    exports: WebAssembly.Exports,
+  ): void {
+    if (counters === undefined) return;
+    const functions = exports[counters] as WebAssembly.Table;
+    tables.forEach((table, index) => {
+      if (table !== undefined) functions.set(index, this.#functionFor(table));
+    });
+  }
+
   /** The function that counts calls through this table, whichever module makes them. */
-  functionFor(table: EntityRef): unknown {
+  #functionFor(table: EntityRef): unknown {
     const key = entityKey(table);
     let counter = this.#byTable.get(key);
     if (counter === undefined) {
@@ -104,21 +121,4 @@ export class CallCounters {
       return calls.flatMap((count, slot) => (count === 0 ? [] : [{ table, slot, calls: count }]));
     });
   }
-}
-
-/** Gives an instance its counting functions: one for each of its tables, by who defines it. */
-export function attachCounters(
-  counters: CallCounters | undefined,
-  registry: Registry,
-  module: Module,
-  probes: Probes,
-  name: string | undefined,
-  exports: WebAssembly.Exports,
-): void {
-  if (counters === undefined || name === undefined) return;
-  const functions = exports[name] as WebAssembly.Table;
-  spaces(module).tables.forEach((_, index) => {
-    const table = registry.of(exports[probes.table(index)]);
-    if (table !== undefined) functions.set(index, counters.functionFor(table));
-  });
 }

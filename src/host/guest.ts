@@ -1,7 +1,6 @@
 /**
  * A running guest: instantiated from its instrumented module, with its host and its live linker.
  */
-import { countCalls } from '../link/count.ts';
 import { deferStart, freeName } from '../link/defer.ts';
 import { type EntityRef, sameImport } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
@@ -12,7 +11,7 @@ import { encode } from '../wasm/encode.ts';
 import { engineLacks, importedState, missingImports, UnsupportedError } from '../wasm/errors.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
-import { attachCounters, CallCounters } from './counter.ts';
+import type { CallCounters } from './counter.ts';
 import { compile, trap } from './engine.ts';
 import { LINK_STATUS, type LiveLimits, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
 import type { Driven } from './recorder/resolve.ts';
@@ -40,8 +39,8 @@ export interface GuestOptions {
   readonly links?: boolean;
   /** Whether what is linked is recorded, so that it can be frozen; default true. */
   readonly record?: boolean;
-  /** Whether calls through table slots are counted. */
-  readonly countCalls?: boolean;
+  /** Counts calls through table slots, where that is wanted. */
+  readonly counters?: CallCounters;
   /** Names of the modules that were linked before the guest was frozen. */
   readonly linkedBefore?: readonly string[];
 }
@@ -107,8 +106,8 @@ export class Guest {
     refuseImportedState(module);
     // The start function runs when the host knows the guest: it may call WASI, and hand code over.
     const startName = freeName(module, '\0start');
-    const counters = options.countCalls === true ? new CallCounters() : undefined;
-    const counting = counters && countCalls(module);
+    const { counters } = options;
+    const counting = counters?.instrument(module);
     const { module: instrumented, probes } = instrument(deferStart(counting?.module ?? module, startName), {
       importedFunctions: true,
     });
@@ -127,7 +126,11 @@ export class Guest {
       const instance = await WebAssembly.instantiate(compiled, imports);
       guest = new Guest(options, probes, instance, wasi, imports, registry, linker);
       registry.addInstance(0, module, probes, instance.exports);
-      attachCounters(counters, registry, module, probes, counting?.counters, instance.exports);
+      counters?.attach(
+        counting?.counters,
+        registry.tablesOf(module, probes, instance.exports),
+        instance.exports,
+      );
       if (guest.has('memory')) wasi.bind(instance);
       const start = instance.exports[startName];
       if (typeof start === 'function') start();

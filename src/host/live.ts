@@ -3,7 +3,6 @@
  * guest's own values, and patched in. What was linked is recorded, each import with the entity
  * that it was given: names are only how a value is found, identity is what counts.
  */
-import { countCalls } from '../link/count.ts';
 import { deferInstantiation, freeName, runsNothing } from '../link/defer.ts';
 import type { Aux, Binding } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
@@ -20,7 +19,7 @@ import { assemble } from '../wasm/instructions.ts';
 import { exportNamed, type Import, type Module } from '../wasm/module.ts';
 import { ownName } from '../wasm/names.ts';
 import { parse } from '../wasm/parse.ts';
-import { attachCounters, type CallCounters } from './counter.ts';
+import type { CallCounters } from './counter.ts';
 import { compileNow } from './engine.ts';
 import type { Registry } from './registry.ts';
 import { WasiExit } from './wasi/types.ts';
@@ -153,7 +152,8 @@ export class LiveLinker {
     const aux = { name, module, bindings: resolved.bindings, instance, probes, size: bytes.length };
     this.auxes.push(aux);
     this.#registry.addInstance(this.auxes.length, module, probes, instance.exports);
-    attachCounters(this.counters, this.#registry, module, probes, recorded.counters, instance.exports);
+    const tables = this.#registry.tablesOf(module, probes, instance.exports);
+    this.counters?.attach(recorded.counters, tables, instance.exports);
     return this.#patch(aux, patch);
   }
 
@@ -179,7 +179,7 @@ export class LiveLinker {
       if (!this.#record) return { module, compiled: compileNow(bytes), recorded: undefined };
       const patch = freeName(module, '\0patch');
       const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
-      const counting = this.counters && countCalls(quiet);
+      const counting = this.counters?.instrument(quiet);
       const instrumented = instrument(counting?.module ?? quiet);
       const recorded = { probes: instrumented.probes, patch, counters: counting?.counters };
       return { module, compiled: compileNow(encode(instrumented.module)), recorded };
