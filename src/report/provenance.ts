@@ -3,8 +3,8 @@
  * the same for the same input: nothing of the machine or of the time is in it.
  */
 import type { FunctionRange, Linked } from '../link/link.ts';
-import { layoutOf } from '../snapshot/layout.ts';
 import { auxExporters } from '../link/open.ts';
+import { layoutOf } from '../snapshot/layout.ts';
 import type { CustomSection, Module } from '../wasm/module.ts';
 import { spaces } from '../wasm/module.ts';
 
