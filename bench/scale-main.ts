@@ -1,6 +1,12 @@
-/** npm run bench:scale: each case in a process of its own, so that memory is its own too. */
+/**
+ * npm run bench:scale: on each Node at hand, each case in a process of its own, so that memory is its
+ * own too.
+ */
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { places, root } from '../test/engines/places.ts';
 import { type Scale, scale } from './scale.ts';
 import { table } from './table.ts';
 
@@ -11,41 +17,44 @@ const CASES = [
   [1, 100_000, 18],
 ] as const;
 
+const HEAD = [
+  'modules',
+  'functions',
+  'MB of code',
+  'live ms',
+  'link ms',
+  'MiB',
+  'thaw ms',
+  'MiB live',
+  'MiB thawed',
+];
+
+/** This Node, and those that scripts/engines.mjs fetched: V8 copied tables for every instance before 13. */
+function nodesAtHand(): readonly string[] {
+  const { majors, binary } = places.nodes;
+  const others = majors.map((major) => join(root, binary.replace('{major}', String(major))));
+  return [process.execPath, ...others.filter((file) => existsSync(file))];
+}
+
+function rowsOn(node: string): readonly (readonly (string | number)[])[] {
+  return CASES.map((_, i) => {
+    const out = execFileSync(node, ['--expose-gc', fileURLToPath(import.meta.url), String(i)]);
+    const one = JSON.parse(out.toString()) as Scale;
+    const { size, live, freeze, memory, thaw, liveMemory, thawMemory } = one;
+    const counts = [String(one.modules), String(one.functions)];
+    return [...counts, size / 1e6, live, freeze, memory, thaw, liveMemory, thawMemory];
+  });
+}
+
 const [, , chosen] = process.argv;
 if (chosen !== undefined) {
   const [modules, functions, padding] = CASES[Number(chosen)] ?? CASES[0];
   console.log(JSON.stringify(await scale(modules, functions, padding)));
 } else {
-  const rows = CASES.map((_, i) => {
-    const out = execFileSync(process.execPath, ['--expose-gc', fileURLToPath(import.meta.url), String(i)]);
-    const one = JSON.parse(out.toString()) as Scale;
-    return [
-      String(one.modules),
-      String(one.functions),
-      one.size / 1e6,
-      one.live,
-      one.freeze,
-      one.memory,
-      one.thaw,
-      one.liveMemory,
-      one.thawMemory,
-    ];
-  });
-  console.log(`Node ${process.versions.node}\n`);
-  console.log(
-    table(
-      [
-        'modules',
-        'functions',
-        'MB of code',
-        'live ms',
-        'link ms',
-        'MiB',
-        'thaw ms',
-        'MiB live',
-        'MiB thawed',
-      ],
-      rows,
-    ),
-  );
+  for (const node of nodesAtHand()) {
+    const [version, v8] = JSON.parse(
+      execFileSync(node, ['-p', 'JSON.stringify([process.version, process.versions.v8])']).toString(),
+    ) as [string, string];
+    console.log(`Node ${version}, V8 ${v8}\n\n${table(HEAD, rowsOn(node))}\n`);
+  }
 }

@@ -7,7 +7,7 @@
 // as it is; load it in here, with `await import(…)`, so that it sees that one. docs/drivers.md says
 // more.
 
-/** @param {{ freeze: object, args: readonly string[], wasm: Uint8Array | undefined }} context */
+/** @param {import('freeze').DriverContext} context */
 export default async function drive({ freeze, args, wasm }) {
   // 1. Bring the guest up. `wasm` is the module on the command line; your own loader may as well
   //    fetch it by itself, as long as it is the same module.

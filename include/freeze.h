@@ -18,10 +18,12 @@
  *
  * THE ORDER OF CALLS
  *   _initialize (or the start function)
+ *   freeze_profile_load  for every --profile
  *   freeze_load    for every --load and --warmup, in the order of the command line
  *   then, in rounds, until a round brings no new code:
  *     freeze_run   for every --warmup
  *     freeze_poll  until it returns 0; each module is linked, then freeze_linked tells how it went
+ *   freeze_profile_save  for --profile-out
  *   freeze_before_snapshot
  *   ... the snapshot is taken here; what follows happens in every instance of the frozen module:
  *   freeze_after_restore, once, before any other export does its work
@@ -32,7 +34,8 @@
  *   "slot" N          the function in slot N (decimal) of the guest's table 0 at this moment. In C
  *                     a function pointer is its slot: what `helper` points to needs no export
  *   MODULE NAME       the value that the guest itself imports as MODULE NAME
- *   AUX NAME          the export NAME of the earlier auxiliary module that was named AUX
+ *   AUX NAME          the export NAME of the earlier auxiliary module that was named AUX. Two
+ *                     modules of one name are told apart: the second of "f" is "f#2"
  *   Types must fit, as for any import. Anything else fails with FREEZE_UNLINKABLE.
  *
  * HOW ITS CODE BECOMES CALLABLE (its "patch")
@@ -141,12 +144,45 @@ FREEZE_EXPORT(freeze_linked) void freeze_linked(const freeze_module *module, int
 /* ---- Push: the guest hands code over when it has some ---------------------------------------- */
 
 /*
- * Links the module at `code` now; when this returns FREEZE_OK its patch has run. In a frozen module
- * it is no import any more and returns FREEZE_UNAVAILABLE: be ready to go on interpreting. Use it
- * or freeze_poll, not both. A guest that never calls it does not import it.
+ * Links the module at `code` now; when this returns FREEZE_OK its patch has run. Its name is the one
+ * in its own name section (so is that of a module which freeze_poll gives without). In a frozen
+ * module it is no import any more (but with --open) and returns FREEZE_UNAVAILABLE: be ready to go
+ * on interpreting. Use it or freeze_poll, not both. A guest that never calls it does not import it.
  */
 FREEZE_C __attribute__((import_module("freeze"), import_name("link")))
 int32_t freeze_link(const void *code, uint32_t code_size);
+
+/* ---- Profiles -------------------------------------------------------------------------------- */
+
+/*
+ * What a runtime has learned in a warm-up, in bytes of its own: which functions got warm, which types
+ * they met. `freeze build --profile-out` writes it down, and `--profile` gives it to a later build,
+ * several of them where several machines warmed up. Name things by what is the same in each build
+ * (file, line, name), never by address; leave out what you do not know; and trust nothing, for a
+ * program may have been edited since.
+ */
+typedef struct freeze_profile {
+  const void *bytes; /* offset 0 */
+  uint32_t size;     /* offset 4 */
+} freeze_profile;
+
+FREEZE_ASSERT(sizeof(freeze_profile) == 8, "freeze_profile is 8 bytes on wasm32");
+
+/*
+ * Called after the warm-up, before freeze_before_snapshot: all that is known, with what was merged
+ * in. It must stay where it is until the next call; let go of it in freeze_before_snapshot. May be 0
+ * when there is nothing to tell.
+ */
+FREEZE_EXPORT(freeze_profile_save) const freeze_profile *freeze_profile_save(void);
+
+/*
+ * Called before the first freeze_load, for each profile: merge it into what is known. The order of
+ * profiles, and a profile given twice, must make no difference. 0 when it went well, another status
+ * when these are no such bytes (freeze_error says why). Needs freeze_alloc and freeze_free; the host
+ * frees the bytes after the call. What was warm is warm from the start: have its code ready at the
+ * first freeze_poll, or when it is first run.
+ */
+FREEZE_EXPORT(freeze_profile_load) int32_t freeze_profile_load(const void *bytes, uint32_t size);
 
 /* ---- Hooks ----------------------------------------------------------------------------------- */
 

@@ -11,7 +11,7 @@
  * ```
  */
 export { type Frozen, freeze, freezeDriven } from './freeze.ts';
-export type { HostFactory } from './host/guest.ts';
+export type { HostFactory, LinkEvent } from './host/guest.ts';
 export type { Limits } from './host/limits.ts';
 export {
   CLOCK_STEP,
@@ -37,7 +37,17 @@ export {
   type WrittenFile,
 } from './host/wasi/wasi.ts';
 export type { Stub } from './link/stub.ts';
+export { type InstantiateOptions, instantiate, type LiveGuest } from './live.ts';
 export { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions, type Progress } from './options.ts';
+export {
+  mergeProfiles,
+  PROFILE_SCHEMA,
+  type Profile,
+  type ProfiledModule,
+  readProfile,
+  type SlotCalls,
+  writeProfile,
+} from './profile.ts';
 export { PROTOCOLS, type ProtocolName } from './protocols/detect.ts';
 export {
   DEFAULT_DRIVER_TIMEOUT_MS,

@@ -14,10 +14,12 @@ import { addEntries } from './link/entries.ts';
 import { keepImports, stateImports } from './link/keep-imports.ts';
 import { link } from './link/link.ts';
 import { withoutFalseNames } from './link/names.ts';
+import { auxExports } from './link/open.ts';
 import { withProducer } from './link/producers.ts';
 import { checkRenames, renameExports } from './link/renames.ts';
 import { moveSourceMap } from './link/source-map.ts';
 import { DEFAULT_LIMITS, type FreezeOptions } from './options.ts';
+import type { Profile } from './profile.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
@@ -28,6 +30,7 @@ import {
   digestInputs,
   programsOf,
   provenanceOf,
+  readProvenance,
   sourcesOf,
   versionWarning,
   withoutProvenance,
@@ -51,6 +54,8 @@ export interface Frozen {
   readonly report: Report;
   /** Its source map, where the guest's was given. */
   readonly sourceMap?: string;
+  /** What the warm-up brought to light, where `saveProfile` asks for it. */
+  readonly profile?: Profile;
 }
 
 /**
@@ -76,6 +81,7 @@ export function freezeDriven(driver: Driver, options: Omit<FreezeOptions, 'drive
 
 async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions): Promise<Frozen> {
   const journal = new Journal(options);
+  const { open = false } = options;
 
   // Sections are views; bodies stay bytes.
   const given = bytes && journal.pass('parse', () => parse(bytes));
@@ -87,6 +93,8 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const init = given && options.init && initFunction(given, options.init);
 
   const digests = options.provenance === false ? undefined : digestInputs(bytes, options);
+  const before = given && readProvenance(given);
+  if (before !== undefined && before.open !== true) journal.warn(FROZEN_SHUT);
 
   // The guest runs, instrumented: every piece of its state can be reached from outside.
   const guest = await journal.passAsync('thaw', () =>
@@ -101,7 +109,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const protocol = init === undefined ? protocolOf(guest, options) : wizer(init);
 
   // From here on the guest has made all the code that it will, and each module of it is linked live.
-  const calls = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
+  const { calls, profile } = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
 
   // What functions that have returned left on the stack is no state.
   const stack = options.wipeStack === false ? undefined : wipeStack(guest);
@@ -117,8 +125,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       guest: module,
       auxes: guest.linker.auxes,
       held: heldBy(snapshot),
-      stubs: stubBodies(module, stubs),
+      stubs: stubBodies(module, stubs, open),
       ...guest.links,
+      // What a driver has not named, only its own JavaScript could link again.
+      ...(open && options.driver === undefined ? { kept: auxExports(guest.linker.auxes) } : {}),
     }),
   );
 
@@ -131,6 +141,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
           entries,
           command: options.command,
           afterRestore: hookFunction(module, linked, protocol),
+          open,
         })
       : renameExports(baked.module, spentExports(init, options.init), options.init?.renames ?? []),
   );
@@ -161,7 +172,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
     const modules = guest.linker.auxes.flatMap((aux) => (aux.bytes === undefined ? [] : [aux.bytes]));
     const facts = { options, leaks, randomBytes: guest.wasi.drawn() };
     const sources = await sourcesOf(digests, bytes?.length ?? 0, modules, facts);
-    return withProvenance(produced, provenanceOf(module, linked, VERSION, sources));
+    return withProvenance(produced, provenanceOf(module, linked, VERSION, { open, sources }));
   });
   const { output: most } = { ...DEFAULT_LIMITS, ...options.limits };
   if (baked.stats.segmentBytes > most) throw outputTooLarge(baked.stats.segmentBytes, most);
@@ -174,6 +185,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   return {
     bytes: output,
     ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, kept, output) }),
+    ...(profile === undefined ? {} : { profile }),
     report: journal.report({
       module,
       finished: kept,
@@ -190,6 +202,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
     }),
   };
 }
+
+const FROZEN_SHUT =
+  'the guest is a frozen module already, and not an open one: code that it makes now may have nobody to link it; ' +
+  'build it with --open where it is to be frozen again';
 
 /** What relaxed vector instructions give is the machine's choice: it is in the snapshot then. */
 function warnOfRelaxed({ codes, ...module }: Module, journal: Journal): void {

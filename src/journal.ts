@@ -72,10 +72,9 @@ export class Journal {
 
   /** An auxiliary module, linked or not. */
   linked({ name, size, outcome }: LinkEvent): void {
-    const shown = name ?? `module ${this.#modules.length + 1}`;
     const error = outcome.error?.message;
     this.#modules.push({
-      name: shown,
+      name,
       size,
       round: this.#round,
       linked: error === undefined,
@@ -84,7 +83,7 @@ export class Journal {
     if (error !== undefined) this.#warnings.push(`left out: ${error}`);
     this.#tell({
       kind: 'module',
-      name: shown,
+      name,
       size,
       ...(error === undefined ? {} : { error }),
     });

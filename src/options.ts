@@ -5,6 +5,7 @@ import type { HostFactory, Supervise, UnknownImports } from './host/guest.ts';
 import type { Limits } from './host/limits.ts';
 import type { Preload } from './host/preload.ts';
 import type { ImportState } from './link/keep-imports.ts';
+import type { Profile } from './profile.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 import type { DEFAULT_DRIVER_TIMEOUT_MS, Driver } from './protocols/driver.ts';
 import type { Program } from './protocols/protocol.ts';
@@ -28,6 +29,12 @@ export interface FreezeOptions {
   readonly entries?: readonly EntryOption[];
   /** The name of the entry that is `_start` in the output. */
   readonly command?: string;
+  /** What earlier builds learned: the guest begins with it. */
+  readonly profiles?: readonly Profile[];
+  /** Whether to say what this one learned: `profile` of the result. */
+  readonly saveProfile?: boolean;
+  /** Whether the profile is to tell how often each table slot was called; the warm-up is slower then. */
+  readonly countCalls?: boolean;
   /** Drives the guest by this protocol, whatever its exports tell. */
   readonly protocol?: ProtocolName;
   /** The most rounds of warm-up; default {@link DEFAULT_ROUNDS}. It ends when one brings no new code. */
@@ -73,6 +80,11 @@ export interface FreezeOptions {
   readonly driverTimeoutMs?: number;
   /** What becomes of memories, tables, globals and tags that the guest imports; refused unless said. */
   readonly importState?: ImportState;
+  /**
+   * Whether the output can be linked live further, and frozen again with what it makes then: it
+   * imports `freeze.link` where the guest does, and exports what auxiliary modules exported.
+   */
+  readonly open?: boolean;
   /** Keeps JavaScript functions that auxiliary modules import as imports of the output, by their own names. */
   readonly keepHostFunctions?: boolean;
   /** Initializes the guest as Wizer does, instead of warming it up: see docs/wizer.md. */

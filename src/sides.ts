@@ -79,7 +79,7 @@ export async function liveSide(bytes: Uint8Array, options: SideOptions): Promise
   const journal = new Journal(told);
   const guest = await startGuest({ module: parse(bytes), bytes }, told, journal);
   const protocol = protocolFor(guest, options.protocol);
-  const calls = warmUp(guest, protocol, told, journal);
+  const { calls } = warmUp(guest, protocol, told, journal);
   if (options.wipeStack !== false) wipeStack(guest);
   // Nobody links for a frozen module either.
   guest.close();

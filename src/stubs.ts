@@ -29,12 +29,19 @@ export function stubbedImports(module: Module, options: readonly StubOption[]): 
   return stubs;
 }
 
-/** The code that takes the place of imports: stubs, and the push import, which answers that nobody links. */
-export function stubBodies(module: Module, stubs: ReadonlyMap<number, Stub>): ReadonlyMap<number, Body> {
+/**
+ * The code that takes the place of imports: stubs and, but in an open module, the push import, which
+ * answers that nobody links.
+ */
+export function stubBodies(
+  module: Module,
+  stubs: ReadonlyMap<number, Stub>,
+  open = false,
+): ReadonlyMap<number, Body> {
   const { funcs, types, imports } = spaces(module);
   const bodies = new Map<number, Body>();
   imports.func.forEach((item, index) => {
-    const push = item.module === PUSH_IMPORT.module && item.name === PUSH_IMPORT.name;
+    const push = !open && item.module === PUSH_IMPORT.module && item.name === PUSH_IMPORT.name;
     const stub: Stub | undefined =
       stubs.get(index) ?? (push ? { kind: 'const', value: BigInt(LINK_STATUS.unavailable) } : undefined);
     const comp = types[funcs[index] as TypeIdx]?.comp;

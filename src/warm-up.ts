@@ -3,16 +3,19 @@
  * code. With a driver the guest's own JavaScript has done that already.
  */
 import { anyGlob } from './glob.ts';
+import { CallCounters } from './host/counter.ts';
 import { Guest, type GuestOptions, type HostFactory, type LinkEvent } from './host/guest.ts';
 import { LINK_STATUS } from './host/live.ts';
 import { createWasi } from './host/wasi/wasi.ts';
 import type { Journal } from './journal.ts';
 import { ownState } from './link/keep-imports.ts';
 import { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions } from './options.ts';
+import { guestBytes, type Profile, profileOf } from './profile.ts';
 import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
+import { linkedBefore } from './report/provenance.ts';
 import { stubbedImports } from './stubs.ts';
-import { openFiles } from './wasm/errors.ts';
+import { countsNotDriven, openFiles } from './wasm/errors.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
 import { checkEntries, exportCall, type Workload } from './workloads.ts';
 
@@ -33,6 +36,7 @@ export async function startGuest(
     journal.linked(event);
   };
   const common = { limits, skipBadModules, onLink };
+  if (driver !== undefined && options.countCalls === true) throw countsNotDriven();
   if (driver !== undefined) return await drive(given?.bytes, options, common, journal);
   if (given === undefined) throw new TypeError('there is neither a module nor a driver');
   const module = options.importState === undefined ? given.module : ownState(given.module);
@@ -44,6 +48,8 @@ export async function startGuest(
     unknownImports,
     stubs: stubbedImports(module, stubs),
     ...(supervise === undefined ? {} : { supervise }),
+    linkedBefore: linkedBefore(module),
+    ...(options.countCalls === true ? { counters: new CallCounters() } : {}),
   });
   if (exportNamed(module, '_initialize', 'func') !== undefined)
     guest.call('_initialize', [], 'in _initialize');
@@ -68,20 +74,22 @@ async function drive(
   });
   for (const { name, made, trapped } of driven.instances) {
     const status = trapped === undefined ? LINK_STATUS.ok : LINK_STATUS.trapped;
-    journal.linked({ name, size: made.bytes.length, outcome: { status, error: trapped } });
+    journal.linked({ name, size: made.bytes.length, outcome: { name, status, error: trapped } });
   }
   checkEntries(driven.module, options, driven.kept);
   return Guest.driven({ ...common, stubs: new Map() }, driven);
 }
 
+export interface WarmedUp {
+  /** What each workload came down to. */
+  readonly calls: ReadonlyMap<Workload, Call>;
+  readonly profile: Profile | undefined;
+}
+
 /** Loads every program once, then runs the warm-ups until a round brings no new code. */
-export function warmUp(
-  guest: Guest,
-  protocol: Protocol,
-  options: FreezeOptions,
-  journal: Journal,
-): ReadonlyMap<Workload, Call> {
-  const { loads = [], warmups = [], entries = [] } = options;
+export function warmUp(guest: Guest, protocol: Protocol, options: FreezeOptions, journal: Journal): WarmedUp {
+  const { loads = [], warmups = [], entries = [], profiles = [] } = options;
+  for (const bytes of guestBytes(profiles)) protocol.loadProfile(guest, bytes);
   const loaded = new Map<string, Call>();
   const load = (program: Program): Call => {
     const known = loaded.get(program.name);
@@ -98,10 +106,16 @@ export function warmUp(
   }
   const warm = warmups.map((workload) => calls.get(workload) as Call);
   runUntilQuiet(guest, protocol, warm, options.rounds, journal);
+  const labels = warm.map(({ label }) => label);
+  const profile =
+    options.saveProfile === true
+      ? profileOf(guest, labels, profiles, protocol.saveProfile(guest))
+      : undefined;
   protocol.beforeSnapshot(guest);
   guest.checkLimits();
   refuseOpenFiles(guest, options.allowOpenFiles ?? []);
-  return calls;
+  guest.unthaw();
+  return { calls, profile };
 }
 
 /** A descriptor is a number in the guest's memory, and a file of this host: only the number is written down. */

@@ -2,6 +2,7 @@
 #include "bytecode.h"
 
 #include "heap.h"
+#include "profile.h"
 
 namespace {
 
@@ -18,7 +19,9 @@ class Coder {
     code(lambda->body, true);
     lambda->code = new uint32_t[words.size()];
     memcpy(lambda->code, words.data(), words.size() * 4);
+    lambda->words = words.size();
     lambda->maxStack = maxDepth + 1;
+    enterProfile(lambda);
   }
 
  private:

@@ -17,6 +17,7 @@
 #include "library.h"
 #include "ports.h"
 #include "print.h"
+#include "profile.h"
 
 FREEZE_GUEST
 
@@ -132,14 +133,29 @@ const freeze_module *freeze_poll() { return nextModule(); }
 
 void freeze_linked(const freeze_module *module, int32_t status) { moduleLinked(module, status); }
 
+// A pointer and a size, for as long as nothing else is called.
+const freeze_profile *freeze_profile_save() {
+  static freeze_profile profile;
+  const Text &text = profileText();
+  profile = {text.data(), (uint32_t)text.size()};
+  return &profile;
+}
+
+int32_t freeze_profile_load(const void *bytes, uint32_t size) {
+  if (mergeProfile((const char *)bytes, size)) return 0;
+  lastError = "this is no profile of a Scheme program";
+  return 1;
+}
+
 void freeze_before_snapshot() {
   flushOutput();
+  dropProfile();
   cleanForSnapshot();
 }
 
 void freeze_after_restore() {
   reopenPorts();
-  seedRandom(entropy());
+  seedRandomAgain();
 }
 
 // For comparison and tests: with the JIT off, neither is code generated nor generated code entered.

@@ -14,10 +14,14 @@ bool isInteger(Value v) {
 
 namespace {
 
-// xorshift64*, the same sequence in every run until freeze_after_restore gives it a seed.
+// xorshift64*, the same sequence in every run until freeze_after_restore asks for a seed: it is drawn
+// when it is first wanted, as a host may have no entropy to give.
 uint64_t randomState = 0x9e3779b97f4a7c15;
+bool seedIsOld = false;
 
 uint64_t nextRandom() {
+  if (seedIsOld) randomState = entropy() | 1;  // a state other than 0
+  seedIsOld = false;
   randomState ^= randomState >> 12;
   randomState ^= randomState << 25;
   randomState ^= randomState >> 27;
@@ -209,9 +213,6 @@ const Definition definitions[] = {
 
 }  // namespace
 
-void seedRandom(uint64_t seed) {
-  randomState = seed | 1;  // xorshift needs a state other than 0
-  nextRandom();
-}
+void seedRandomAgain() { seedIsOld = true; }
 
 void defineNumbers() { define(definitions); }

@@ -12,4 +12,4 @@ void writeError(const Text &text);
 // has its own.
 void reopenPorts();
 uint64_t entropy();
-void seedRandom(uint64_t seed);
+void seedRandomAgain();

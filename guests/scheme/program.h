@@ -106,6 +106,7 @@ struct Template {
   uint32_t batch = 0;    // its number in the module under construction, from 1
   uint32_t misses = 0;   // calls whose arguments the generated code did not expect
   uint32_t *code = nullptr;
+  uint32_t words = 0;    // how long it is
   uint32_t maxStack = 0;  // words above the frame pointer
   Text name;
   Place place = 0;

@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Frozen } from '../freeze.ts';
 import type { FreezeOptions, Progress } from '../options.ts';
+import { readProfile, writeProfile } from '../profile.ts';
 import type { Driver } from '../protocols/driver.ts';
 import type { Program } from '../protocols/protocol.ts';
 import {
@@ -62,6 +63,8 @@ interface Plan {
   readonly wit: Wit | undefined;
   /** The guest's source map. */
   readonly sourceMap: string | undefined;
+  readonly profileOut: string | undefined;
+  readonly profiles: readonly string[];
   readonly loads: readonly string[];
   readonly warmups: readonly WorkloadText[];
   readonly entries: readonly EntryText[];
@@ -90,11 +93,13 @@ export async function build(parsed: Parsed, given: Io): Promise<number> {
   const json = plan.json === undefined ? undefined : targetOf(plan.json);
   const page = plan.report === undefined ? undefined : targetOf(plan.report);
   const map = plan.sourceMap === undefined ? undefined : targetOf(mapName(plan.output));
+  const profile = plan.profileOut === undefined ? undefined : targetOf(plan.profileOut);
   checkPaths(plan, [
     ['the output', target],
     ['its source map', map],
     ['--json', json],
     ['--report', page],
+    ['--profile-out', profile],
   ]);
 
   if (plan.targetHost !== undefined) (await import('./target.ts')).targetNameOf(plan.targetHost);
@@ -119,6 +124,8 @@ export async function build(parsed: Parsed, given: Io): Promise<number> {
     const { reportPage } = await import('../report/page/page.ts');
     outputs.push({ target: page, bytes: textBytes(reportPage({ ...frozen, input, output })) });
   }
+  if (profile !== undefined && frozen.profile !== undefined)
+    outputs.push({ target: profile, bytes: writeProfile(frozen.profile) });
   await write(outputs, io);
 
   const { summary } = await import('../report/summary.ts');
@@ -143,6 +150,8 @@ function planOf(parsed: Parsed): Plan {
     component: flag(parsed, 'component'),
     wit: witOf(parsed),
     sourceMap: one(parsed, 'source-map'),
+    profileOut: one(parsed, 'profile-out'),
+    profiles: many(parsed, 'profile'),
     loads: many(parsed, 'load'),
     warmups: many(parsed, 'warmup').map((text) => workloadOf('--warmup', text)),
     entries: many(parsed, 'entry').map(entryOf),
@@ -155,6 +164,8 @@ function planOf(parsed: Parsed): Plan {
       stubs: many(parsed, 'stub-import').map(stubOf),
       skipBadModules: flag(parsed, 'skip-bad-modules'),
       driverArgs: many(parsed, 'driver-arg'),
+      countCalls: flag(parsed, 'count-calls'),
+      open: flag(parsed, 'open'),
       keepHostFunctions: flag(parsed, 'keep-host-functions'),
       ...(rounds === undefined ? {} : { rounds }),
       ...(protocol === undefined ? {} : { protocol }),
@@ -212,6 +223,7 @@ function inputs(plan: Plan): readonly (readonly [what: string, path: string])[] 
   return [
     ['the guest', plan.guest],
     ...plan.loads.map((path) => ['--load', path] as const),
+    ...plan.profiles.map((path) => ['--profile', path] as const),
     ...programs.flatMap(([what, workload]) =>
       workload.kind === 'file' ? [[what, workload.path] as const] : [],
     ),
@@ -230,6 +242,7 @@ function checkStreams(plan: Plan, io: Io): void {
     ['-o', plan.output],
     ['--json', plan.json],
     ['--report', plan.report],
+    ['--profile-out', plan.profileOut],
   ].flatMap(([what, path]) => (path === '-' ? [what] : []));
   if (writing.length > 1)
     throw badCommandLine(`standard output is written once: it cannot be both ${writing.join(' and ')}`);
@@ -272,6 +285,8 @@ async function freezeGuest(
   const options: FreezeOptions = {
     ...plan.more,
     ...(plan.sourceMap === undefined ? {} : { sourceMap: sourceMapOf(plan.sourceMap, plan.output, io) }),
+    profiles: plan.profiles.map((path) => readProfile(readInput(path, io.readStdin), path)),
+    saveProfile: plan.profileOut !== undefined,
     loads: plan.loads.map(read),
     warmups: plan.warmups.map(workload),
     entries: plan.entries.map(({ name, workload: text }) => ({ name, workload: workload(text) })),

@@ -142,6 +142,21 @@ const BUILD: CommandSpec = {
       describe: 'NAME: this entry is what the module does as a command (_start)',
     },
     rounds: { kind: 'one', group: WORK, describe: 'N: at most so many rounds of warm-up; default 16' },
+    profile: {
+      kind: 'many',
+      group: WORK,
+      describe: 'FILE: begin with what an earlier build learned; several are merged (docs/profiles.md)',
+    },
+    'profile-out': {
+      kind: 'one',
+      group: OUTPUT,
+      describe: 'also write what the warm-up brought to light, for --profile, to a file, or - for stdout',
+    },
+    'count-calls': {
+      kind: 'flag',
+      group: WORK,
+      describe: 'for --profile-out: count how often each table slot is called',
+    },
     protocol: {
       kind: 'one',
       group: GUEST,
@@ -157,6 +172,11 @@ const BUILD: CommandSpec = {
       kind: 'flag',
       group: GUEST,
       describe: 'JavaScript functions that generated modules import become imports of the output',
+    },
+    open: {
+      kind: 'flag',
+      group: GUEST,
+      describe: 'the output can be linked live further and frozen again: it still imports freeze.link',
     },
     'stub-import': stubImport,
     'source-map': {
@@ -232,6 +252,7 @@ const RUN: CommandSpec = {
   describe: 'Run a module under the same host: a command, or calls of its exports',
   options: {
     invoke: { kind: 'many', group: WORK, describe: 'EXPORT(ARGS): call it and print what it returns' },
+    jit: { kind: 'flag', group: HOST, describe: 'link the code that it generates, live' },
     'stub-import': stubImport,
     ...hostOptions,
     random: {
@@ -331,13 +352,27 @@ const VERIFY: CommandSpec = {
   rest: false,
 };
 
+const INIT: CommandSpec = {
+  name: 'init',
+  words: ['[file]'],
+  describe: 'Write a file to start from, where there is none; default is driver.mjs, - is stdout',
+  options: {
+    driver: {
+      kind: 'flag',
+      group: OUTPUT,
+      describe: 'a commented driver: JavaScript that brings a guest up for freeze build --driver',
+    },
+  },
+  rest: false,
+};
+
 function optionOf(command: CommandSpec, name: string): OptionSpec {
   const option = command.options[name];
   if (option === undefined) throw new TypeError(`${command.name} has no option ${name}`);
   return option;
 }
 
-export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, VERIFY, INSPECT, DEMO, COMPLETION];
+export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, VERIFY, INSPECT, DEMO, INIT, COMPLETION];
 
 export function commandNamed(name: string): CommandSpec {
   const found = COMMANDS.find((one) => one.name === name);

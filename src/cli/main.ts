@@ -140,6 +140,8 @@ async function perform(parsed: Parsed, io: Io): Promise<number> {
       return (await import('./completion.ts')).completion(parsed, io);
     case 'demo':
       return (await import('./demo.ts')).demo(parsed, io);
+    case 'init':
+      return (await import('./init.ts')).init(parsed, io);
     default:
       throw new TypeError(`no command is named ${name}`);
   }

@@ -8,7 +8,7 @@ import type { Parsed } from './commands.ts';
 import { hostFactory } from './host.ts';
 import { readModule } from './input.ts';
 import type { Io } from './io.ts';
-import { hostOf, invokeOf, many, stubOf } from './options.ts';
+import { flag, hostOf, invokeOf, many, stubOf } from './options.ts';
 
 export async function runCommand(parsed: Parsed, io: Io): Promise<number> {
   // Nothing of this becomes a snapshot, and a frozen module draws anew when it starts.
@@ -27,6 +27,7 @@ export async function runCommand(parsed: Parsed, io: Io): Promise<number> {
   const { run } = await import('../run.ts');
   return run(bytes, {
     invokes,
+    jit: flag(parsed, 'jit'),
     stubs,
     host,
     onResult: (results) => {

@@ -2,9 +2,10 @@
  * A running guest: instantiated from its instrumented module, with its host and its live linker.
  */
 import { deferStart, freeName } from '../link/defer.ts';
-import { sameImport } from '../link/entity.ts';
+import { type EntityRef, sameImport } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
 import type { GuestLinks } from '../link/link.ts';
+import { auxExportName, hasThawedFlag, THAWED } from '../link/open.ts';
 import type { Stub } from '../link/stub.ts';
 import { encode } from '../wasm/encode.ts';
 import {
@@ -20,6 +21,7 @@ import {
 } from '../wasm/errors.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
+import type { CallCounters } from './counter.ts';
 import { compile, trap } from './engine.ts';
 import { capped, fullest, type Limits, type Use } from './limits.ts';
 import { LINK_STATUS, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
@@ -27,7 +29,7 @@ import { type Preload, preload } from './preload.ts';
 import type { Driven } from './recorder/resolve.ts';
 import { Registry } from './registry.ts';
 import { guestError, hostError } from './trap.ts';
-import type { WasiHost } from './wasi/wasi.ts';
+import type { WasiHost } from './wasi/types.ts';
 
 /** The import of include/freeze.h through which a guest hands code over. */
 export const PUSH_IMPORT = { module: 'freeze', name: 'link' } as const;
@@ -51,6 +53,14 @@ export interface GuestOptions {
   readonly supervise?: Supervise;
   /** Told of every module, linked or not. */
   readonly onLink?: (event: LinkEvent) => void;
+  /** Whether code is linked at all; default true. Otherwise a guest that hands some over is told that it is not. */
+  readonly links?: boolean;
+  /** Whether what is linked is recorded, so that it can be frozen; default true. */
+  readonly record?: boolean;
+  /** Counts calls through table slots, where that is wanted. */
+  readonly counters?: CallCounters;
+  /** Names of the modules that were linked before the guest was frozen. */
+  readonly linkedBefore?: readonly string[];
 }
 
 export type Supervise = <T>(work: () => T) => T;
@@ -58,7 +68,7 @@ export type Supervise = <T>(work: () => T) => T;
 export type UnknownImports = 'refuse' | 'trap';
 
 export interface LinkEvent {
-  readonly name: string | undefined;
+  readonly name: string;
   readonly size: number;
   readonly outcome: LiveOutcome;
 }
@@ -122,11 +132,11 @@ export class Guest {
     refuseImportedState(module);
     // The start function runs when the host knows the guest: it may call WASI, and hand code over.
     const startName = freeName(module, '\0start');
+    const { counters } = options;
+    const counting = counters?.instrument(module);
     const { module: instrumented, probes } = instrument(
-      capped(deferStart(module, startName), options.limits),
-      {
-        importedFunctions: true,
-      },
+      capped(deferStart(counting?.module ?? module, startName), options.limits),
+      { importedFunctions: true },
     );
     const compiled = await compile(encode(instrumented), 'the guest', module);
     const wasi = await options.host(compiled).catch((error: unknown) => {
@@ -134,16 +144,22 @@ export class Guest {
     });
     const preloaded = await preload(options.preloads ?? [], options.host);
     const registry = new Registry();
-    const linker = new LiveLinker(registry, options.limits);
+    const { limits, links = true, record = true, linkedBefore = [] } = options;
+    const linker = new LiveLinker(registry, { limits, record, linkedBefore, counters });
     let guest: Guest | undefined;
     const push = (address: number, size: number): number =>
-      guest?.push(address >>> 0, size >>> 0) ?? LINK_STATUS.unavailable;
+      (links ? guest?.push(address >>> 0, size >>> 0) : undefined) ?? LINK_STATUS.unavailable;
     const hosts = { ...wasi.imports, ...preloaded };
     const imports = guestImports(module, hosts, options.stubs, push, registry, options.unknownImports);
     try {
       const instance = await WebAssembly.instantiate(compiled, imports);
       guest = new Guest(options, probes, instance, wasi, imports, registry, linker);
       registry.addInstance(0, module, probes, instance.exports);
+      counters?.attach(
+        counting?.counters,
+        registry.tablesOf(module, probes, instance.exports),
+        instance.exports,
+      );
       if (guest.has('memory')) wasi.bind(instance);
       const start = instance.exports[startName];
       if (typeof start === 'function') guest.#supervised(() => start());
@@ -158,7 +174,7 @@ export class Guest {
   /** A guest that its own JavaScript has brought up, with everything that it was linked with. */
   static driven(options: Omit<GuestOptions, 'host' | 'module'>, driven: Driven): Guest {
     const { module, probes, exports, imports, registry, forwards, adopted, kept } = driven;
-    const linker = new LiveLinker(registry, options.limits);
+    const linker = new LiveLinker(registry, { limits: options.limits, record: true });
     for (const aux of driven.auxes) linker.adopt(aux);
     const host: HostFactory = async () => NO_WASI;
     const instance = { exports };
@@ -183,6 +199,12 @@ export class Guest {
   /** Whether it exports a function, or a memory, of this name. */
   has(name: string): boolean {
     return this.instance.exports[name] !== undefined;
+  }
+
+  /** A guest that is an open module: in what comes of it, the after-restore hook is to run again. */
+  unthaw(): void {
+    if (!hasThawedFlag(this.module)) return;
+    (this.instance.exports[THAWED] as WebAssembly.Global<'i32'>).value = 0;
   }
 
   /** Calls an exported function. `doing` goes on from "the guest trapped": "in _initialize". */
@@ -249,14 +271,8 @@ export class Guest {
    * stops the build with the error.
    */
   link(bytes: Uint8Array | undefined, name: string | undefined): number {
-    const { auxes } = this.linker;
-    const before = auxes.length;
     const outcome = this.linker.link(bytes ?? new Uint8Array(0), name, this.#resolve);
-    this.#options.onLink?.({
-      name: auxes.length > before ? auxes.at(-1)?.name : name,
-      size: bytes?.length ?? 0,
-      outcome,
-    });
+    this.#options.onLink?.({ name: outcome.name, size: bytes?.length ?? 0, outcome });
     if (outcome.error !== undefined && !this.#options.skipBadModules) throw outcome.error;
     return outcome.status;
   }
@@ -271,13 +287,17 @@ export class Guest {
     return this.link(this.read(address, size), undefined);
   }
 
-  /** The rules of include/freeze.h: guest exports, slots, the guest's own imports, earlier modules. */
+  /** The rules of include/freeze.h: guest exports, slots, the guest's own imports, earlier modules (also of earlier freezes). */
   readonly #resolve: Resolve = (item: Import) => {
     const { module, name } = item;
     if (module === 'env' && !name.startsWith(this.probes.prefix) && this.has(name))
       return this.instance.exports[name];
     if (module === 'slot' && /^\d+$/.test(name)) return this.#slot(Number(name));
-    return this.#hostFunction(module, name) ?? this.linker.exportOf(module, name);
+    return (
+      this.#hostFunction(module, name) ??
+      this.linker.exportOf(module, name) ??
+      this.instance.exports[auxExportName(module, name)]
+    );
   };
 
   /** A function of the host as the guest has it: with a type, so that the engine sees whether it fits. */
@@ -289,8 +309,13 @@ export class Guest {
     return this.#imports[module]?.[name];
   }
 
-  #slot(slot: number): unknown {
-    const table = this.instance.exports[this.probes.table(0)];
+  /** The function in a slot of one of its tables; undefined where there is none, or nobody knows it. */
+  functionIn(table: number, slot: number): EntityRef | undefined {
+    return this.registry.of(this.#slot(slot, table) ?? undefined);
+  }
+
+  #slot(slot: number, index = 0): unknown {
+    const table = this.instance.exports[this.probes.table(index)];
     if (!(table instanceof WebAssembly.Table) || slot >= table.length) return undefined;
     return table.get(slot);
   }

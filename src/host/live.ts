@@ -19,10 +19,12 @@ import {
 } from '../wasm/errors.ts';
 import { assemble } from '../wasm/instructions.ts';
 import { exportNamed, type Import, type Module } from '../wasm/module.ts';
+import { ownName } from '../wasm/names.ts';
 import { parse } from '../wasm/parse.ts';
+import type { CallCounters } from './counter.ts';
 import { compileNow } from './engine.ts';
 import type { Registry } from './registry.ts';
-import { WasiExit } from './wasi/wasi.ts';
+import { WasiExit } from './wasi/types.ts';
 
 /** How linking went, as the guest is told: the statuses of include/freeze.h. */
 export const LINK_STATUS = {
@@ -47,7 +49,7 @@ export interface LiveAux extends Aux {
 export type Resolve = (item: Import) => unknown;
 
 export interface LiveLimits {
-  /** Auxiliary modules in all. */
+  /** Auxiliary modules in all, those that could not be linked not counted. */
   readonly modules: number;
   /** Bytes of auxiliary modules in all. */
   readonly bytes: number;
@@ -57,9 +59,24 @@ export interface LiveLimits {
 }
 
 export interface LiveOutcome {
+  /** The module's name: unique among all. */
+  readonly name: string;
   readonly status: LinkStatus;
   /** Why, where the status is not `ok`. */
   readonly error: LinkError | LimitError | undefined;
+}
+
+export interface LiveOptions {
+  readonly limits: LiveLimits;
+  /**
+   * Whether what is linked is recorded, so that it can be frozen. Otherwise a module is instantiated
+   * as it is, and lives as long as a table or a later module holds something of it.
+   */
+  readonly record: boolean;
+  /** Names of modules that were linked before this guest was frozen: they stay theirs. */
+  readonly linkedBefore?: readonly string[];
+  /** What counts calls through table slots, where that is wanted. */
+  readonly counters?: CallCounters | undefined;
 }
 
 interface Resolved {
@@ -67,20 +84,49 @@ interface Resolved {
   readonly bindings: readonly Binding[];
 }
 
+/** A limit that was passed, and the option that raises it. */
+interface Excess {
+  readonly most: number;
+  readonly what: string;
+  readonly option: string;
+}
+
+/** A module that is about to be instantiated. */
+interface Compiled {
+  readonly module: Module;
+  readonly compiled: WebAssembly.Module;
+  /** How it was instrumented, where it is recorded: its probes, and the export that patches it in. */
+  readonly recorded:
+    | { readonly probes: Probes; readonly patch: string; readonly counters: string | undefined }
+    | undefined;
+}
+
 export class LiveLinker {
-  /** In the order in which they were linked: instance n is at n - 1. */
+  /** In the order in which they were linked: instance n is at n - 1. Empty where nothing is recorded. */
   readonly auxes: LiveAux[] = [];
+  /** How many modules were linked. */
+  count = 0;
   readonly #registry: Registry;
   readonly #limits: LiveLimits;
-  readonly #names = new Set<string>();
+  readonly #record: boolean;
+  /** What counts calls through table slots, where that is wanted. */
+  readonly counters: CallCounters | undefined;
+  readonly #names: Set<string>;
+  readonly #before: number;
   readonly #repeats = new Map<string, number>();
+  /** The exports of each module that has any, by its name: for later modules to import. */
+  readonly #exports = new Map<string, { readonly module: Module; readonly exports: WebAssembly.Exports }>();
   #bytes = 0;
   #functions = 0;
   #segments = 0;
 
-  constructor(registry: Registry, limits: LiveLimits) {
+  constructor(registry: Registry, { limits, record, linkedBefore = [], counters }: LiveOptions) {
+    this.counters = counters;
     this.#registry = registry;
     this.#limits = limits;
+    this.#record = record;
+    this.#names = new Set(linkedBefore);
+    this.#before = linkedBefore.length;
   }
 
   /**
@@ -88,31 +134,15 @@ export class LiveLinker {
    * (an exit, an error of the host) comes out as an exception.
    */
   link(bytes: Uint8Array, wanted: string | undefined, resolve: Resolve): LiveOutcome {
-    const name = this.#uniqueName(wanted);
     this.#bytes += bytes.length;
-    const tooMany = this.#overLimit(name);
-    if (tooMany !== undefined) return tooMany;
-    let module: Module;
-    let compiled: WebAssembly.Module;
-    let probes: Probes;
-    let patch: string;
-    try {
-      module = parse(bytes);
-      this.#functions += module.codes.length;
-      this.#segments += module.elems.length + module.datas.length;
-      const tooMuch = this.#overLimit(name);
-      if (tooMuch !== undefined) return tooMuch;
-      patch = freeName(module, '\0patch');
-      const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
-      const instrumented = instrument(quiet);
-      probes = instrumented.probes;
-      compiled = compileNow(encode(instrumented.module));
-    } catch (error) {
-      if (error instanceof FreezeError || error instanceof WebAssembly.CompileError) {
-        return failed(LINK_STATUS.invalid, auxInvalid(name, plainMessage(error)));
-      }
-      throw error;
+    const given = this.#compile(bytes);
+    const name = this.#uniqueName(wanted ?? ('module' in given ? ownName(given.module) : undefined));
+    if ('excess' in given) {
+      const { most, what, option } = given.excess;
+      return failed(name, LINK_STATUS.limit, auxLimit(name, most, what, option));
     }
+    if ('problem' in given) return failed(name, LINK_STATUS.invalid, auxInvalid(name, given.problem));
+    const { module, compiled, recorded } = given;
     const resolved = this.#resolve(name, module, resolve);
     if ('status' in resolved) return resolved;
     let instance: WebAssembly.Instance;
@@ -120,17 +150,21 @@ export class LiveLinker {
       instance = new WebAssembly.Instance(compiled, resolved.values);
     } catch (error) {
       if (error instanceof WebAssembly.LinkError)
-        return failed(LINK_STATUS.unlinkable, importMismatch(name, module, error));
+        return failed(name, LINK_STATUS.unlinkable, importMismatch(name, module, error));
       // Its own memories and tables cannot be had, or an initializer of its own traps.
-      if (error instanceof RangeError)
-        return failed(LINK_STATUS.limit, auxTooLarge(name, plainMessage(error)));
-      if (error instanceof WebAssembly.RuntimeError)
-        return failed(LINK_STATUS.trapped, auxTrapped(name, plainMessage(error)));
-      throw error;
+      if (error instanceof RangeError && recorded !== undefined)
+        return failed(name, LINK_STATUS.limit, auxTooLarge(name, plainMessage(error)));
+      return trapped(name, error);
     }
+    this.count++;
+    if (module.exports.length > 0) this.#exports.set(name, { module, exports: instance.exports });
+    if (recorded === undefined) return { name, status: LINK_STATUS.ok, error: undefined };
+    const { probes, patch } = recorded;
     const aux = { name, module, bindings: resolved.bindings, instance, probes, size: bytes.length, bytes };
     this.auxes.push(aux);
     this.#registry.addInstance(this.auxes.length, module, probes, instance.exports);
+    const tables = this.#registry.tablesOf(module, probes, instance.exports);
+    this.counters?.attach(recorded.counters, tables, instance.exports);
     return this.#patch(aux, patch);
   }
 
@@ -138,42 +172,61 @@ export class LiveLinker {
   adopt(aux: LiveAux): void {
     this.#names.add(aux.name);
     this.#bytes += aux.size;
+    this.count++;
+    this.#exports.set(aux.name, { module: aux.module, exports: aux.instance.exports });
     this.auxes.push(aux);
   }
 
   /** The export of an earlier module, by the module's name. */
   exportOf(aux: string, name: string): unknown {
-    const found = this.auxes.find((one) => one.name === aux);
+    const found = this.#exports.get(aux);
     // What instrumentation exports beside is not to be had.
-    return found && exportNamed(found.module, name) && found.instance.exports[name];
+    return found && exportNamed(found.module, name) && found.exports[name];
   }
 
-  /** Whether the modules that came so far are more than is allowed. */
-  #overLimit(name: string): LiveOutcome | undefined {
+  #compile(bytes: Uint8Array): Compiled | { readonly problem: string } | { readonly excess: Excess } {
+    // What is too large is not even read.
+    const tooLarge = this.#excess();
+    if (tooLarge !== undefined) return { excess: tooLarge };
+    try {
+      const module = parse(bytes);
+      this.#functions += module.codes.length;
+      this.#segments += module.elems.length + module.datas.length;
+      const excess = this.#excess();
+      if (excess !== undefined) return { excess };
+      if (!this.#record) return { module, compiled: compileNow(bytes), recorded: undefined };
+      const patch = freeName(module, '\0patch');
+      const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
+      const counting = this.counters?.instrument(quiet);
+      const instrumented = instrument(counting?.module ?? quiet);
+      const recorded = { probes: instrumented.probes, patch, counters: counting?.counters };
+      return { module, compiled: compileNow(encode(instrumented.module)), recorded };
+    } catch (error) {
+      if (error instanceof FreezeError || error instanceof WebAssembly.CompileError)
+        return { problem: plainMessage(error) };
+      throw error;
+    }
+  }
+
+  /** What of the modules that came so far is more than is allowed. */
+  #excess(): Excess | undefined {
     const { modules, bytes, functions, segments } = this.#limits;
-    if (this.auxes.length >= modules)
-      return failed(LINK_STATUS.limit, auxLimit(name, modules, 'modules', '--max-modules'));
-    if (this.#bytes > bytes)
-      return failed(LINK_STATUS.limit, auxLimit(name, bytes, 'bytes of modules', '--max-module-bytes'));
-    if (this.#functions > functions)
-      return failed(LINK_STATUS.limit, auxLimit(name, functions, 'functions', '--max-functions'));
-    if (this.#segments > segments)
-      return failed(LINK_STATUS.limit, auxLimit(name, segments, 'segments', '--max-segments'));
+    if (this.count >= modules) return { most: modules, what: 'modules', option: '--max-modules' };
+    if (this.#bytes > bytes) return { most: bytes, what: 'bytes of modules', option: '--max-module-bytes' };
+    if (this.#functions > functions) return { most: functions, what: 'functions', option: '--max-functions' };
+    if (this.#segments > segments) return { most: segments, what: 'segments', option: '--max-segments' };
     return undefined;
   }
 
   #patch(aux: LiveAux, patch: string): LiveOutcome {
+    const { name } = aux;
     const run = aux.instance.exports[patch];
     try {
       if (typeof run === 'function') run();
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
-        return failed(LINK_STATUS.trapped, auxTrapped(aux.name, error.message));
-      }
-      if (error instanceof FreezeError || error instanceof WasiExit) throw error;
-      return failed(LINK_STATUS.trapped, auxTrapped(aux.name, plainMessage(error)));
+      return trapped(name, error);
     }
-    return { status: LINK_STATUS.ok, error: undefined };
+    return { name, status: LINK_STATUS.ok, error: undefined };
   }
 
   #resolve(name: string, module: Module, resolve: Resolve): Resolved | LiveOutcome {
@@ -182,18 +235,16 @@ export class LiveLinker {
     const bindings: Binding[] = [];
     for (const item of module.imports) {
       const value = resolve(item);
-      const binding = value === undefined || value === null ? undefined : this.#binding(item, value);
-      if (binding === undefined) {
-        const why =
-          value === undefined || value === null
-            ? 'which nothing gives'
-            : 'which is given a value of unknown origin';
-        return failed(LINK_STATUS.unlinkable, unresolvedImport(name, item.module, item.name, why));
+      const nothing = value === undefined || value === null;
+      const binding = nothing || !this.#record ? undefined : this.#binding(item, value);
+      if (nothing || (this.#record && binding === undefined)) {
+        const why = nothing ? 'which nothing gives' : 'which is given a value of unknown origin';
+        return failed(name, LINK_STATUS.unlinkable, unresolvedImport(name, item.module, item.name, why));
       }
       const namespace = values[item.module] ?? Object.create(null);
       namespace[item.name] = value as WebAssembly.ImportValue;
       values[item.module] = namespace;
-      bindings.push(binding);
+      if (binding !== undefined) bindings.push(binding);
     }
     return { values, bindings };
   }
@@ -215,7 +266,7 @@ export class LiveLinker {
 
   /** Names stand before the names of functions, so no two modules share one. */
   #uniqueName(wanted: string | undefined): string {
-    const base = wanted === undefined || wanted === '' ? `jit${this.auxes.length + 1}` : wanted;
+    const base = wanted === undefined || wanted === '' ? `jit${this.#before + this.count + 1}` : wanted;
     let name = base;
     let n = this.#repeats.get(base) ?? 2;
     for (; this.#names.has(name); n++) name = `${base}#${n}`;
@@ -226,8 +277,16 @@ export class LiveLinker {
   }
 }
 
-function failed(status: LinkStatus, error: LinkError | LimitError): LiveOutcome {
-  return { status, error };
+function failed(name: string, status: LinkStatus, error: LinkError | LimitError): LiveOutcome {
+  return { name, status, error };
+}
+
+/** What a patch threw: the guest's affair, unless it is an exit or an error of the host. */
+function trapped(name: string, error: unknown): LiveOutcome {
+  if (error instanceof FreezeError || error instanceof WasiExit) throw error;
+  const trap = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
+  const message = trap ? error.message : plainMessage(error);
+  return failed(name, LINK_STATUS.trapped, auxTrapped(name, message));
 }
 
 function plainMessage(error: unknown): string {

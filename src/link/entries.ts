@@ -9,10 +9,11 @@
 import { madeSpan } from '../wasm/encode.ts';
 import { assembleBody, type LocalGroup, type Op } from '../wasm/instructions.ts';
 import { type Export, type Global, type Module, spaces } from '../wasm/module.ts';
-import type { FuncIdx, FuncType, TypeIdx } from '../wasm/types.ts';
+import type { FuncIdx, FuncType, GlobalIdx, TypeIdx } from '../wasm/types.ts';
 import { AddedFunctions } from './added-functions.ts';
 import { declaredFunctions, declareFunctions } from './declare.ts';
 import { addFunctionNames } from './names.ts';
+import { hasThawedFlag, isAuxExport, isOfOpenModule, THAWED } from './open.ts';
 
 export interface Entry {
   readonly name: string;
@@ -29,6 +30,8 @@ export interface EntryOptions {
   readonly command: string | undefined;
   /** The function of the after-restore hook. */
   readonly afterRestore: FuncIdx | undefined;
+  /** Whether the module can be linked live further: see open.ts. */
+  readonly open?: boolean;
 }
 
 const INITIALIZE = '_initialize';
@@ -103,8 +106,13 @@ function settle(module: Module, entry: Entry, results: FuncType['results']): rea
 /** The module with its entries, and without a way to initialize it a second time. */
 export function addEntries(module: Module, options: EntryOptions): Module {
   const add = new Additions(module);
+  // An open module that is frozen again has its hook, and the wrappers around it, from before.
+  const hooked = hasThawedFlag(module);
   const initializes = ({ name, kind }: Export): boolean => name === INITIALIZE && kind === 'func';
-  let exports = module.exports.filter((item) => !initializes(item));
+  const initialize = hooked ? module.exports.filter(initializes) : [];
+  let exports = module.exports.filter(
+    (item) => !initializes(item) && (options.open === true || !isOfOpenModule(item.name)),
+  );
   for (const entry of options.entries) {
     const { results } = add.signature(entry.func);
     const index = add.func(entry.name, { kind: 'func', params: [], results }, [
@@ -125,11 +133,23 @@ export function addEntries(module: Module, options: EntryOptions): Module {
       ];
     }
   }
+  if (hooked) return add.finish({ exports: isCommand(exports) ? exports : [...exports, ...initialize] });
   if (options.afterRestore === undefined) return add.finish({ exports });
-  return withHook(module, add, exports, options.afterRestore);
+  return withHook(module, add, exports, options.afterRestore, options.open === true);
 }
 
-function withHook(module: Module, add: Additions, exports: readonly Export[], hook: FuncIdx): Module {
+/** A module with `_start` is a command, which hosts refuse to initialize. */
+function isCommand(exports: readonly Export[]): boolean {
+  return exports.some((item) => item.name === START && item.kind === 'func');
+}
+
+function withHook(
+  module: Module,
+  add: Additions,
+  exports: readonly Export[],
+  hook: FuncIdx,
+  open: boolean,
+): Module {
   const thawed = spaces(module).globals.length;
   const flag: Global = {
     type: { val: 'i32', mutable: true },
@@ -150,7 +170,8 @@ function withHook(module: Module, add: Additions, exports: readonly Export[], ho
     ['end'],
   ]);
   const wrapped = exports.map((item) => {
-    if (item.kind !== 'func') return item;
+    // What modules import runs only after the guest has: it stays what its slots hold.
+    if (item.kind !== 'func' || isAuxExport(item.name)) return item;
     const func = item.index as FuncIdx;
     const { type, params } = add.signature(func);
     // Who calls the hook itself has it run, and no other export runs it again.
@@ -162,8 +183,9 @@ function withHook(module: Module, add: Additions, exports: readonly Export[], ho
     ]);
     return { ...item, index };
   });
-  // A module with `_start` is a command, which hosts refuse to initialize.
-  const command = exports.some((item) => item.name === START && item.kind === 'func');
-  const initialize: readonly Export[] = command ? [] : [{ name: INITIALIZE, kind: 'func', index: thaw }];
-  return add.finish({ exports: [...wrapped, ...initialize], globals: [...module.globals, flag] });
+  const more: readonly Export[] = [
+    ...(isCommand(exports) ? [] : [{ name: INITIALIZE, kind: 'func', index: thaw } as const]),
+    ...(open ? [{ name: THAWED, kind: 'global', index: thawed as GlobalIdx } as const] : []),
+  ];
+  return add.finish({ exports: [...wrapped, ...more], globals: [...module.globals, flag] });
 }

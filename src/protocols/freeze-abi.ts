@@ -2,7 +2,7 @@
  * The contract of include/freeze.h, version 1. Comments there say what each export promises.
  */
 import type { Guest } from '../host/guest.ts';
-import { guestRefused, UnsupportedError } from '../wasm/errors.ts';
+import { guestRefused, takesNoProfile, UnsupportedError } from '../wasm/errors.ts';
 import { type Call, drain, type Program, type Protocol } from './protocol.ts';
 
 export const FREEZE_CONTRACT = 1;
@@ -12,6 +12,11 @@ const AFTER_RESTORE = 'freeze_after_restore';
 
 /** struct freeze_module: code, code_size, name, name_size, each a little-endian u32. */
 const MODULE_SIZE = 16;
+
+const LOAD_PROFILE = 'freeze_profile_load';
+const SAVE_PROFILE = 'freeze_profile_save';
+/** struct freeze_profile: bytes, size, each a little-endian u32. */
+const PROFILE_SIZE = 8;
 
 /** A message of a guest is cut here: it is meant to be a line. */
 const MOST_MESSAGE = 4096;
@@ -32,6 +37,8 @@ export function freezeAbi(guest: Guest): Protocol {
     load,
     run,
     collect,
+    loadProfile,
+    saveProfile,
     returnsStatus: true,
     beforeSnapshot: (one) => {
       if (one.has('freeze_before_snapshot'))
@@ -83,6 +90,25 @@ function run(guest: Guest, call: Call): void {
   const status = guest.call(call.export, call.args, `while it ran ${call.label}`);
   if (call.export === 'freeze_run' && status !== 0)
     throw guestRefused(`while it ran ${call.label}`, lastError(guest));
+}
+
+function loadProfile(guest: Guest, bytes: Uint8Array): void {
+  if (!guest.has(LOAD_PROFILE)) throw takesNoProfile();
+  const doing = `in ${LOAD_PROFILE}`;
+  const status = withBytes(guest, bytes, (at) => guest.call(LOAD_PROFILE, [at, bytes.length], doing));
+  if (status !== 0) throw guestRefused(doing, lastError(guest));
+}
+
+function saveProfile(guest: Guest): Uint8Array | undefined {
+  if (!guest.has(SAVE_PROFILE)) return undefined;
+  const doing = `in ${SAVE_PROFILE}`;
+  const address = Number(guest.call(SAVE_PROFILE, [], doing)) >>> 0;
+  if (address === 0) return undefined;
+  const struct = guest.read(address, PROFILE_SIZE);
+  const view = struct && new DataView(struct.buffer);
+  const bytes = view && guest.read(view.getUint32(0, true), view.getUint32(4, true));
+  if (bytes === undefined) throw guestRefused(doing, `address ${address} leads outside of the memory`);
+  return bytes;
 }
 
 function lastError(guest: Guest): string {

@@ -2,7 +2,7 @@
  * No protocol: a guest that is warmed up by calls of its exports, and may push code on its own.
  */
 import { takesNoPrograms } from '../wasm/errors.ts';
-import type { Protocol } from './protocol.ts';
+import { NO_PROFILES, type Protocol } from './protocol.ts';
 
 export const PLAIN: Protocol = {
   name: 'plain',
@@ -13,6 +13,7 @@ export const PLAIN: Protocol = {
     guest.call(call.export, call.args, `in ${call.label}`);
   },
   collect: () => 0,
+  ...NO_PROFILES,
   returnsStatus: false,
   beforeSnapshot: () => {},
   afterRestore: undefined,

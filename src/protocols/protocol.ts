@@ -3,7 +3,7 @@
  * hands over the code that its JIT made. It knows the guest's exports and nothing of linking.
  */
 import type { Guest, WasmValue } from '../host/guest.ts';
-import { GuestError } from '../wasm/errors.ts';
+import { GuestError, takesNoProfile } from '../wasm/errors.ts';
 
 /** A program as the user gave it. */
 export interface Program {
@@ -28,6 +28,10 @@ export interface Protocol {
   run(guest: Guest, call: Call): void;
   /** Links all the modules that the guest has ready; how many it handed over. */
   collect(guest: Guest): number;
+  /** Gives the guest a profile of its own. Throws a FreezeError where it takes none, or not this one. */
+  loadProfile(guest: Guest, bytes: Uint8Array): void;
+  /** What the guest has learned; undefined where it tells nothing. */
+  saveProfile(guest: Guest): Uint8Array | undefined;
   /** Whether the result of a call from `load` is an i32 status, 0 for success. */
   readonly returnsStatus: boolean;
   /** The last call before the snapshot. */
@@ -59,3 +63,11 @@ export function drain(name: string, poll: () => number | undefined): number {
       : `${name} goes on handing over modules that cannot be linked: ${MOST_REFUSED} one after the other`,
   );
 }
+
+/** For protocols that know no profiles. */
+export const NO_PROFILES: Pick<Protocol, 'loadProfile' | 'saveProfile'> = {
+  loadProfile() {
+    throw takesNoProfile();
+  },
+  saveProfile: () => undefined,
+};

@@ -6,7 +6,7 @@
  */
 import type { Guest } from '../host/guest.ts';
 import { guestRefused } from '../wasm/errors.ts';
-import { type Call, drain, type Program, type Protocol } from './protocol.ts';
+import { type Call, drain, NO_PROFILES, type Program, type Protocol } from './protocol.ts';
 
 /** The exports that tell it. */
 export const MARKS = [
@@ -30,6 +30,7 @@ export const WASM_JIT: Protocol = {
     guest.call(call.export, call.args, `while it ran ${call.label}`);
   },
   collect,
+  ...NO_PROFILES,
   returnsStatus: false,
   beforeSnapshot: () => {},
   afterRestore: undefined,

@@ -4,6 +4,7 @@
  * no value that was given to the guest, only the names.
  */
 import type { FunctionRange, Linked } from '../link/link.ts';
+import { auxExporters } from '../link/open.ts';
 import type { FreezeOptions } from '../options.ts';
 import { layoutOf } from '../snapshot/layout.ts';
 import type { CustomSection, Module } from '../wasm/module.ts';
@@ -41,6 +42,8 @@ export interface Provenance {
   readonly earlier?: readonly { readonly version: string; readonly sha256?: string }[];
   /** The whole stack of the guest, where it is known: the stack pointer of a snapshot is inside it. */
   readonly stack?: { readonly low: number; readonly high: number };
+  /** Whether it can be linked live further. */
+  readonly open?: boolean;
 }
 
 function isStack(value: unknown): value is Provenance['stack'] {
@@ -86,7 +89,7 @@ export function readProvenance(module: Module): Provenance | undefined {
   if (custom === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(custom.bytes));
-    const { version, guest, auxes, stack } = value as Partial<Record<keyof Provenance, unknown>>;
+    const { version, guest, auxes, stack, open } = value as Partial<Record<keyof Provenance, unknown>>;
     if (
       typeof version !== 'string' ||
       typeof guest !== 'number' ||
@@ -101,12 +104,19 @@ export function readProvenance(module: Module): Provenance | undefined {
       guest,
       auxes,
       ...(stack && { stack }),
+      ...(open === true ? { open } : {}),
       ...(isSources(sources) ? { sources } : {}),
       ...(isHistory(earlier) ? { earlier } : {}),
     };
   } catch {
     return undefined;
   }
+}
+
+/** The names of the modules that earlier freezes linked in, and of which something is left. */
+export function linkedBefore(module: Module): readonly string[] {
+  const linked = (readProvenance(module)?.auxes ?? []).map(({ name }) => name);
+  return [...new Set([...linked, ...auxExporters(module)])];
 }
 
 /** The module with a provenance section, in place of the one it had. */
@@ -122,7 +132,12 @@ export function withoutProvenance(module: Module): Module {
 }
 
 /** What this freeze and those before it linked in. */
-export function provenanceOf(guest: Module, linked: Linked, version: string, sources?: Sources): Provenance {
+export function provenanceOf(
+  guest: Module,
+  linked: Linked,
+  version: string,
+  { open, sources }: { readonly open: boolean; readonly sources?: Sources },
+): Provenance {
   const before = readProvenance(guest);
   const earlier = (before?.auxes ?? []).flatMap((range): FunctionRange[] => {
     const first = linked.indexOf({ instance: 0, kind: 'func', index: range.first });
@@ -138,6 +153,7 @@ export function provenanceOf(guest: Module, linked: Linked, version: string, sou
     guest: own,
     auxes: [...earlier, ...linked.auxFunctions],
     ...(stack && { stack }),
+    ...(open ? { open } : {}),
     ...(sources === undefined ? {} : { sources }),
     ...(history.length === 0 ? {} : { earlier: history }),
   };

@@ -583,6 +583,25 @@ export function badWasiOption(what: string): UsageError {
   return new UsageError('wasi-option', `the WASI host cannot give the guest this: ${what}`);
 }
 
+export function badProfile(name: string, why: string): UsageError {
+  return new UsageError('profile', `${name} is no profile: ${why}`, 'a build writes one with --profile-out');
+}
+
+export function takesNoProfile(): UnsupportedError {
+  return new UnsupportedError(
+    'no-profile',
+    'the guest takes no profile: it exports no freeze_profile_load',
+    'it is for the guest that wrote it; without --profile, warm-ups do the same',
+  );
+}
+
+export function countsNotDriven(): UsageError {
+  return new UsageError(
+    'count-calls',
+    'calls of table slots are not counted where a driver brings the guest up',
+  );
+}
+
 export function badCommandLine(what: string, hint?: string): UsageError {
   return new UsageError('command-line', what, hint);
 }

@@ -95,6 +95,19 @@ export function moduleNames(module: Module): Names {
   return readNames(module.customs.find((custom) => custom.name === 'name'));
 }
 
+/** The module's own name. Subsections stand in the order of their ids, so nothing else is read. */
+export function ownName(module: Module): string | undefined {
+  const custom = module.customs.find(({ name }) => name === 'name');
+  if (custom === undefined) return undefined;
+  const reader = new Reader(custom.bytes, 'name section');
+  try {
+    return reader.u8() === 0 ? new Reader(reader.take(reader.u32()), 'name section').name() : undefined;
+  } catch (error) {
+    if (!(error instanceof FreezeError)) throw error;
+    return undefined;
+  }
+}
+
 function sorted<T>(map: ReadonlyMap<number, T>): readonly (readonly [number, T])[] {
   return [...map].sort(([a], [b]) => a - b);
 }

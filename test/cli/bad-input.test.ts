@@ -157,7 +157,7 @@ test('a guest without memory or table, whose modules need them', async () => {
   await refused(['hidden.wasm', ...warm], { code: 4, says: /exports no memory named "memory"/ }, { cwd });
   await refused(
     ['no-table.wasm', ...warm],
-    { code: 4, says: /auxiliary module jit1 imports "env" "table", which nothing gives/ },
+    { code: 4, says: /auxiliary module good imports "env" "table", which nothing gives/ },
     { cwd },
   );
 });

@@ -187,7 +187,7 @@ test('--log-level says how much is told', async () => {
   assert.equal(await told('--log-level', 'error'), '');
   assert.match(await told('--log-level', 'warn'), /^warning: left out: .*\n$/);
   assert.match(await told(), /^guest\.wasm -> /);
-  assert.match(await told('--verbose'), /^module module 1, \d+ bytes$/m);
+  assert.match(await told('--verbose'), /^module jit1, \d+ bytes$/m);
   assert.match(await told('--verbose'), /^bake: /m);
   for (const [more, says] of [
     [['--log-level', 'loud'], /--log-level loud: it is one of error, warn, info, debug/],

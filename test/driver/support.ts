@@ -3,10 +3,10 @@
 // at hand. All three must give the same. The guest is written so that compiled code leaves a mark in
 // `compiled()`, so that no test passes because nothing was compiled.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
+import { after, beforeEach } from 'node:test';
 import { type Frozen, freezeDriven } from '../../src/freeze.ts';
 import { trapKind } from '../../src/host/engines/trap.ts';
 import type { DriverHandle } from '../../src/host/recorder.ts';
@@ -16,6 +16,21 @@ import { parse } from '../../src/wasm/parse.ts';
 import { closeEngines, type Engine, enginesAtHand } from '../engines/engines.ts';
 
 after(closeEngines);
+
+/** Where bench/systems.ts wants a line for each system that was the same three ways. */
+const record = process.env['FREEZE_SYSTEMS'];
+let testName = '';
+beforeEach((context) => {
+  testName = 'name' in context ? context.name : '';
+});
+
+/** One system, as it was run. */
+export interface SystemRecord {
+  readonly test: string;
+  readonly engines: readonly string[];
+  readonly modules: number;
+  readonly functions: number;
+}
 
 export type Later = readonly [name: string, ...args: (number | bigint)[]];
 export type Exports = Record<string, (...args: (number | bigint)[]) => number | bigint>;
@@ -67,6 +82,7 @@ export async function sameThreeWays(it: Case): Promise<{ frozen: Frozen; module:
   assert.deepEqual(Object.getOwnPropertyDescriptor(globalThis, 'WebAssembly'), before);
   const again = await freezeSystem(it.system, it.options);
   assert.deepEqual(again.bytes, frozen.bytes, 'the same bytes each time');
+  const ran: string[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'freeze-driver-'));
   try {
     const path = join(folder, 'frozen.wasm');
@@ -79,9 +95,20 @@ export async function sameThreeWays(it: Case): Promise<{ frozen: Frozen; module:
         interpreted,
         `frozen, on ${engine.name}`,
       );
+      ran.push(engine.name);
     }
   } finally {
     rmSync(folder, { recursive: true });
+  }
+  if (record !== undefined) {
+    const { modules, linked } = frozen.report;
+    const line: SystemRecord = {
+      test: testName,
+      engines: ran,
+      modules: modules.length,
+      functions: linked.functions,
+    };
+    appendFileSync(record, `${JSON.stringify(line)}\n`);
   }
   return { frozen, module: parse(frozen.bytes) };
 }

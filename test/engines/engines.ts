@@ -103,9 +103,14 @@ async function findWasmtime(): Promise<Engine | string> {
   return typeof found === 'string' ? 'not at hand: wasmtime (node scripts/engines.mjs --wasmtime)' : found;
 }
 
+/** Where a Chromium would be. */
+export function chromiumExecutable(): string {
+  return process.env['FREEZE_CHROMIUM'] ?? places.chromium.executable;
+}
+
 async function findChromium(): Promise<Engine | string> {
   const advice = '(node scripts/engines.mjs --chromium)';
-  const executable = process.env['FREEZE_CHROMIUM'] ?? places.chromium.executable;
+  const executable = chromiumExecutable();
   if (!existsSync(executable)) return `not at hand: chromium: no ${executable} ${advice}`;
   const driver = loadDriver();
   if (driver === undefined) return `not at hand: chromium: no ${places.chromium.driver} ${advice}`;
@@ -124,7 +129,7 @@ export async function launchChromium(): Promise<Browser | undefined> {
 }
 
 /** It is installed apart from the project's own packages, as few need it and it is not small. */
-function loadDriver(): Driver | undefined {
+export function loadDriver(): Driver | undefined {
   const require = createRequire(join(root, places.chromium.folder, 'package.json'));
   try {
     return require(places.chromium.driver) as Driver;

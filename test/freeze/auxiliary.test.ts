@@ -579,7 +579,7 @@ describe('auxiliary modules', () => {
     assert.deepEqual(results, ['60', '7']);
     assert.deepEqual(
       [...moduleNames(output).func.values()].filter((name) => name.startsWith('fib')),
-      ['fib.f', 'fib.g'],
+      ['fib.f', 'fib#2.g'],
     );
   });
 

@@ -1,0 +1,18 @@
+/** npm run size: what a browser loads, minified and compressed. */
+import { bundle } from './bundle.ts';
+import { table } from './table.ts';
+
+const CASES = [
+  ['the live runtime', 'live.js', ['instantiate']],
+  ['the same, from ./browser', 'browser.js', ['instantiate']],
+  ['the live runtime and WASI', 'browser.js', ['instantiate', 'createWasi']],
+  ['freezing', 'browser.js', ['freeze']],
+  ['all of ./browser', 'browser.js', '*'],
+] as const;
+
+const rows: (readonly [string, number, number])[] = [];
+for (const [what, file, names] of CASES) {
+  const { minified, gzipped } = await bundle(file, names);
+  rows.push([what, minified / 1000, gzipped / 1000]);
+}
+console.log(table(['loaded', 'kB minified', 'kB gzipped'], rows));
