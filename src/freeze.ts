@@ -13,8 +13,9 @@ import type { FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
-import { provenanceOf, withProvenance } from './report/provenance.ts';
+import { movedProvenance, provenanceOf, withProvenance } from './report/provenance.ts';
 import type { Report } from './report/report.ts';
+import { isSealed, sealBuild } from './sealing.ts';
 import { bake } from './snapshot/bake.ts';
 import { heldBy } from './snapshot/state.ts';
 import { stubBodies, stubbedImports } from './stubs.ts';
@@ -70,6 +71,8 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   // From here on the guest has made all the code that it will, and each module of it is linked live.
   const calls = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
 
+  const constants = protocol.constants?.(guest) ?? [];
+
   // Plain values from here on; no engine below this line, but to validate.
   const snapshot = journal.pass('capture', () => capture(guest));
 
@@ -94,10 +97,22 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       afterRestore: hookFunction(module, linked, protocol),
     }),
   );
-  const debug = dropFalseDebug(module, finished);
+  // The world is closed: what is constant is known, and what nothing reaches is gone.
+  const sealed = isSealed(options, protocol)
+    ? await journal.passAsync('seal', () =>
+        sealBuild(finished, options, { guest, linked, protocol, entries, constants }),
+      )
+    : undefined;
+  const closed = sealed?.module ?? finished;
+  const debug = dropFalseDebug(module, closed);
   if (debug.dropped.length > 0) journal.warn(`left out, as the code has moved: ${debug.dropped.join(', ')}`);
   const output = journal.pass('encode', () =>
-    encode(withProvenance(debug.module, provenanceOf(module, linked, VERSION))),
+    encode(
+      withProvenance(
+        debug.module,
+        movedProvenance(provenanceOf(module, linked, VERSION), finished, sealed?.func),
+      ),
+    ),
   );
 
   // It validates, or nothing is given back.
@@ -106,7 +121,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
     bytes: output,
     report: journal.report({
       module,
-      finished,
+      finished: closed,
       linked,
       protocol,
       guest,
@@ -114,6 +129,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       snapshot: baked.stats,
       stubs,
       entries,
+      sealed: sealed?.report,
     }),
   };
 }

@@ -14,6 +14,7 @@ import {
   type Report,
   type RoundReport,
 } from './report/report.ts';
+import type { SealReport } from './report/seal.ts';
 import { VERSION } from './version.ts';
 import { type Module, spaces } from './wasm/module.ts';
 
@@ -96,6 +97,7 @@ export class Journal {
     readonly snapshot: Report['snapshot'];
     readonly stubs: ReadonlyMap<number, Stub>;
     readonly entries: readonly Entry[];
+    readonly sealed: SealReport | undefined;
   }): Report {
     const { module, finished, guest } = facts;
     const named = spaces(module).imports.func;
@@ -113,6 +115,7 @@ export class Journal {
       modules: this.#modules,
       linked: facts.linked.stats,
       snapshot: facts.snapshot,
+      ...(facts.sealed === undefined ? {} : { sealed: facts.sealed }),
       entries: facts.entries.map((entry) => entry.name),
       stubbed: [...facts.stubs.keys()].map((index) => `${named[index]?.module}.${named[index]?.name}`),
       filesWritten: guest.wasi.filesWritten(),

@@ -6,6 +6,7 @@ import type { LiveLimits } from './host/live.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 import type { DEFAULT_DRIVER_TIMEOUT_MS, Driver } from './protocols/driver.ts';
 import type { Program } from './protocols/protocol.ts';
+import type { Assumption } from './sealing.ts';
 import type { StubOption } from './stubs.ts';
 import type { EntryOption, Workload } from './workloads.ts';
 
@@ -41,6 +42,16 @@ export interface FreezeOptions {
   readonly driverArgs?: readonly string[];
   /** The longest that the driver may take; default {@link DEFAULT_DRIVER_TIMEOUT_MS}. */
   readonly driverTimeoutMs?: number;
+  /**
+   * Whether the module is sealed: closed, so that constant indirect calls are direct and what nothing
+   * reaches goes. Default: guests of the freeze and wasm-jit protocols are. See docs/sealing.md.
+   */
+  readonly seal?: boolean;
+  /** What the user vouches for in a sealed module. */
+  readonly assume?: readonly Assumption[];
+  /** Exports that sealing keeps or takes away, as patterns in which `*` stands for anything. */
+  readonly keep?: readonly string[];
+  readonly drop?: readonly string[];
   /** Keeps JavaScript functions that auxiliary modules import as imports of the output, by their own names. */
   readonly keepHostFunctions?: boolean;
 }

@@ -50,8 +50,13 @@ function referencedFunctions(module: Module): Set<FuncIdx> {
 
 /** The module with every function declared that its code refers to. */
 export function declareFunctions(module: Module): Module {
+  return declareReferenced(module, referencedFunctions(module));
+}
+
+/** The same where it is known what the code refers to. */
+export function declareReferenced(module: Module, referenced: ReadonlySet<FuncIdx>): Module {
   const declared = declaredFunctions(module);
-  const missing = [...referencedFunctions(module)].filter((func) => !declared.has(func));
+  const missing = [...referenced].filter((func) => !declared.has(func));
   if (missing.length === 0) return module;
   const segment: Elem = {
     mode: { kind: 'declarative' },

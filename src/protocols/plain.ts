@@ -16,4 +16,5 @@ export const PLAIN: Protocol = {
   returnsStatus: false,
   beforeSnapshot: () => {},
   afterRestore: undefined,
+  use: () => undefined,
 };

@@ -34,6 +34,19 @@ export interface Protocol {
   beforeSnapshot(guest: Guest): void;
   /** The export that each thawed instance calls once, first. */
   readonly afterRestore: string | undefined;
+  /**
+   * Its own exports: `freeze` calls those of `build`, and what takes programs and runs them a host may
+   * call too. Undefined for a name that is none of the protocol's.
+   */
+  use(name: string): 'build' | 'program' | undefined;
+  /** After the last call: bytes of the guest's memory that it never writes again. */
+  constants?(guest: Guest): readonly MemoryRange[];
+}
+
+/** Bytes [start, start + size) of the guest's first memory. */
+export interface MemoryRange {
+  readonly start: number;
+  readonly size: number;
 }
 
 /** More modules in one collection than any guest has: it makes them without end. */

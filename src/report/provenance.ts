@@ -3,6 +3,7 @@
  * the same for the same input: nothing of the machine or of the time is in it.
  */
 import type { FunctionRange, Linked } from '../link/link.ts';
+import { GONE, type IndexMap } from '../link/relocate.ts';
 import type { CustomSection, Module } from '../wasm/module.ts';
 import { spaces } from '../wasm/module.ts';
 
@@ -59,4 +60,21 @@ export function provenanceOf(guest: Module, linked: Linked, version: string): Pr
   });
   const own = before?.guest ?? spaces(guest).funcs.length - spaces(guest).imported.func;
   return { version, guest: own, auxes: [...earlier, ...linked.auxFunctions] };
+}
+
+/** The same after functions went: `func` says where those of `before` are. The order has stayed. */
+export function movedProvenance(
+  provenance: Provenance,
+  before: Module,
+  func: IndexMap | undefined,
+): Provenance {
+  if (func === undefined) return provenance;
+  const { imported } = spaces(before);
+  const staying = (first: number, count: number): IndexMap =>
+    func.slice(first, first + count).filter((index) => index !== GONE);
+  const auxes = provenance.auxes.flatMap((range): FunctionRange[] => {
+    const left = staying(range.first, range.count);
+    return left[0] === undefined ? [] : [{ ...range, first: left[0], count: left.length }];
+  });
+  return { ...provenance, guest: staying(imported.func, provenance.guest).length, auxes };
 }

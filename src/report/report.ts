@@ -4,6 +4,7 @@
  */
 import type { LinkStats } from '../link/link.ts';
 import type { BakeStats } from '../snapshot/bake.ts';
+import type { SealReport } from './seal.ts';
 
 export const REPORT_SCHEMA = 1;
 
@@ -40,6 +41,8 @@ export interface Report {
   readonly modules: readonly ModuleReport[];
   readonly linked: LinkStats;
   readonly snapshot: BakeStats;
+  /** What sealing did; absent for a module that is open. */
+  readonly sealed?: SealReport;
   readonly entries: readonly string[];
   readonly stubbed: readonly string[];
   /** Files that the guest wrote: in memory, gone with the build. */

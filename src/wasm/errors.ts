@@ -343,6 +343,31 @@ export function unknownCommand(name: string, known: readonly string[]): UsageErr
   );
 }
 
+export function noSuchExport(option: string, pattern: string, names: readonly string[]): UsageError {
+  const shown = names.slice(0, 12).join(', ');
+  return new UsageError(
+    'export',
+    `${option} ${pattern} fits no export of the frozen module`,
+    names.length === 0 ? 'it exports nothing' : `it exports ${shown}${names.length > 12 ? ', ...' : ''}`,
+  );
+}
+
+export function sealOptionsUnsealed(option: string): UsageError {
+  return new UsageError(
+    'unsealed',
+    `--${option} is for sealed modules, and this one is not sealed`,
+    'add --seal: guests that speak no protocol are not sealed unless that is said',
+  );
+}
+
+export function droppedEntry(name: string): UsageError {
+  return new UsageError(
+    'entry',
+    `--drop would take away the entry "${name}"`,
+    'leave the entry out, or name the exports to drop more closely',
+  );
+}
+
 export function noSuchImport(pattern: string, imports: readonly string[]): UsageError {
   return new UsageError(
     'stub-import',

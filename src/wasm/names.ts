@@ -95,6 +95,12 @@ export function moduleNames(module: Module): Names {
   return readNames(module.customs.find((custom) => custom.name === 'name'));
 }
 
+/** A function as messages call it: its index, and its name where it has one. */
+export function functionName(module: Module, func: number): string {
+  const name = moduleNames(module).func.get(func);
+  return name === undefined ? `${func}` : `${func} (${name})`;
+}
+
 function sorted<T>(map: ReadonlyMap<number, T>): readonly (readonly [number, T])[] {
   return [...map].sort(([a], [b]) => a - b);
 }

@@ -1,0 +1,92 @@
+/**
+ * Sealing as a step of a build: whether it is done, which exports go, what is vouched for, and what
+ * the report says of it.
+ */
+import type { Guest } from './host/guest.ts';
+import type { Entry } from './link/entries.ts';
+import type { Linked } from './link/link.ts';
+import type { FreezeOptions } from './options.ts';
+import type { MemoryRange, Protocol } from './protocols/protocol.ts';
+import type { SealReport } from './report/seal.ts';
+import { sealReport } from './report/seal.ts';
+import { constantOf, unsigned } from './seal/constants.ts';
+import { droppedExports } from './seal/exports.ts';
+import { type Sealed, seal } from './seal/seal.ts';
+import type { ConstantRange } from './seal/world.ts';
+import { sealOptionsUnsealed } from './wasm/errors.ts';
+import { type Module, spaces } from './wasm/module.ts';
+import { moduleNames } from './wasm/names.ts';
+import type { FuncIdx } from './wasm/types.ts';
+
+/** `table-const`: no table is written any more. `rodata`: data segments named `.rodata` are never written. */
+export const ASSUMPTIONS = ['table-const', 'rodata'] as const;
+export type Assumption = (typeof ASSUMPTIONS)[number];
+
+/**
+ * Whether the module is sealed. A guest that speaks a protocol has no other way to get code than
+ * through it; of any other module only its user knows who calls it.
+ */
+export function isSealed(options: FreezeOptions, protocol: Protocol): boolean {
+  const sealed =
+    options.seal ?? (options.driver === undefined && protocol.name !== 'plain' && protocol.name !== 'driver');
+  const given = (['assume', 'keep', 'drop'] as const).find((name) => (options[name]?.length ?? 0) > 0);
+  if (!sealed && given !== undefined) throw sealOptionsUnsealed(given);
+  return sealed;
+}
+
+export interface SealFacts {
+  readonly guest: Guest;
+  readonly linked: Linked;
+  readonly protocol: Protocol;
+  readonly entries: readonly Entry[];
+  /** Memory that the guest says is constant. */
+  readonly constants: readonly MemoryRange[];
+}
+
+export interface SealedBuild extends Sealed {
+  readonly report: SealReport;
+}
+
+export async function sealBuild(
+  module: Module,
+  options: FreezeOptions,
+  facts: SealFacts,
+): Promise<SealedBuild> {
+  const { linked, protocol, entries } = facts;
+  const assume = options.assume ?? [];
+  const dropped = droppedExports(module, {
+    protocol: (name) => {
+      const use = protocol.use(name);
+      // Without entries, hosts run programs as `freeze` did.
+      return use === 'build' || (use === 'program' && entries.length > 0);
+    },
+    keep: options.keep ?? [],
+    drop: options.drop ?? [],
+    entries: entries.map(({ name }) => name),
+  });
+  const ranges = [
+    ...facts.constants.map((range): ConstantRange => ({ mem: 0, ...range })),
+    ...(assume.includes('rodata') ? rodata(facts.guest.module) : []),
+  ];
+  const generated = linked.auxFunctions.flatMap(({ first, count }) =>
+    Array.from({ length: count }, (_, i) => (first + i) as FuncIdx),
+  );
+  const sealed = await seal(module, {
+    dropped,
+    assumeTables: assume.includes('table-const'),
+    constantRanges: ranges,
+    generated: new Set(generated),
+  });
+  return { ...sealed, report: sealReport(module, sealed, { assume, constants: facts.constants }) };
+}
+
+/** The active segments that the linker named `.rodata`. */
+function rodata(module: Module): readonly ConstantRange[] {
+  const names = moduleNames(module).data;
+  return module.datas.flatMap(({ mode, bytes }, i): ConstantRange[] => {
+    if (mode.kind !== 'active' || mode.mem < spaces(module).imported.mem || names.get(i) !== '.rodata')
+      return [];
+    const start = unsigned(constantOf(module, mode.offset));
+    return start === undefined ? [] : [{ mem: mode.mem, start, size: bytes.length }];
+  });
+}
