@@ -68,10 +68,12 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   for (const func of guest.links.forwards?.keys() ?? []) stubs.delete(func);
   const protocol = protocolOf(guest, options);
 
+  const seals = isSealed(options, protocol);
+
   // From here on the guest has made all the code that it will, and each module of it is linked live.
   const calls = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
 
-  const constants = protocol.constants?.(guest) ?? [];
+  const constants = seals ? (protocol.constants?.(guest) ?? []) : [];
 
   // Plain values from here on; no engine below this line, but to validate.
   const snapshot = journal.pass('capture', () => capture(guest));
@@ -98,7 +100,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
     }),
   );
   // The world is closed: what is constant is known, and what nothing reaches is gone.
-  const sealed = isSealed(options, protocol)
+  const sealed = seals
     ? await journal.passAsync('seal', () =>
         sealBuild(finished, options, { guest, linked, protocol, entries, constants }),
       )

@@ -47,6 +47,8 @@ export interface FreezeOptions {
    * reaches goes. Default: guests of the freeze and wasm-jit protocols are. See docs/sealing.md.
    */
   readonly seal?: boolean;
+  /** Leaves the module open, which is the other answer to `seal`. */
+  readonly open?: boolean;
   /** What the user vouches for in a sealed module. */
   readonly assume?: readonly Assumption[];
   /** Exports that sealing keeps or takes away, as patterns in which `*` stands for anything. */

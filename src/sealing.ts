@@ -13,22 +13,23 @@ import { constantOf, unsigned } from './seal/constants.ts';
 import { droppedExports } from './seal/exports.ts';
 import { type Sealed, seal } from './seal/seal.ts';
 import type { ConstantRange } from './seal/world.ts';
-import { sealOptionsUnsealed } from './wasm/errors.ts';
+import { sealedAndOpen, sealOptionsUnsealed } from './wasm/errors.ts';
 import { type Module, spaces } from './wasm/module.ts';
 import { moduleNames } from './wasm/names.ts';
 import type { FuncIdx } from './wasm/types.ts';
 
 /** `table-const`: no table is written any more. `rodata`: data segments named `.rodata` are never written. */
-export const ASSUMPTIONS = ['table-const', 'rodata'] as const;
-export type Assumption = (typeof ASSUMPTIONS)[number];
+export type Assumption = 'table-const' | 'rodata';
 
 /**
  * Whether the module is sealed. A guest that speaks a protocol has no other way to get code than
  * through it; of any other module only its user knows who calls it.
  */
 export function isSealed(options: FreezeOptions, protocol: Protocol): boolean {
+  if (options.seal === true && options.open === true) throw sealedAndOpen();
+  const asked = options.open === true ? false : options.seal;
   const sealed =
-    options.seal ?? (options.driver === undefined && protocol.name !== 'plain' && protocol.name !== 'driver');
+    asked ?? (options.driver === undefined && protocol.name !== 'plain' && protocol.name !== 'driver');
   const given = (['assume', 'keep', 'drop'] as const).find((name) => (options[name]?.length ?? 0) > 0);
   if (!sealed && given !== undefined) throw sealOptionsUnsealed(given);
   return sealed;

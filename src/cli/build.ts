@@ -24,6 +24,7 @@ import { hostFactory } from './host.ts';
 import { readInput, readModule } from './input.ts';
 import type { Io } from './io.ts';
 import {
+  assumptionOf,
   type EntryText,
   entryOf,
   flag,
@@ -120,6 +121,11 @@ function planOf(parsed: Parsed): Plan {
       skipBadModules: flag(parsed, 'skip-bad-modules'),
       driverArgs: many(parsed, 'driver-arg'),
       keepHostFunctions: flag(parsed, 'keep-host-functions'),
+      ...(flag(parsed, 'seal') ? { seal: true } : {}),
+      open: flag(parsed, 'open'),
+      assume: many(parsed, 'assume').map(assumptionOf),
+      keep: many(parsed, 'keep'),
+      drop: many(parsed, 'drop'),
       ...(rounds === undefined ? {} : { rounds }),
       ...(protocol === undefined ? {} : { protocol }),
     },

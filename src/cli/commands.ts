@@ -26,6 +26,7 @@ export interface CommandSpec {
 const WORK = 'What the guest does:';
 const GUEST = 'The guest:';
 const HOST = 'What its host gives it (nothing, unless said so):';
+const SEALING = 'Sealing (the default for guests that speak a protocol; docs/sealing.md):';
 const OUTPUT = 'Output:';
 const CONFIG = 'Many builds, and builds again:';
 
@@ -138,6 +139,20 @@ const BUILD: CommandSpec = {
       group: GUEST,
       describe: 'leave out and report generated modules that cannot be linked',
     },
+    seal: {
+      kind: 'flag',
+      group: SEALING,
+      describe: 'no more code comes: constant indirect calls become direct, what nothing reaches goes',
+    },
+    open: { kind: 'flag', group: SEALING, describe: 'do not seal: every export and every function stays' },
+    assume: {
+      kind: 'many',
+      group: SEALING,
+      describe:
+        'table-const: nothing writes a table any more (what would, traps); rodata: nor data named .rodata',
+    },
+    keep: { kind: 'many', group: SEALING, describe: 'EXPORT: keep it; * stands for anything' },
+    drop: { kind: 'many', group: SEALING, describe: 'EXPORT: take it away; * stands for anything' },
     ...hostOptions,
     config: {
       kind: 'one',
@@ -195,6 +210,14 @@ const DEMO: CommandSpec = {
   rest: false,
 };
 
+const WHY: CommandSpec = {
+  name: 'why',
+  words: ['<file>', '<function>'],
+  describe: 'Say why a function, by its name or index, is in a module: the chain of references to it',
+  options: { json: { kind: 'flag', group: OUTPUT, describe: 'print one JSON object instead of text' } },
+  rest: false,
+};
+
 const COMPLETION: CommandSpec = {
   name: 'completion',
   words: ['<shell>'],
@@ -203,7 +226,7 @@ const COMPLETION: CommandSpec = {
   rest: false,
 };
 
-export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT, DEMO, COMPLETION];
+export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, INSPECT, WHY, DEMO, COMPLETION];
 
 export function commandNamed(name: string): CommandSpec {
   const found = COMMANDS.find((one) => one.name === name);

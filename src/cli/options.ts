@@ -5,6 +5,7 @@
 import type { RandomSource } from '../host/wasi/types.ts';
 import type { Stub } from '../link/stub.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
+import type { Assumption } from '../sealing.ts';
 import type { StubOption } from '../stubs.ts';
 import { badCommandLine, badOption } from '../wasm/errors.ts';
 import type { Workload } from '../workloads.ts';
@@ -142,6 +143,15 @@ export function protocolOf(text: string | undefined): ProtocolName | undefined {
   if (!isProtocol(text))
     throw badOption('--protocol', text, `it is one of ${Object.keys(PROTOCOLS).join(', ')}`);
   return text;
+}
+
+/** The names of sealing.ts, held to it by their type: that file would bring the linker in early. */
+const ASSUMPTIONS: Readonly<Record<Assumption, true>> = { 'table-const': true, rodata: true };
+
+export function assumptionOf(text: string): Assumption {
+  if (!Object.hasOwn(ASSUMPTIONS, text))
+    throw badOption('--assume', text, `it is one of ${Object.keys(ASSUMPTIONS).join(', ')}`);
+  return text as Assumption;
 }
 
 function isProtocol(text: string): text is ProtocolName {

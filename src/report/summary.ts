@@ -23,6 +23,7 @@ export function summary(report: Report, input: string, output: string): readonly
       `${size(snapshot.memoryBytes)} in ${count(snapshot.segments, 'segment')} (${size(snapshot.segmentBytes)}), ${count(snapshot.tableSlots, 'table slot')}`,
     ],
     ['size', `${size(report.input.size)} before, ${size(report.output.size)} after`],
+    ...sealing(report),
     ...optional('entries', report.entries),
     ...optional('stubbed', report.stubbed),
     ...optional(
@@ -38,8 +39,24 @@ export function summary(report: Report, input: string, output: string): readonly
   return [
     `${input} -> ${output}`,
     ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`),
+    ...openTables(report).map((line) => `  ${line}`),
     ...report.warnings.map((warning) => `  warning: ${warning}`),
   ];
+}
+
+function sealing({ sealed }: Report): readonly (readonly [string, string])[] {
+  if (sealed === undefined) return [];
+  const { removed, directCalls, assumptions } = sealed;
+  const text = `${count(directCalls, 'call')} made direct; ${count(removed.functions, 'function')} (${size(removed.codeBytes)} of code) and ${count(sealed.exportsDropped.length, 'export')} taken away`;
+  return [['sealed', text], ...assumptions.map((one) => ['assumed', one] as const)];
+}
+
+/** The tables that sealing had to leave open, each with the first reason. */
+function openTables({ sealed }: Report): readonly string[] {
+  return (sealed?.openTables ?? []).map(({ table, because }) => {
+    const more = because.length > 1 ? `, and ${because.length - 1} more` : '';
+    return `table ${table} is not constant: ${because[0]}${more}`;
+  });
 }
 
 function optional(label: string, items: readonly string[]): readonly (readonly [string, string])[] {

@@ -12,6 +12,7 @@ import type { IndexName } from '../wasm/walk.ts';
 import { initialSlots, type Slots } from './constants.ts';
 import { makeDirect } from './direct.ts';
 import { type Reached, reachable } from './reachable.ts';
+import { rewritable } from './scope.ts';
 import { shake } from './shake.ts';
 import { Subtypes } from './subtypes.ts';
 import { FunctionUses, Nodes } from './uses.ts';
@@ -166,7 +167,12 @@ class State {
   }
 
   facts(): Parameters<typeof shake>[1] {
-    return { uses: this.#uses, reached: this.#reached, world: this.#world, slots: this.#rewritable() };
+    return {
+      uses: this.#uses,
+      reached: this.#reached,
+      world: this.#world,
+      slots: rewritable(this.module, this.#slots),
+    };
   }
 
   /** Tables on which there are reachable indirect calls, and which are not constant. */
@@ -200,7 +206,7 @@ class State {
       module: this.module,
       uses: this.#uses,
       subtypes: this.#subtypes,
-      slots: this.#rewritable(),
+      slots: rewritable(this.module, this.#slots),
     });
   }
 
@@ -208,15 +214,6 @@ class State {
     return new World(this.module, this.#slots, this.#uses, this.#reached, {
       assumeTables: this.#options.assumeTables === true,
       constantRanges: this.#options.constantRanges ?? [],
-    });
-  }
-
-  /** The slots of tables of which each may become null. */
-  #rewritable(): readonly (Slots | undefined)[] {
-    const { imported } = spaces(this.module);
-    return this.#slots.map((slots, i) => {
-      const table = this.module.tables[i - imported.table];
-      return table?.init === undefined && table?.type.ref.nullable === true ? slots : undefined;
     });
   }
 }

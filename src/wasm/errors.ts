@@ -352,6 +352,10 @@ export function noSuchExport(option: string, pattern: string, names: readonly st
   );
 }
 
+export function sealedAndOpen(): UsageError {
+  return new UsageError('unsealed', 'a module is either sealed or open: give --seal or --open');
+}
+
 export function sealOptionsUnsealed(option: string): UsageError {
   return new UsageError(
     'unsealed',
