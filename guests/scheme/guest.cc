@@ -7,6 +7,7 @@
  */
 #include "freeze.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include <vector>
@@ -87,12 +88,17 @@ void define(const Definition *definitions, size_t count) {
   }
 }
 
+// Every free comes here (--wrap=free): what is given back is cleared, since a snapshot leaves zeros out.
+extern "C" void __real_free(void *block);
+extern "C" void __wrap_free(void *block) {
+  if (!block) return;
+  memset(block, 0, malloc_usable_size(block));
+  __real_free(block);
+}
+
 void *freeze_alloc(uint32_t size) { return malloc(size); }
 
-void freeze_free(void *address, uint32_t size) {
-  memset(address, 0, size);  // a snapshot leaves zeros out
-  free(address);
-}
+void freeze_free(void *address, uint32_t) { free(address); }
 
 int32_t freeze_load(const char *name, uint32_t nameSize, const char *text, uint32_t size) {
   openLibrary();

@@ -142,6 +142,8 @@ class CallFinder implements Visitor {
   readonly #module: Module;
   readonly #options: DirectOptions;
   #body: Body | undefined;
+  /** Reads the immediates of an instruction of the body. */
+  #read: Reader = new Reader(new Uint8Array(0), '');
   #edits: Edit[] = [];
   /** The value that the instruction before this one pushed. */
   #value: Value | undefined;
@@ -161,6 +163,7 @@ class CallFinder implements Visitor {
 
   find(body: Body): readonly Edit[] {
     this.#body = body;
+    this.#read = new Reader(body.bytes.subarray(0, body.end), body.label, body.base);
     this.#edits = [];
     this.#value = this.#trapping = this.#setCounts = undefined;
     this.#scopes = [++this.#scope];
@@ -227,10 +230,10 @@ class CallFinder implements Visitor {
     }
   }
 
-  /** A reader of the immediates of the instruction at `at`. */
+  /** The reader, at the immediates of the instruction at `at`. */
   #reader(at: number): Reader {
-    const { bytes, end, label, base } = this.#body as Body;
-    const reader = new Reader(bytes.subarray(0, end), label, base, at);
+    const reader = this.#read;
+    reader.pos = at;
     // A prefix is followed by its own LEB.
     if (reader.u8() >= 0xfb) reader.u32();
     return reader;
@@ -316,11 +319,12 @@ class CallFinder implements Visitor {
     const reader = this.#reader(at);
     const type = reader.u32() as TypeIdx;
     const func = this.#options.world.slot(reader.u32() as TableIdx, top.constant);
+    const end = reader.pos;
     if (func === undefined || !this.#isKnown(top)) return;
     const own = typeof func === 'number' ? spaces(this.#module).funcs[func] : undefined;
     const fits = own !== undefined && this.#options.subtypes.matches(own, type);
     const call = opcode === OP.callIndirect ? OP.call : OP.returnCall;
-    this.#replace(top, reader.pos, call, fits ? (func as FuncIdx) : undefined);
+    this.#replace(top, end, call, fits ? (func as FuncIdx) : undefined);
   }
 
   #callRef(opcode: Opcode, at: number, top: Value): void {

@@ -62,8 +62,8 @@ class Search implements Reached {
   readonly #roots = new Map<Node, string>();
   readonly #slotOf = new Map<Node, NonNullable<Reason['slot']>>();
   readonly #queue: Node[] = [];
-  /** What was looked up in each table: types that are called, or that its slots are read. */
-  readonly #looked = new Set<string>();
+  /** What was looked up in each table. */
+  readonly #looked = new Set<number>();
   /** The distinct functions of each table, by their types. */
   readonly #held = new Map<TableIdx, ReadonlyMap<TypeIdx, ReadonlyMap<FuncIdx, number>>>();
   /** The first type of the recursion group of each type, and how many it has. */
@@ -242,17 +242,22 @@ class Search implements Reached {
     return held;
   }
 
-  #callSlots(table: TableIdx, type: TypeIdx, from: Node): void {
-    const key = `${table} ${this.#scope.subtypes.canonical(type)}`;
-    if (this.#looked.has(key)) return;
+  /** Whether it is the first time: by the canonical type plus one, 0 where slots are read. */
+  #look(table: TableIdx, what: number): boolean {
+    const key = table * (this.nodes.counts.type + 1) + what;
+    if (this.#looked.has(key)) return false;
     this.#looked.add(key);
+    return true;
+  }
+
+  #callSlots(table: TableIdx, type: TypeIdx, from: Node): void {
+    if (!this.#look(table, this.#scope.subtypes.canonical(type) + 1)) return;
     for (const [own, funcs] of this.#heldBy(table))
       if (this.#scope.subtypes.matches(own, type)) this.#slots(table, type, funcs, from);
   }
 
   #readSlots(table: TableIdx, from: Node): void {
-    if (this.#looked.has(`${table}`)) return;
-    this.#looked.add(`${table}`);
+    if (!this.#look(table, 0)) return;
     for (const funcs of this.#heldBy(table).values()) this.#slots(table, undefined, funcs, from);
   }
 

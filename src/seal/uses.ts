@@ -57,9 +57,11 @@ export class Nodes {
   }
 
   place(node: Node): { readonly kind: IndexName; readonly index: number } {
-    const kind = INDEX_NAMES.findLast((name) => this.counts[name] > 0 && this.node(name, 0) <= node);
-    if (kind === undefined) throw new TypeError(`there is no node ${node}`);
-    return { kind, index: node - this.node(kind, 0) };
+    for (const kind of INDEX_NAMES) {
+      const index = node - this.node(kind, 0);
+      if (index < this.counts[kind]) return { kind, index };
+    }
+    throw new TypeError(`there is no node ${node}`);
   }
 }
 
@@ -92,14 +94,7 @@ export interface Uses {
 }
 
 const op = (name: string): Opcode => opcodeNamed(name).opcode;
-const CALL_INDIRECT = op('call_indirect');
-const RETURN_CALL_INDIRECT = op('return_call_indirect');
-const CALL_REF = op('call_ref');
-const RETURN_CALL_REF = op('return_call_ref');
-const REF_FUNC = op('ref.func');
-const GLOBAL_SET = op('global.set');
 const TABLE_GET = op('table.get');
-const TABLE_SIZE = op('table.size');
 const TABLE_COPY = op('table.copy');
 const WRITES: ReadonlyMap<Opcode, TableWrite['op']> = new Map(
   (['table.set', 'table.grow', 'table.fill', 'table.copy', 'table.init'] as const).map((name) => [
@@ -108,28 +103,37 @@ const WRITES: ReadonlyMap<Opcode, TableWrite['op']> = new Map(
   ]),
 );
 
+// The byte before an index is the opcode, where opcodes of one byte alone have such an index.
+const GLOBAL_SET = op('global.set');
+const REF_FUNC = op('ref.func');
+// A typeidx may stand behind other bytes of these values: that costs a look, and no mistake.
+const CALL_REF = op('call_ref');
+const RETURN_CALL_REF = op('return_call_ref');
+
 const EVERY_KIND = 0xff;
 const NOTHING: readonly never[] = [];
 
-/** Walks bodies of one module; each call of `of` gives the summary of one. */
-export class UsesWalker implements Visitor {
+/**
+ * Walks bodies of one module; each call of `of` gives the summary of one. It is shown indices and no
+ * instructions, which is twice as fast; what else a body does to a table is looked for where it
+ * names one outside of an indirect call.
+ */
+class UsesWalker implements Visitor {
   readonly kinds: number = EVERY_KIND;
   readonly #nodes: Nodes;
   /** By node, the number of the body that named it last: each is listed once. */
   readonly #seen: Uint32Array;
   #body = 0;
-  #opcode: Opcode = 0;
-  /** How many indices this instruction has shown. */
-  #shown = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  /** The last typeidx and where it ends: an indirect call has its table there. */
   #type = 0;
+  #typeEnd = 0;
   #named: Node[] = [];
   #indirect: IndirectCall[] | undefined;
-  #writes: TableWrite[] | undefined;
-  #reads: TableIdx[] | undefined;
-  #sized: TableIdx[] | undefined;
   #sets: GlobalIdx[] | undefined;
   #refs: FuncIdx[] | undefined;
   #callsRefs = false;
+  #namesTables = false;
 
   constructor(nodes: Nodes) {
     this.#nodes = nodes;
@@ -138,65 +142,91 @@ export class UsesWalker implements Visitor {
 
   of(body: Span, walk: (span: Span, visitor: Visitor) => void = walkBody): Uses {
     this.#body++;
+    this.#bytes = body.bytes;
+    this.#typeEnd = -1;
     this.#named = [];
-    this.#indirect = this.#writes = this.#reads = this.#sized = this.#sets = undefined;
-    this.#refs = undefined;
-    this.#callsRefs = false;
+    this.#indirect = this.#sets = this.#refs = undefined;
+    this.#callsRefs = this.#namesTables = false;
     walk(body, this);
     return {
       nodes: this.#named,
       indirect: this.#indirect ?? NOTHING,
-      writes: this.#writes ?? NOTHING,
-      reads: this.#reads ?? NOTHING,
-      sized: this.#sized ?? NOTHING,
       sets: this.#sets ?? NOTHING,
       refs: this.#refs ?? NOTHING,
       callsRefs: this.#callsRefs,
+      ...(this.#namesTables ? tableUses(body, walk) : NO_TABLES),
     };
   }
 
-  op(opcode: Opcode): void {
-    this.#opcode = opcode;
-    this.#shown = 0;
-  }
-
-  index(kind: IndexKind, index: number): void {
+  index(kind: IndexKind, index: number, at: number, end: number): void {
     const node = this.#nodes.of(kind, index);
     if (this.#seen[node] !== this.#body) {
       this.#seen[node] = this.#body;
       this.#named.push(node);
     }
-    if (kind === INDEX_KIND.table) this.#table(index as TableIdx);
-    else if (kind === INDEX_KIND.type) {
-      this.#type = index;
-      if (this.#opcode === CALL_REF || this.#opcode === RETURN_CALL_REF) this.#callsRefs = true;
-    } else if (kind === INDEX_KIND.func) {
-      if (this.#opcode === REF_FUNC) this.#refs = added(this.#refs, index as FuncIdx);
-    } else if (kind === INDEX_KIND.global && this.#opcode === GLOBAL_SET) {
-      this.#sets = added(this.#sets, index as GlobalIdx);
+    switch (kind) {
+      case INDEX_KIND.func:
+        if (this.#bytes[at - 1] === REF_FUNC) this.#refs = added(this.#refs, index as FuncIdx);
+        return;
+      case INDEX_KIND.global:
+        if (this.#bytes[at - 1] === GLOBAL_SET) this.#sets = added(this.#sets, index as GlobalIdx);
+        return;
+      case INDEX_KIND.type: {
+        const before = this.#bytes[at - 1];
+        if (before === CALL_REF || before === RETURN_CALL_REF) this.#callsRefs = true;
+        this.#type = index;
+        this.#typeEnd = end;
+        return;
+      }
+      case INDEX_KIND.table:
+        if (at === this.#typeEnd) this.#call(index as TableIdx, this.#type as TypeIdx);
+        else this.#namesTables = true;
     }
-    this.#shown++;
   }
 
-  #table(table: TableIdx): void {
-    const opcode = this.#opcode;
-    if (opcode === CALL_INDIRECT || opcode === RETURN_CALL_INDIRECT) {
-      const type = this.#type as TypeIdx;
-      this.#indirect ??= [];
-      if (!this.#indirect.some((call) => call.table === table && call.type === type))
-        this.#indirect.push({ table, type });
-      return;
-    }
-    this.#sized = added(this.#sized, table);
-    // The first table of a copy is written, the second one read.
-    const source = opcode === TABLE_COPY && this.#shown === 1;
-    if (opcode === TABLE_GET || source) this.#reads = added(this.#reads, table);
-    const write = WRITES.get(opcode);
-    if (write === undefined || source || opcode === TABLE_SIZE) return;
-    this.#writes ??= [];
-    if (!this.#writes.some((one) => one.table === table && one.op === write))
-      this.#writes.push({ table, op: write });
+  #call(table: TableIdx, type: TypeIdx): void {
+    this.#indirect ??= [];
+    if (!this.#indirect.some((call) => call.table === table && call.type === type))
+      this.#indirect.push({ table, type });
   }
+}
+
+type TableUses = Pick<Uses, 'writes' | 'reads' | 'sized'>;
+const NO_TABLES: TableUses = { writes: NOTHING, reads: NOTHING, sized: NOTHING };
+
+/** What a body does to tables beside calling through them. */
+function tableUses(body: Span, walk: (span: Span, visitor: Visitor) => void): TableUses {
+  const writes: TableWrite[] = [];
+  const reads: TableIdx[] = [];
+  const sized: TableIdx[] = [];
+  let opcode: Opcode = 0;
+  let shown = 0;
+  walk(body, {
+    kinds: INDEX_KIND.table,
+    op: (next) => {
+      opcode = next;
+      shown = 0;
+    },
+    index: (_, index) => {
+      if (isIndirectCall(opcode)) return;
+      const table = index as TableIdx;
+      added(sized, table);
+      // The first table of a copy is written, the second one read.
+      const source = opcode === TABLE_COPY && shown++ === 1;
+      if (opcode === TABLE_GET || source) added(reads, table);
+      const write = WRITES.get(opcode);
+      if (write === undefined || source) return;
+      if (!writes.some((one) => one.table === table && one.op === write)) writes.push({ table, op: write });
+    },
+  });
+  return { writes, reads, sized };
+}
+
+const CALL_INDIRECT = op('call_indirect');
+const RETURN_CALL_INDIRECT = op('return_call_indirect');
+
+function isIndirectCall(opcode: Opcode): boolean {
+  return opcode === CALL_INDIRECT || opcode === RETURN_CALL_INDIRECT;
 }
 
 function added<T>(list: T[] | undefined, item: T): T[] {
