@@ -102,7 +102,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   // The world is closed: what is constant is known, and what nothing reaches is gone.
   const sealed = seals
     ? await journal.passAsync('seal', () =>
-        sealBuild(finished, options, { guest, linked, protocol, entries, constants }),
+        sealBuild(finished, options, { guest, snapshot, linked, protocol, entries, constants }),
       )
     : undefined;
   const closed = sealed?.module ?? finished;

@@ -51,6 +51,8 @@ export interface FreezeOptions {
   readonly open?: boolean;
   /** What the user vouches for in a sealed module. */
   readonly assume?: readonly Assumption[];
+  /** Sealing moves no byte of code, so that debug information stays true: calls become direct, and nothing goes. */
+  readonly debug?: boolean;
   /** Exports that sealing keeps or takes away, as patterns in which `*` stands for anything. */
   readonly keep?: readonly string[];
   readonly drop?: readonly string[];

@@ -9,13 +9,14 @@ import type { FreezeOptions } from './options.ts';
 import type { MemoryRange, Protocol } from './protocols/protocol.ts';
 import type { SealReport } from './report/seal.ts';
 import { sealReport } from './report/seal.ts';
-import { constantOf, unsigned } from './seal/constants.ts';
+import { constantOf, initialSlots, NULL_SLOT, unsigned } from './seal/constants.ts';
 import { droppedExports } from './seal/exports.ts';
 import { type Sealed, seal } from './seal/seal.ts';
 import type { ConstantRange } from './seal/world.ts';
-import { sealedAndOpen, sealOptionsUnsealed } from './wasm/errors.ts';
+import type { Snapshot } from './snapshot/state.ts';
+import { contradictedAssumption, sealedAndOpen, sealOptionsUnsealed } from './wasm/errors.ts';
 import { type Module, spaces } from './wasm/module.ts';
-import { moduleNames } from './wasm/names.ts';
+import { functionName, moduleNames } from './wasm/names.ts';
 import type { FuncIdx } from './wasm/types.ts';
 
 /** `table-const`: no table is written any more. `rodata`: data segments named `.rodata` are never written. */
@@ -37,6 +38,7 @@ export function isSealed(options: FreezeOptions, protocol: Protocol): boolean {
 
 export interface SealFacts {
   readonly guest: Guest;
+  readonly snapshot: Snapshot;
   readonly linked: Linked;
   readonly protocol: Protocol;
   readonly entries: readonly Entry[];
@@ -76,8 +78,10 @@ export async function sealBuild(
     dropped,
     assumeTables: assume.includes('table-const'),
     constantRanges: ranges,
+    keepOffsets: options.debug === true,
     generated: new Set(generated),
   });
+  checkAssumption(facts, sealed, module);
   return { ...sealed, report: sealReport(module, sealed, { assume, constants: facts.constants }) };
 }
 
@@ -90,4 +94,27 @@ function rodata(module: Module): readonly ConstantRange[] {
     const start = unsigned(constantOf(module, mode.offset));
     return start === undefined ? [] : [{ mem: mode.mem, start, size: bytes.length }];
   });
+}
+
+/**
+ * Refuses `table-const` where the warm-up has shown otherwise: a slot that the guest had from the
+ * start holds another function of its own now, or none, or the table grew and no module was linked
+ * that could have done it; and an instruction that does such a thing is reachable still.
+ */
+function checkAssumption({ guest, snapshot }: SealFacts, { vouched }: Sealed, module: Module): void {
+  const initial = initialSlots(guest.module);
+  for (const { table, preventers } of vouched) {
+    const writer = preventers.find((one) => one.kind === 'instruction');
+    const before = initial[table];
+    const now = snapshot.instances[0]?.tables.get(table)?.slots;
+    if (writer?.kind !== 'instruction' || before === undefined || now === undefined) continue;
+    const changed = before.findIndex((func, slot) => {
+      const ref = now[slot] ?? null;
+      return ref === null ? func !== NULL_SLOT : ref.instance === 0 && ref.index !== func;
+    });
+    const grew = now.length > before.length && guest.linker.auxes.length === 0;
+    if (changed < 0 && !grew) continue;
+    const what = changed < 0 ? `table ${table} grew` : `slot ${changed} of table ${table} was written`;
+    throw contradictedAssumption(what, writer.op, functionName(module, writer.func));
+  }
 }

@@ -9,6 +9,7 @@ import type { Journal } from './journal.ts';
 import { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions } from './options.ts';
 import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
+import { isSealed } from './sealing.ts';
 import { stubbedImports } from './stubs.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
 import { checkEntries, exportCall, type Workload } from './workloads.ts';
@@ -85,6 +86,7 @@ export function warmUp(
   }
   const warm = warmups.map((workload) => calls.get(workload) as Call);
   runUntilQuiet(guest, protocol, warm, options.rounds, journal);
+  if (isSealed(options, protocol)) protocol.seal?.(guest);
   protocol.beforeSnapshot(guest);
   return calls;
 }

@@ -23,7 +23,8 @@ FREEZE_GUEST
 
 namespace {
 
-constexpr char prelude[] = {
+// Cleared once it is loaded: a snapshot leaves zeros out.
+char prelude[] = {
 #embed "prelude.scm"
 };
 
@@ -32,6 +33,7 @@ struct LoadedProgram {
   Value main = kUnbound;
 };
 std::vector<LoadedProgram> programs;
+bool sealed = false;  // no more code is asked for
 
 Text lastError;
 
@@ -75,6 +77,7 @@ void openLibrary() {
   LoadedProgram library;
   bool definesMain;
   if (!loadForms(library, definesMain, addFile("library", 7), prelude, sizeof prelude) || !runForms(library)) abort();
+  memset(prelude, 0, sizeof prelude);
 }
 
 }  // namespace
@@ -134,9 +137,14 @@ int32_t freeze_run(int32_t handle) {
 
 const char *freeze_error() { return lastError.empty() ? nullptr : lastError.c_str(); }
 
-const freeze_module *freeze_poll() { return nextModule(); }
+const freeze_module *freeze_poll() { return sealed ? nullptr : nextModule(); }
 
 void freeze_linked(const freeze_module *module, int32_t status) { moduleLinked(module, status); }
+
+void freeze_seal() {
+  sealed = true;
+  forgetTrees();
+}
 
 void freeze_before_snapshot() {
   flushOutput();

@@ -123,6 +123,7 @@ function planOf(parsed: Parsed): Plan {
       keepHostFunctions: flag(parsed, 'keep-host-functions'),
       ...(flag(parsed, 'seal') ? { seal: true } : {}),
       open: flag(parsed, 'open'),
+      debug: flag(parsed, 'debug'),
       assume: many(parsed, 'assume').map(assumptionOf),
       keep: many(parsed, 'keep'),
       drop: many(parsed, 'drop'),

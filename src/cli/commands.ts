@@ -151,6 +151,11 @@ const BUILD: CommandSpec = {
       describe:
         'table-const: nothing writes a table any more (what would, traps); rodata: nor data named .rodata',
     },
+    debug: {
+      kind: 'flag',
+      group: SEALING,
+      describe: 'no byte of code moves, so that debug information stays true: nothing goes',
+    },
     keep: { kind: 'many', group: SEALING, describe: 'EXPORT: keep it; * stands for anything' },
     drop: { kind: 'many', group: SEALING, describe: 'EXPORT: take it away; * stands for anything' },
     ...hostOptions,

@@ -48,6 +48,9 @@ export function freezeAbi(guest: Guest): Protocol {
     run,
     collect,
     returnsStatus: true,
+    seal: (one) => {
+      if (one.has('freeze_seal')) one.call('freeze_seal', [], 'in freeze_seal');
+    },
     beforeSnapshot: (one) => {
       if (one.has('freeze_before_snapshot'))
         one.call('freeze_before_snapshot', [], 'in freeze_before_snapshot');

@@ -30,6 +30,8 @@ export interface Protocol {
   collect(guest: Guest): number;
   /** Whether the result of a call from `load` is an i32 status, 0 for success. */
   readonly returnsStatus: boolean;
+  /** Tells the guest that no more code will be asked for. */
+  seal?(guest: Guest): void;
   /** The last call before the snapshot. */
   beforeSnapshot(guest: Guest): void;
   /** The export that each thawed instance calls once, first. */

@@ -185,7 +185,7 @@ class State {
 
   constantTables(): readonly TableIdx[] {
     return this.#world.tables.flatMap(({ slots, fixed }, i) =>
-      slots !== undefined && fixed && this.#reached.has('table', i) ? [i as TableIdx] : [],
+      slots !== undefined && fixed ? [i as TableIdx] : [],
     );
   }
 

@@ -352,6 +352,14 @@ export function noSuchExport(option: string, pattern: string, names: readonly st
   );
 }
 
+export function contradictedAssumption(what: string, op: string, func: string): UsageError {
+  return new UsageError(
+    'assumption',
+    `--assume table-const: ${what} in the warm-up, and ${op} in function ${func} can do it again`,
+    'leave --assume out, or drop the exports through which that function is reached (freeze why shows them)',
+  );
+}
+
 export function sealedAndOpen(): UsageError {
   return new UsageError('unsealed', 'a module is either sealed or open: give --seal or --open');
 }
