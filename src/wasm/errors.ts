@@ -303,7 +303,7 @@ export function takesNoPrograms(name: string): UsageError {
   return new UsageError(
     'no-protocol',
     `the guest follows no protocol that takes a program like ${name}`,
-    'give a call of an export, EXPORT(ARGS), or build the guest with include/freeze.h',
+    'give a call of an export, EXPORT(ARGS), or build the guest with include/freeze.h; a module that freeze wrote takes programs where it was built with --open',
   );
 }
 

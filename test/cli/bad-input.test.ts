@@ -108,7 +108,7 @@ test('a component is told apart', async () => {
 test('a frozen module can be frozen again, and works', async () => {
   const cwd = folder({ 'fib.scm': FIB });
   const program = ['--warmup', 'fib.scm'];
-  await good(['build', LAMBDA, ...program, '--entry', 'one=fib.scm', ...LAMBDA_STUB, '-o', 'once.wasm'], {
+  await good(['build', LAMBDA, ...program, '--open', '--entry', 'one=fib.scm', ...LAMBDA_STUB, '-o', 'once.wasm'], {
     cwd,
   });
   await good(

@@ -49,7 +49,7 @@ test('the lambda guest frozen', async () => {
   const bytes = await frozenLambda();
   const inspection = inspected(bytes);
   assert.ok(inspection.functions.origins.auxiliary.functions > 0);
-  assert.equal(inspection.functions.origins.guest.functions, 77);
+  assert.equal(inspection.functions.origins.guest.functions, 36);
   golden('lambda.frozen.txt', renderInspection(inspection));
 });
 
