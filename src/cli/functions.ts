@@ -4,11 +4,11 @@ import { type Module, spaces } from '../wasm/module.ts';
 import { moduleNames } from '../wasm/names.ts';
 import type { FuncIdx } from '../wasm/types.ts';
 
-/** Their indices, one at least: several can have one name. Throws a UsageError where there is none. */
-export function findFunctions(module: Module, text: string): readonly FuncIdx[] {
+/** Their indices, one at least: several can have one name. `asked` is how the user said it, for the error where there is none. */
+export function findFunctions(module: Module, text: string, asked: string = text): readonly FuncIdx[] {
   const count = spaces(module).funcs.length;
   const known = functionsCalled(module, text).filter((index) => index < count);
-  if (known.length === 0) throw noSuchFunction(text, count);
+  if (known.length === 0) throw noSuchFunction(asked, count);
   return known;
 }
 

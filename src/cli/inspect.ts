@@ -35,6 +35,6 @@ async function functionTexts(bytes: Uint8Array, wanted: readonly string[]): Prom
   const module = parse(bytes);
   const ids = new Ids(module);
   return wanted
-    .flatMap((text) => findFunctions(module, text))
+    .flatMap((text) => findFunctions(module, text, `--code ${text}`))
     .map((index) => ({ index, text: printFunction(module, index, ids) }));
 }

@@ -562,7 +562,7 @@ export function badHandover(method: string, what: string): UsageError {
 export function noSuchFunction(name: string, count: number): UsageError {
   return new UsageError(
     'function',
-    `--code ${name}: the module has no function of this name or index`,
+    `${name}: the module has no function of this name or index`,
     `it has ${count} functions; give an index, an export, or a name of the name section`,
   );
 }
