@@ -56,7 +56,8 @@ export function makeDirect(module: Module, funcs: readonly FuncIdx[], options: D
 function worthALook(uses: Uses, { world, unwritten }: DirectOptions): boolean {
   return (
     uses.callsRefs ||
-    uses.indirect.some(({ table }) => world.tables[table]?.slots !== undefined) ||
+    ((uses.calls.constant || (uses.calls.loaded && world.knowsMemory)) &&
+      uses.indirect.some(({ table }) => world.tables[table]?.slots !== undefined)) ||
     uses.writes.some(({ table }) => unwritten.has(table))
   );
 }

@@ -81,6 +81,8 @@ export interface Uses {
   readonly nodes: readonly Node[];
   /** Indirect calls, each table and type once. */
   readonly indirect: readonly IndirectCall[];
+  /** Whether a constant, a variable or a slot may be what an indirect call calls, or something loaded. */
+  readonly calls: { readonly constant: boolean; readonly loaded: boolean };
   readonly writes: readonly TableWrite[];
   /** Tables whose slots it reads as values, with `table.get` or `table.copy`. */
   readonly reads: readonly TableIdx[];
@@ -110,6 +112,12 @@ const REF_FUNC = op('ref.func');
 const CALL_REF = op('call_ref');
 const RETURN_CALL_REF = op('return_call_ref');
 
+/** What may push a constant. */
+const CONSTANTS: ReadonlySet<number> = new Set(
+  ['i32.const', 'i64.const', 'global.get', 'local.get', 'local.tee', 'table.get'].map(op),
+);
+const I32_LOAD = op('i32.load');
+
 const EVERY_KIND = 0xff;
 const NOTHING: readonly never[] = [];
 
@@ -127,7 +135,10 @@ class UsesWalker implements Visitor {
   #bytes: Uint8Array = new Uint8Array(0);
   /** The last typeidx and where it ends: an indirect call has its table there. */
   #type = 0;
+  #typeAt = 0;
   #typeEnd = 0;
+  #constant = false;
+  #loaded = false;
   #named: Node[] = [];
   #indirect: IndirectCall[] | undefined;
   #sets: GlobalIdx[] | undefined;
@@ -146,7 +157,7 @@ class UsesWalker implements Visitor {
     this.#typeEnd = -1;
     this.#named = [];
     this.#indirect = this.#sets = this.#refs = undefined;
-    this.#callsRefs = this.#namesTables = false;
+    this.#callsRefs = this.#namesTables = this.#constant = this.#loaded = false;
     walk(body, this);
     return {
       nodes: this.#named,
@@ -154,6 +165,7 @@ class UsesWalker implements Visitor {
       sets: this.#sets ?? NOTHING,
       refs: this.#refs ?? NOTHING,
       callsRefs: this.#callsRefs,
+      calls: { constant: this.#constant, loaded: this.#loaded },
       ...(this.#namesTables ? tableUses(body, walk) : NO_TABLES),
     };
   }
@@ -175,6 +187,7 @@ class UsesWalker implements Visitor {
         const before = this.#bytes[at - 1];
         if (before === CALL_REF || before === RETURN_CALL_REF) this.#callsRefs = true;
         this.#type = index;
+        this.#typeAt = at;
         this.#typeEnd = end;
         return;
       }
@@ -185,6 +198,12 @@ class UsesWalker implements Visitor {
   }
 
   #call(table: TableIdx, type: TypeIdx): void {
+    // Backwards over one LEB: an instruction of an opcode and a LEB has its opcode there. Other
+    // instructions may seem to, which costs a look at the function.
+    let leb = this.#typeAt - 2;
+    while (leb > 0 && (this.#bytes[leb - 1] as number) >= 0x80) leb--;
+    if (CONSTANTS.has(this.#bytes[leb - 1] as number)) this.#constant = true;
+    if (this.#bytes[leb - 2] === I32_LOAD) this.#loaded = true;
     this.#indirect ??= [];
     if (!this.#indirect.some((call) => call.table === table && call.type === type))
       this.#indirect.push({ table, type });

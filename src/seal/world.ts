@@ -64,6 +64,11 @@ export class World {
     return `${this.tables.map(({ slots, fixed }) => `${slots !== undefined}${fixed}`)} ${this.#written.size}`;
   }
 
+  /** Whether anything that is loaded can be constant. */
+  get knowsMemory(): boolean {
+    return this.#memory.length > 0;
+  }
+
   /** Whether the global is never written. */
   isConstant(global: GlobalIdx): boolean {
     return !this.#written.has(global);
