@@ -5,17 +5,22 @@
 import { capture } from './host/capture.ts';
 import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
+import { wipeStack } from './host/wipe-stack.ts';
 import { Journal } from './journal.ts';
-import { dropFalseDebug } from './link/debug.ts';
+import { moveDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
 import { link } from './link/link.ts';
+import { withoutFalseNames } from './link/names.ts';
+import { withProducer } from './link/producers.ts';
+import { moveSourceMap } from './link/source-map.ts';
 import type { FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
+import { measureMemory } from './report/memory/memory.ts';
 import { movedProvenance, provenanceOf, withProvenance } from './report/provenance.ts';
 import type { Report } from './report/report.ts';
-import { isSealed, sealBuild } from './sealing.ts';
+import { codePlaces, isSealed, sealBuild } from './sealing.ts';
 import { bake } from './snapshot/bake.ts';
 import { heldBy } from './snapshot/state.ts';
 import { stubBodies, stubbedImports } from './stubs.ts';
@@ -29,6 +34,8 @@ export interface Frozen {
   /** The frozen module. */
   readonly bytes: Uint8Array;
   readonly report: Report;
+  /** Its source map, where the guest's was given. */
+  readonly sourceMap?: string;
 }
 
 /**
@@ -74,6 +81,10 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const calls = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
 
   const constants = seals ? (protocol.constants?.(guest) ?? []) : [];
+  // What functions that have returned left on the stack is no state.
+  const stack = options.wipeStack === false ? undefined : wipeStack(guest);
+  if (options.wipeStack === true && stack !== undefined && 'unknown' in stack)
+    journal.warn(`the stack was not wiped: ${stack.unknown}`);
 
   // Plain values from here on; no engine below this line, but to validate.
   const snapshot = journal.pass('capture', () => capture(guest));
@@ -99,28 +110,32 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       afterRestore: hookFunction(module, linked, protocol),
     }),
   );
+  const named = withoutFalseNames(module, finished);
   // The world is closed: what is constant is known, and what nothing reaches is gone.
   const sealed = seals
     ? await journal.passAsync('seal', () =>
-        sealBuild(finished, options, { guest, snapshot, linked, protocol, entries, constants }),
+        sealBuild(named, options, { guest, snapshot, linked, protocol, entries, constants }),
       )
     : undefined;
-  const closed = sealed?.module ?? finished;
-  const debug = dropFalseDebug(module, closed);
-  if (debug.dropped.length > 0) journal.warn(`left out, as the code has moved: ${debug.dropped.join(', ')}`);
+  const closed = sealed?.module ?? named;
+  const placeOf = codePlaces(named, closed, sealed?.func);
+  const debug = moveDebug(module, closed, { sourceMap: options.sourceMap?.url, placeOf });
+  for (const warning of debug.warnings) journal.warn(warning);
   const output = journal.pass('encode', () =>
     encode(
       withProvenance(
-        debug.module,
-        movedProvenance(provenanceOf(module, linked, VERSION), finished, sealed?.func),
+        withProducer(debug.module, VERSION),
+        movedProvenance(provenanceOf(module, linked, VERSION), named, sealed?.func),
       ),
     ),
   );
 
   // It validates, or nothing is given back.
   await journal.passAsync('check', () => validate(output, 'the frozen module'));
+  const { sourceMap } = options;
   return {
     bytes: output,
+    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, closed, output, placeOf) }),
     report: journal.report({
       module,
       finished: closed,
@@ -132,6 +147,8 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       stubs,
       entries,
       sealed: sealed?.report,
+      memory: options.measureMemory === true ? measureMemory(module, closed) : undefined,
+      stack: stack === undefined || 'unknown' in stack ? undefined : stack,
     }),
   };
 }

@@ -2,12 +2,14 @@
  * What a build did, written down while it does it: the report is made of it, and progress is told.
  */
 import type { Guest, LinkEvent } from './host/guest.ts';
+import type { WipedStack } from './host/wipe-stack.ts';
 import type { Entry } from './link/entries.ts';
 import type { Linked } from './link/link.ts';
 import type { Stub } from './link/stub.ts';
 import type { FreezeOptions, Progress } from './options.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import {
+  type MemoryReport,
   type ModuleReport,
   type PassReport,
   REPORT_SCHEMA,
@@ -98,6 +100,8 @@ export class Journal {
     readonly stubs: ReadonlyMap<number, Stub>;
     readonly entries: readonly Entry[];
     readonly sealed: SealReport | undefined;
+    readonly stack: WipedStack | undefined;
+    readonly memory: MemoryReport | undefined;
   }): Report {
     const { module, finished, guest } = facts;
     const named = spaces(module).imports.func;
@@ -116,6 +120,8 @@ export class Journal {
       linked: facts.linked.stats,
       snapshot: facts.snapshot,
       ...(facts.sealed === undefined ? {} : { sealed: facts.sealed }),
+      ...(facts.memory === undefined ? {} : { memory: facts.memory }),
+      ...(facts.stack === undefined ? {} : { wipedStack: facts.stack }),
       entries: facts.entries.map((entry) => entry.name),
       stubbed: [...facts.stubs.keys()].map((index) => `${named[index]?.module}.${named[index]?.name}`),
       filesWritten: guest.wasi.filesWritten(),

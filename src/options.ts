@@ -31,6 +31,15 @@ export interface FreezeOptions {
   readonly rounds?: number;
   /** Imports that become functions of the module; the first pattern that fits counts. */
   readonly stubs?: readonly StubOption[];
+  /**
+   * Clears the part of the stack that no function uses, where it is known which that is: the default.
+   * `true` warns where it is not known, `false` leaves the stack as it is.
+   */
+  readonly wipeStack?: boolean;
+  /** The guest's source map: it becomes that of the output, which names it by this URL. */
+  readonly sourceMap?: { readonly text: string; readonly url: string };
+  /** Has the report say how much of the memory the warm-up wrote; it takes a look at every byte. */
+  readonly measureMemory?: boolean;
   /** Leaves out auxiliary modules that cannot be linked, where otherwise the first one is an error. */
   readonly skipBadModules?: boolean;
   readonly limits?: LiveLimits;

@@ -3,8 +3,10 @@
  * the report says of it.
  */
 import type { Guest } from './host/guest.ts';
+import type { PlaceOf } from './link/code-map.ts';
 import type { Entry } from './link/entries.ts';
 import type { Linked } from './link/link.ts';
+import { GONE, type IndexMap } from './link/relocate.ts';
 import type { FreezeOptions } from './options.ts';
 import type { MemoryRange, Protocol } from './protocols/protocol.ts';
 import type { SealReport } from './report/seal.ts';
@@ -117,4 +119,13 @@ function checkAssumption({ guest, snapshot }: SealFacts, { vouched }: Sealed, mo
     const what = changed < 0 ? `table ${table} grew` : `slot ${changed} of table ${table} was written`;
     throw contradictedAssumption(what, writer.op, functionName(module, writer.func));
   }
+}
+
+/** Which body of the sealed module each body is: `func` says where functions are now. */
+export function codePlaces(before: Module, after: Module, func: IndexMap | undefined): PlaceOf {
+  const [first, now] = [spaces(before).imported.func, spaces(after).imported.func];
+  return (code) => {
+    const index = func === undefined ? first + code : func[first + code];
+    return index === undefined || index === GONE ? undefined : index - now;
+  };
 }

@@ -37,6 +37,7 @@ import {
   roundsOf,
   stubOf,
   type WorkloadText,
+  wipeStackOf,
   witOf,
   workloadOf,
 } from './options.ts';
@@ -52,6 +53,8 @@ interface Plan {
   readonly targetHost: string | undefined;
   readonly component: boolean;
   readonly wit: Wit | undefined;
+  /** The guest's source map. */
+  readonly sourceMap: string | undefined;
   readonly loads: readonly string[];
   readonly warmups: readonly WorkloadText[];
   readonly entries: readonly EntryText[];
@@ -68,8 +71,10 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
   const target = targetOf(plan.output);
   const json = plan.json === undefined ? undefined : targetOf(plan.json);
   const page = plan.report === undefined ? undefined : targetOf(plan.report);
+  const map = plan.sourceMap === undefined ? undefined : targetOf(mapName(plan.output));
   checkPaths(plan, [
     ['the output', target],
+    ['its source map', map],
     ['--json', json],
     ['--report', page],
   ]);
@@ -81,6 +86,7 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
   const terminal = new Terminal(io.err, { level, interactive: io.interactive, log: io.log });
   const frozen = await freezeGuest(plan, bytes, terminal, io);
   const outputs: Output[] = [{ target, bytes: await outputBytes(plan, frozen) }];
+  if (map !== undefined) outputs.push({ target: map, bytes: textBytes(frozen.sourceMap ?? '') });
   if (json !== undefined) outputs.push({ target: json, bytes: jsonOf(frozen) });
   const [input = '', output = ''] = [plan.guest, plan.output].map((path) =>
     path === '-' ? '(stream)' : path,
@@ -102,6 +108,7 @@ export async function build(parsed: Parsed, io: Io): Promise<number> {
 function planOf(parsed: Parsed): Plan {
   const rounds = roundsOf(one(parsed, 'rounds'));
   const protocol = protocolOf(one(parsed, 'protocol'));
+  const wipeStack = wipeStackOf(parsed);
   return {
     guest: parsed.file,
     output: one(parsed, 'output') ?? frozenName(parsed.file),
@@ -110,6 +117,7 @@ function planOf(parsed: Parsed): Plan {
     targetHost: one(parsed, 'target'),
     component: flag(parsed, 'component'),
     wit: witOf(parsed),
+    sourceMap: one(parsed, 'source-map'),
     loads: many(parsed, 'load'),
     warmups: many(parsed, 'warmup').map((text) => workloadOf('--warmup', text)),
     entries: many(parsed, 'entry').map(entryOf),
@@ -129,6 +137,8 @@ function planOf(parsed: Parsed): Plan {
       drop: many(parsed, 'drop'),
       ...(rounds === undefined ? {} : { rounds }),
       ...(protocol === undefined ? {} : { protocol }),
+      ...(wipeStack === undefined ? {} : { wipeStack }),
+      measureMemory: one(parsed, 'json') !== undefined || one(parsed, 'report') !== undefined,
     },
   };
 }
@@ -154,8 +164,15 @@ export function inputFiles(parsed: Parsed): readonly string[] {
 
 /** The files that a line writes. */
 export function outputFiles(parsed: Parsed): readonly string[] {
-  const { output, json, report } = planOf(parsed);
-  return [output, json, report].filter((path) => path !== undefined && path !== '-') as string[];
+  const { output, json, report, sourceMap } = planOf(parsed);
+  const map = sourceMap === undefined ? undefined : mapName(output);
+  return [output, map, json, report].filter((path) => path !== undefined && path !== '-') as string[];
+}
+
+/** The output's source map stands beside it, where the module says that it is. */
+function mapName(output: string): string {
+  if (output === '-') throw badCommandLine('--source-map writes a file beside the output, which is a stream');
+  return `${output}.map`;
 }
 
 /** Files that are read, with how the user gave them. */
@@ -171,6 +188,7 @@ function inputs(plan: Plan): readonly (readonly [what: string, path: string])[] 
       workload.kind === 'file' ? [[what, workload.path] as const] : [],
     ),
     ...(plan.driver === undefined ? [] : [['--driver', plan.driver] as const]),
+    ...(plan.sourceMap === undefined ? [] : [['--source-map', plan.sourceMap] as const]),
     ...(plan.host.stdin === undefined ? [] : [['--stdin', plan.host.stdin] as const]),
   ];
 }
@@ -220,6 +238,7 @@ async function freezeGuest(plan: Plan, bytes: Uint8Array, terminal: Terminal, io
     text.kind === 'call' ? text : { kind: 'program', ...read(text.path) };
   const options: FreezeOptions = {
     ...plan.more,
+    ...(plan.sourceMap === undefined ? {} : { sourceMap: sourceMapOf(plan.sourceMap, plan.output, io) }),
     loads: plan.loads.map(read),
     warmups: plan.warmups.map(workload),
     entries: plan.entries.map(({ name, workload: text }) => ({ name, workload: workload(text) })),
@@ -245,6 +264,11 @@ async function freezeGuest(plan: Plan, bytes: Uint8Array, terminal: Terminal, io
   } finally {
     terminal.finish();
   }
+}
+
+function sourceMapOf(path: string, output: string, io: Io): NonNullable<FreezeOptions['sourceMap']> {
+  const text = new TextDecoder().decode(readInput(path, io.readStdin));
+  return { text, url: encodeURIComponent(basename(mapName(output))) };
 }
 
 /** A driver is a module of Node's: it is imported, and not from a stream. */

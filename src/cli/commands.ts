@@ -134,6 +134,18 @@ const BUILD: CommandSpec = {
       describe: 'JavaScript functions that generated modules import become imports of the output',
     },
     'stub-import': stubImport,
+    'source-map': {
+      kind: 'one',
+      group: GUEST,
+      describe: 'FILE: the source map of the guest; that of the output is written beside it, as OUTPUT.map',
+    },
+    'wipe-stack': {
+      kind: 'flag',
+      group: GUEST,
+      describe:
+        'clear what returned functions left on the stack, or say why not; the default where it is known',
+    },
+    'no-wipe-stack': { kind: 'flag', group: GUEST, describe: 'leave the whole stack in the snapshot' },
     'skip-bad-modules': {
       kind: 'flag',
       group: GUEST,
@@ -195,6 +207,16 @@ const INSPECT: CommandSpec = {
   words: ['<file>'],
   describe: 'Say what a module is: sections, features, imports and exports, functions, where they came from',
   options: {
+    memory: {
+      kind: 'flag',
+      group: OUTPUT,
+      describe: 'say what fills its memory: regions, symbols, runs, compressed size',
+    },
+    against: {
+      kind: 'one',
+      group: OUTPUT,
+      describe: 'FILE: with --memory, the module before it was frozen: what was written since',
+    },
     code: { kind: 'many', group: OUTPUT, describe: 'FUNC: print a function, by its name or index' },
     json: { kind: 'flag', group: OUTPUT, describe: 'print one JSON object instead of text' },
   },

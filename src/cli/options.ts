@@ -138,6 +138,13 @@ export function witOf(parsed: Parsed): Wit | undefined {
   return path === undefined ? undefined : { path, world };
 }
 
+/** Undefined where neither is said: the stack is wiped where it is known. */
+export function wipeStackOf(parsed: Parsed): boolean | undefined {
+  const [wipe, keep] = [flag(parsed, 'wipe-stack'), flag(parsed, 'no-wipe-stack')];
+  if (wipe && keep) throw badCommandLine('--wipe-stack and --no-wipe-stack contradict each other');
+  return wipe || keep ? wipe : undefined;
+}
+
 export function protocolOf(text: string | undefined): ProtocolName | undefined {
   if (text === undefined) return undefined;
   if (!isProtocol(text))

@@ -1,49 +1,73 @@
 /**
  * Debug information counts in bytes of code: DWARF from the start of the code section, a source map
- * from the start of the module. Relocation keeps bodies as long as they were, so most often DWARF
- * stays true as it is; where something did move, false information is worse than none, and it goes.
+ * from the start of the module. Where code has moved, DWARF is told so; what cannot be told goes,
+ * because false information is worse than none.
  *
  * https://yurydelendik.github.io/webassembly-dwarf/ (code section offsets)
  * https://tc39.es/ecma426/ (source maps of Wasm modules count from the start of the file)
  */
-import type { Body, Module } from '../wasm/module.ts';
-import { unsignedWidth } from '../wasm/writer.ts';
+import type { CustomSection, Module } from '../wasm/module.ts';
+import { Writer } from '../wasm/writer.ts';
+import { CodeMap, type PlaceOf } from './code-map.ts';
+import { isDwarf, moveDwarf } from './dwarf/dwarf.ts';
+import { SOURCE_MAPPING_URL } from './source-map.ts';
 
-export interface DebugKept {
+/** Where the section that names a source map goes in a module that has none. */
+const AFTER_DATA = 11;
+
+export interface Debug {
   readonly module: Module;
-  /** The sections that were left out, by name. */
-  readonly dropped: readonly string[];
+  /** What was left out, and why: a line each. */
+  readonly warnings: readonly string[];
 }
 
-function fullSize(body: Body): number {
-  const size = body.end - body.start;
-  return Math.max(body.sizeWidth ?? 1, unsignedWidth(size)) + size;
+export interface DebugOptions {
+  /**
+   * The URL of the source map of `after`: without one it has none, because frozen modules have other
+   * sections before their code.
+   */
+  readonly sourceMap?: string | undefined;
+  /** Where bodies have gone that are not in their places any more. */
+  readonly placeOf?: PlaceOf;
 }
 
-/** Whether the functions of `before`, which come first in `after`, stand where they stood in the code section. */
-function codeStays(before: Module, after: Module): boolean {
-  if (unsignedWidth(before.codes.length) !== unsignedWidth(after.codes.length)) return false;
-  return before.codes.every((body, i) => {
-    const moved = after.codes[i];
-    return moved !== undefined && fullSize(moved) === fullSize(body);
+/** `after` with the debug sections of `before` as they are true of it. */
+export function moveDebug(before: Module, after: Module, { sourceMap, placeOf }: DebugOptions = {}): Debug {
+  const warnings: string[] = [];
+  const customs = moveSections(after, new CodeMap(before, after, placeOf), warnings).filter(
+    ({ name }) => !isRelocation(name),
+  );
+  for (const { name } of after.customs.filter((custom) => isRelocation(custom.name)))
+    warnings.push(`left out, as it is of the guest's own segments: ${name}`);
+  const at = customs.findIndex(({ name }) => name === SOURCE_MAPPING_URL);
+  if (sourceMap !== undefined) {
+    const bytes = new Writer().name(sourceMap).finish();
+    const custom = { name: SOURCE_MAPPING_URL, bytes, after: customs[at]?.after ?? AFTER_DATA };
+    customs.splice(at < 0 ? customs.length : at, 1, custom);
+  } else if (at >= 0) {
+    customs.splice(at, 1);
+    warnings.push(
+      `left out, as the code has moved: ${SOURCE_MAPPING_URL}; --source-map FILE carries it over`,
+    );
+  }
+  return { module: { ...after, customs }, warnings };
+}
+
+/** Relocations of a linker, which count in sections and segments of its own output. */
+function isRelocation(name: string): boolean {
+  return name === 'linking' || name.startsWith('reloc.');
+}
+
+function moveSections(after: Module, map: CodeMap, warnings: string[]): readonly CustomSection[] {
+  const dwarf = after.customs.filter(({ name }) => isDwarf(name));
+  if (dwarf.length === 0) return after.customs;
+  if (map.still) return after.customs;
+  const sections = new Map(dwarf.map(({ name, bytes }) => [name, bytes]));
+  const { changed, dropped } = moveDwarf(sections, map);
+  for (const [name, why] of dropped) warnings.push(`left out, as the code has moved: ${name} (${why})`);
+  return after.customs.flatMap((custom): CustomSection[] => {
+    if (dropped.has(custom.name)) return [];
+    const bytes = changed.get(custom.name);
+    return [bytes === undefined ? custom : { name: custom.name, bytes, after: custom.after }];
   });
-}
-
-function isDwarf(name: string): boolean {
-  return name.startsWith('.debug_');
-}
-
-/** Frozen modules have other sections before their code, so what counts from the start is never true. */
-function isSourceMap(name: string): boolean {
-  return name === 'sourceMappingURL';
-}
-
-/** `after` without the debug sections of `before` that are not true of it. */
-export function dropFalseDebug(before: Module, after: Module): DebugKept {
-  const dwarf = after.customs.some(({ name }) => isDwarf(name));
-  const stays = !dwarf || codeStays(before, after);
-  const goes = (name: string): boolean => isSourceMap(name) || (!stays && isDwarf(name));
-  const dropped = after.customs.map(({ name }) => name).filter(goes);
-  if (dropped.length === 0) return { module: after, dropped };
-  return { module: { ...after, customs: after.customs.filter(({ name }) => !goes(name)) }, dropped };
 }

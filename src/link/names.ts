@@ -66,6 +66,24 @@ export function withNames(module: Module, names: Names): Module {
   return { ...module, customs };
 }
 
+/**
+ * `after` without names of segments that are other ones now: state is written anew, and what stands at
+ * an index of `before` may be a run of the snapshot.
+ */
+export function withoutFalseNames(before: Module, after: Module): Module {
+  const names = moduleNames(after);
+  // Active segments have done their work: those of a snapshot are all active, the others stay.
+  type Segments = readonly { readonly mode: { readonly kind: string } }[];
+  const stays = (segments: Segments, index: number): boolean =>
+    segments[index] !== undefined && segments[index].mode.kind !== 'active';
+  const still = (map: NameMap, old: Segments, now: Segments): NameMap =>
+    new Map([...map].filter(([index]) => stays(old, index) && stays(now, index)));
+  const data = still(names.data, before.datas, after.datas);
+  const elem = still(names.elem, before.elems, after.elems);
+  if (data.size === names.data.size && elem.size === names.elem.size) return after;
+  return withNames(after, { ...names, data, elem });
+}
+
 export function addFunctionNames(module: Module, added: NameMap): Module {
   const names = moduleNames(module);
   return withNames(module, { ...names, func: new Map([...names.func, ...added]) });

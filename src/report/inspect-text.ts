@@ -27,16 +27,16 @@ const LONGEST_NAME = 80;
 /** Controls, and characters that change the direction of text. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
-function shown(name: string): string {
+export function shown(name: string): string {
   const safe = name.replace(UNPRINTABLE, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
   return safe.length > LONGEST_NAME ? `${safe.slice(0, LONGEST_NAME)}…` : safe;
 }
 
-function plural(number: number, one: string, several: string = `${one}s`): string {
+export function plural(number: number, one: string, several: string = `${one}s`): string {
   return `${number} ${number === 1 ? one : several}`;
 }
 
-function hex(number: number): string {
+export function hex(number: number): string {
   return `0x${number.toString(16)}`;
 }
 
@@ -47,7 +47,7 @@ function functionName({ index, name }: NamedFunction): string {
 type Cell = string | number;
 
 /** Columns side by side; numbers stand to the right. */
-function table(rows: readonly (readonly Cell[])[]): readonly string[] {
+export function table(rows: readonly (readonly Cell[])[]): readonly string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, i) => {
@@ -62,7 +62,7 @@ function table(rows: readonly (readonly Cell[])[]): readonly string[] {
   });
 }
 
-function cut<T>(
+export function cut<T>(
   items: readonly T[],
   most: number,
   lines: (items: readonly T[]) => readonly string[],

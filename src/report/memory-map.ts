@@ -1,9 +1,9 @@
 /**
  * Which parts of each memory the data segments of a module fill, as instantiation does.
  */
+import { constantAddress } from '../snapshot/layout.ts';
 import { closeGaps, nonZeroRuns, type Run } from '../snapshot/runs.ts';
-import { readExpr } from '../wasm/instructions.ts';
-import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
+import { type Module, spaces } from '../wasm/module.ts';
 
 export interface MemoryMap {
   /** Active segments, and their bytes. */
@@ -26,16 +26,6 @@ const PAGE = 65_536;
 
 /** Gaps below a kilobyte are of no interest to a person. */
 const GAP = 1024;
-
-/** The address that `i32.const` or `i64.const` gives; undefined for another expression. */
-export function constantAddress(expr: ConstExpr): number | undefined {
-  const [first, second] = readExpr(expr);
-  const value = first?.operands[0];
-  if (second?.row.name !== 'end') return undefined;
-  if (first?.row.name === 'i32.const' && typeof value === 'number') return value >>> 0;
-  if (first?.row.name === 'i64.const' && typeof value === 'bigint') return Number(BigInt.asUintN(64, value));
-  return undefined;
-}
 
 /** Runs by address, those that touch or overlap joined. */
 function joined(runs: readonly Run[]): readonly Run[] {

@@ -4,6 +4,7 @@
  */
 import type { FunctionRange, Linked } from '../link/link.ts';
 import { GONE, type IndexMap } from '../link/relocate.ts';
+import { layoutOf } from '../snapshot/layout.ts';
 import type { CustomSection, Module } from '../wasm/module.ts';
 import { spaces } from '../wasm/module.ts';
 
@@ -16,6 +17,15 @@ export interface Provenance {
   readonly guest: number;
   /** The functions of each auxiliary module, by funcidx; those of earlier freezes first. */
   readonly auxes: readonly FunctionRange[];
+  /** The whole stack of the guest, where it is known: the stack pointer of a snapshot is inside it. */
+  readonly stack?: { readonly low: number; readonly high: number };
+}
+
+function isStack(value: unknown): value is Provenance['stack'] {
+  if (value === undefined) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const { low, high } = value as Readonly<Record<string, unknown>>;
+  return Number.isInteger(low) && Number.isInteger(high);
 }
 
 function isRange(value: unknown): value is FunctionRange {
@@ -30,15 +40,16 @@ export function readProvenance(module: Module): Provenance | undefined {
   if (custom === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(custom.bytes));
-    const { version, guest, auxes } = value as Partial<Record<keyof Provenance, unknown>>;
+    const { version, guest, auxes, stack } = value as Partial<Record<keyof Provenance, unknown>>;
     if (
       typeof version !== 'string' ||
       typeof guest !== 'number' ||
       !Array.isArray(auxes) ||
-      !auxes.every(isRange)
+      !auxes.every(isRange) ||
+      !isStack(stack)
     )
       return undefined;
-    return { version, guest, auxes };
+    return { version, guest, auxes, ...(stack && { stack }) };
   } catch {
     return undefined;
   }
@@ -59,7 +70,10 @@ export function provenanceOf(guest: Module, linked: Linked, version: string): Pr
     return first === undefined ? [] : [{ ...range, first }];
   });
   const own = before?.guest ?? spaces(guest).funcs.length - spaces(guest).imported.func;
-  return { version, guest: own, auxes: [...earlier, ...linked.auxFunctions] };
+  const { stackLow: low, stackHigh: high } = layoutOf(guest);
+  const stack =
+    before === undefined && low !== undefined && high !== undefined ? { low, high } : before?.stack;
+  return { version, guest: own, auxes: [...earlier, ...linked.auxFunctions], ...(stack && { stack }) };
 }
 
 /** The same after functions went: `func` says where those of `before` are. The order has stayed. */

@@ -2,6 +2,7 @@
  * What a build did, as one object: the closing summary prints it, `--json` writes it. Sizes are in
  * bytes, times in milliseconds. Its fields only grow; `schema` counts the changes that break.
  */
+import type { WipedStack } from '../host/wipe-stack.ts';
 import type { LinkStats } from '../link/link.ts';
 import type { BakeStats } from '../snapshot/bake.ts';
 import type { SealReport } from './seal.ts';
@@ -30,6 +31,13 @@ export interface PassReport {
   readonly ms: number;
 }
 
+export interface MemoryReport {
+  /** Bytes that are not zero. */
+  readonly used: number;
+  /** Bytes that are other ones than the guest's own segments put there: what the warm-up wrote. */
+  readonly written: number;
+}
+
 export interface Report {
   readonly schema: typeof REPORT_SCHEMA;
   /** Version of `freeze`. */
@@ -43,6 +51,10 @@ export interface Report {
   readonly snapshot: BakeStats;
   /** What sealing did; absent for a module that is open. */
   readonly sealed?: SealReport;
+  /** What the memories hold when they start, where that was to be measured. */
+  readonly memory?: MemoryReport;
+  /** The dead part of the guest's stack, which was cleared; absent where the stack is not known. */
+  readonly wipedStack?: WipedStack;
   readonly entries: readonly string[];
   readonly stubbed: readonly string[];
   /** Files that the guest wrote: in memory, gone with the build. */

@@ -22,6 +22,17 @@ export function summary(report: Report, input: string, output: string): readonly
       'memory',
       `${size(snapshot.memoryBytes)} in ${count(snapshot.segments, 'segment')} (${size(snapshot.segmentBytes)}), ${count(snapshot.tableSlots, 'table slot')}`,
     ],
+    ...(report.memory === undefined
+      ? []
+      : ([
+          [
+            'written',
+            `${size(report.memory.written)} while it warmed up, of ${size(report.memory.used)} that are not zero`,
+          ],
+        ] as const)),
+    ...(report.wipedStack === undefined || report.wipedStack.bytes === 0
+      ? []
+      : ([['stack', `${size(report.wipedStack.bytes)} that no function uses any more wiped`]] as const)),
     ['size', `${size(report.input.size)} before, ${size(report.output.size)} after`],
     ...sealing(report),
     ...optional('entries', report.entries),

@@ -85,7 +85,9 @@ function withEdits(module: Module, edits: ReadonlyMap<FuncIdx, readonly Edit[]>)
 interface Value {
   readonly constant: Constant;
   readonly from: number;
-  /** What must stay of those instructions. */
+  /** How many instructions these are. */
+  readonly count: number;
+  /** What must stay of the first of them, as an instruction. */
   readonly prefix?: Uint8Array;
   /** Locals that it was read from: each must be set once in the whole body. */
   readonly locals: readonly number[];
@@ -133,6 +135,7 @@ const OP = {
   returnCallRef: op('return_call_ref'),
 } as const;
 
+const NOP = op('nop');
 const UNREACHABLE = Uint8Array.of(op('unreachable'));
 const NO_LOCALS: readonly number[] = [];
 
@@ -188,23 +191,30 @@ class CallFinder implements Visitor {
   #pushed(opcode: Opcode, at: number, top: Value | undefined): Value | undefined {
     switch (opcode) {
       case OP.i32Const:
-        return { constant: this.#reader(at).s32(), from: at, locals: NO_LOCALS };
+        return { constant: this.#reader(at).s32(), from: at, count: 1, locals: NO_LOCALS };
       case OP.i64Const:
-        return { constant: this.#reader(at).s64(), from: at, locals: NO_LOCALS };
+        return { constant: this.#reader(at).s64(), from: at, count: 1, locals: NO_LOCALS };
       case OP.refFunc:
-        return { constant: { func: this.#reader(at).u32() as FuncIdx }, from: at, locals: NO_LOCALS };
+        return {
+          constant: { func: this.#reader(at).u32() as FuncIdx },
+          from: at,
+          count: 1,
+          locals: NO_LOCALS,
+        };
       case OP.refNull:
-        return { constant: { func: null }, from: at, locals: NO_LOCALS };
+        return { constant: { func: null }, from: at, count: 1, locals: NO_LOCALS };
       case OP.globalGet: {
         const constant = this.#options.world.global(this.#reader(at).u32() as GlobalIdx);
-        return constant === undefined ? undefined : { constant, from: at, locals: NO_LOCALS };
+        return constant === undefined ? undefined : { constant, from: at, count: 1, locals: NO_LOCALS };
       }
       case OP.i32Load:
         return top && this.#load(at, top);
       case OP.tableGet:
         return top && this.#tableGet(at, top);
       case OP.refAsNonNull:
-        return typeof top?.constant === 'object' && top.constant.func !== null ? top : undefined;
+        return typeof top?.constant === 'object' && top.constant.func !== null
+          ? { ...top, count: top.count + 1 }
+          : undefined;
       case OP.localGet:
         return this.#localGet(at);
       case OP.localSet:
@@ -266,12 +276,14 @@ class CallFinder implements Visitor {
     const reader = this.#reader(at);
     const mem = (reader.u32() & 0x40) === 0 ? 0 : reader.u32();
     const constant = this.#options.world.load(mem, (top.constant >>> 0) + Number(reader.u64()));
-    return constant === undefined ? undefined : { ...top, constant };
+    return constant === undefined ? undefined : { ...top, constant, count: top.count + 1 };
   }
 
   #tableGet(at: number, top: Value): Value | undefined {
     const func = this.#options.world.slot(this.#reader(at).u32() as TableIdx, top.constant);
-    return func === undefined || func === 'outside' ? undefined : { ...top, constant: { func } };
+    return func === undefined || func === 'outside'
+      ? undefined
+      : { ...top, constant: { func }, count: top.count + 1 };
   }
 
   /**
@@ -282,7 +294,7 @@ class CallFinder implements Visitor {
     const local = this.#reader(at).u32();
     const held = this.#locals.get(local);
     if (held === undefined || !this.#scopes.includes(held.scope)) return undefined;
-    return { constant: held.value.constant, from: at, locals: [...held.value.locals, local] };
+    return { constant: held.value.constant, from: at, count: 1, locals: [...held.value.locals, local] };
   }
 
   #localSet(opcode: Opcode, at: number, top: Value | undefined): Value | undefined {
@@ -292,7 +304,7 @@ class CallFinder implements Visitor {
     if (!this.#locals.has(local)) this.#locals.set(local, { value: top, scope });
     if (opcode === OP.localSet) return undefined;
     const prefix = new Writer(8).u8(OP.localSet).u32(local).finish();
-    return { constant: top.constant, from: at, prefix, locals: top.locals };
+    return { constant: top.constant, from: at, count: 1, prefix, locals: top.locals };
   }
 
   #isKnown({ locals }: Value): boolean {
@@ -336,17 +348,24 @@ class CallFinder implements Visitor {
     this.#replace(top, reader.pos, call, top.constant.func ?? undefined);
   }
 
-  /** What pushed the callee and the call itself become a direct call, or a trap. */
+  /**
+   * What pushed the callee and the call itself become a direct call, or a trap: as many instructions
+   * as there were, so that debug information and hints are told where each of them is.
+   */
   #replace(top: Value, end: number, call: Opcode, func: FuncIdx | undefined): void {
     const w = new Writer(16).raw(top.prefix ?? new Uint8Array(0));
-    const bytes = func === undefined ? w.raw(UNREACHABLE).finish() : w.u8(call).u32(func).finish();
-    if (!this.#edit(top.from, end, bytes)) return;
+    for (let i = top.prefix === undefined ? 0 : 1; i < top.count; i++) w.u8(NOP);
+    if (func === undefined) w.raw(UNREACHABLE);
+    else w.u8(call).u32(func);
+    if (!this.#edit(top.from, end, w.finish(), func !== undefined)) return;
     if (func === undefined) this.traps++;
     else this.calls++;
   }
 
-  #edit(start: number, end: number, bytes: Uint8Array): boolean {
-    const fitting = this.#options.inPlace ? padded(bytes, end - start) : bytes;
+  #edit(start: number, end: number, bytes: Uint8Array, stretches = false): boolean {
+    const length = end - start;
+    const inPlace = stretches ? padded(bytes, length) : bytes.length === length ? bytes : undefined;
+    const fitting = this.#options.inPlace ? inPlace : bytes;
     if (fitting !== undefined) this.#edits.push({ start, end, bytes: fitting });
     return fitting !== undefined;
   }

@@ -44,12 +44,23 @@ export function editedOffset(body: Body, edits: readonly Edit[], offset: number)
   );
 }
 
-const NOP = 0x01;
+/** The longest LEB of an index. */
+const LONGEST = 5;
 
-/** As long as what they take the place of, filled up with `nop`; undefined where they are longer. */
+/**
+ * Code that ends in an index, as long as what it takes the place of: its LEB is padded. Undefined
+ * where it is longer, or no index can be so long.
+ */
 export function padded(bytes: Uint8Array, length: number): Uint8Array | undefined {
-  if (bytes.length > length) return undefined;
-  const out = new Uint8Array(length).fill(NOP);
+  const more = length - bytes.length;
+  if (more === 0) return bytes;
+  let first = bytes.length - 1;
+  while (first > 0 && (bytes[first - 1] as number) >= 0x80) first--;
+  const width = bytes.length - first + more;
+  if (more < 0 || width > LONGEST) return undefined;
+  const out = new Uint8Array(length).fill(0x80);
   out.set(bytes);
+  out[bytes.length - 1] = (bytes[bytes.length - 1] as number) | 0x80;
+  out[length - 1] = 0;
   return out;
 }

@@ -161,6 +161,10 @@ export function invalidModule(what: string, engineMessage: string): MalformedErr
   );
 }
 
+export function badSourceMap(what: string): UsageError {
+  return new UsageError('source-map', `the source map is not one of this module: ${what}`);
+}
+
 // ---- linking -----------------------------------------------------------------------------------
 
 export function unmapped(kind: string, index: number, place: string): LinkError {

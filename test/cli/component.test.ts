@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { transpileBytes } from '@bytecodealliance/jco-transpile';
+import { transpile } from '@bytecodealliance/jco';
 import { type Finding, findingsFor, TARGETS, type TargetName } from '../../src/targets.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import { wat } from '../support/wat.ts';
@@ -67,7 +67,7 @@ test('a WIT world says what another module exports', async () => {
     ],
     { cwd },
   );
-  const { files } = await transpileBytes(readFileSync(join(cwd, 'out.wasm')), { name: 'counter' });
+  const { files } = await transpile(readFileSync(join(cwd, 'out.wasm')), { name: 'counter' });
   for (const [name, bytes] of Object.entries(files))
     if (!name.includes('/')) writeFileSync(join(cwd, name), bytes as Uint8Array);
   writeFileSync(join(cwd, 'package.json'), '{"type":"module"}');

@@ -2,10 +2,11 @@
  * What the bytes of a module are, as a tree: the guest's code and what its JIT made, by function; the
  * snapshot, by the place in memory; the rest by section. Its leaves add up to the module.
  */
+
+import { constantAddress } from '../../snapshot/layout.ts';
 import { type Module, spaces } from '../../wasm/module.ts';
 import { moduleNames } from '../../wasm/names.ts';
 import type { SectionInspection } from '../inspect.ts';
-import { constantAddress } from '../memory-map.ts';
 import { readProvenance } from '../provenance.ts';
 import { size } from '../summary.ts';
 
