@@ -4,6 +4,7 @@
     local.get 0
     i32.lt_u
     if
+      nop
       call $"(anonymous namespace)::overflow()"
     end
     local.get 0
@@ -11,6 +12,7 @@
     local.get 0
     i32.const 4
     i32.add
+    nop
     call $"(anonymous namespace)::allocateClosure((anonymous namespace)::Func*, unsigned int*)"
     i32.store offset=4
     local.get 0
@@ -60,6 +62,7 @@
       i32.const 8
       i32.add
       i32.const 1
+      nop
       call $"(anonymous namespace)::apply(unsigned int*, unsigned int)"
     end
   )
