@@ -6,6 +6,7 @@ import type { LiveLimits } from './host/live.ts';
 import type { ProtocolName } from './protocols/detect.ts';
 import type { DEFAULT_DRIVER_TIMEOUT_MS, Driver } from './protocols/driver.ts';
 import type { Program } from './protocols/protocol.ts';
+import type { OptimizeLevel } from './seal/optimize.ts';
 import type { Assumption } from './sealing.ts';
 import type { StubOption } from './stubs.ts';
 import type { EntryOption, Workload } from './workloads.ts';
@@ -65,6 +66,8 @@ export interface FreezeOptions {
   /** Exports that sealing keeps or takes away, as patterns in which `*` stands for anything. */
   readonly keep?: readonly string[];
   readonly drop?: readonly string[];
+  /** How much the generated functions of a sealed module are optimized; default `fast`. */
+  readonly optimize?: OptimizeLevel;
   /** Keeps JavaScript functions that auxiliary modules import as imports of the output, by their own names. */
   readonly keepHostFunctions?: boolean;
 }

@@ -2,6 +2,7 @@
  * Sealing as a step of a build: whether it is done, which exports go, what is vouched for, and what
  * the report says of it.
  */
+import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
 import type { PlaceOf } from './link/code-map.ts';
 import type { Entry } from './link/entries.ts';
@@ -13,7 +14,8 @@ import type { SealReport } from './report/seal.ts';
 import { sealReport } from './report/seal.ts';
 import { constantOf, initialSlots, NULL_SLOT, unsigned } from './seal/constants.ts';
 import { droppedExports } from './seal/exports.ts';
-import { type Sealed, seal } from './seal/seal.ts';
+import { type OptimizeReport, optimize } from './seal/optimize.ts';
+import { type Optimize, type Sealed, seal } from './seal/seal.ts';
 import type { ConstantRange } from './seal/world.ts';
 import type { Snapshot } from './snapshot/state.ts';
 import { contradictedAssumption, sealedAndOpen, sealOptionsUnsealed } from './wasm/errors.ts';
@@ -76,15 +78,27 @@ export async function sealBuild(
   const generated = linked.auxFunctions.flatMap(({ first, count }) =>
     Array.from({ length: count }, (_, i) => (first + i) as FuncIdx),
   );
+  let optimized: OptimizeReport | undefined;
+  const optimizer: Optimize = async (closed, funcs, slots) => {
+    const result = await optimize(closed, funcs, {
+      level: options.optimize ?? 'fast',
+      slots,
+      validate: (bytes) => validate(bytes, 'the optimized code'),
+    });
+    optimized = result.report;
+    return result.module;
+  };
   const sealed = await seal(module, {
     dropped,
     assumeTables: assume.includes('table-const'),
     constantRanges: ranges,
     keepOffsets: options.debug === true,
     generated: new Set(generated),
+    optimize: optimizer,
   });
   checkAssumption(facts, sealed, module);
-  return { ...sealed, report: sealReport(module, sealed, { assume, constants: facts.constants }) };
+  const report = sealReport(module, sealed, { assume, constants: facts.constants });
+  return { ...sealed, report: optimized === undefined ? report : { ...report, optimized } };
 }
 
 /** The active segments that the linker named `.rodata`. */

@@ -3,6 +3,7 @@
  * what it made of it. Functions have the names that they had in the guest.
  */
 import type { MemoryRange } from '../protocols/protocol.ts';
+import type { OptimizeReport } from '../seal/optimize.ts';
 import type { OpenTable, Sealed } from '../seal/seal.ts';
 import type { Preventer } from '../seal/world.ts';
 import type { Module } from '../wasm/module.ts';
@@ -39,6 +40,8 @@ export interface SealReport {
     /** Bytes of code. */
     readonly codeBytes: number;
   };
+  /** What was done to the generated functions. */
+  readonly optimized?: OptimizeReport;
 }
 
 export function sealReport(

@@ -11,6 +11,7 @@ import type { FuncIdx, TableIdx } from '../wasm/types.ts';
 import type { IndexName } from '../wasm/walk.ts';
 import { initialSlots, type Slots } from './constants.ts';
 import { makeDirect } from './direct.ts';
+import type { KnownSlots } from './guard.ts';
 import { type Reached, reachable } from './reachable.ts';
 import { rewritable } from './scope.ts';
 import { shake } from './shake.ts';
@@ -19,7 +20,11 @@ import { FunctionUses, Nodes } from './uses.ts';
 import { type ConstantRange, type Preventer, World } from './world.ts';
 
 /** Replaces bodies of functions, and may append some; indices stay. `generated` are those that a JIT made. */
-export type Optimize = (module: Module, generated: ReadonlySet<FuncIdx>) => Promise<Module>;
+export type Optimize = (
+  module: Module,
+  generated: ReadonlySet<FuncIdx>,
+  slots: KnownSlots,
+) => Promise<Module>;
 
 export interface SealOptions {
   /** Exports that go. */
@@ -73,7 +78,7 @@ export async function seal(given: Module, options: SealOptions = {}): Promise<Se
   const state = new State(bare, options);
   const first = state.tables();
   state.settle();
-  if (options.optimize !== undefined) {
+  if (options.optimize !== undefined && options.keepOffsets !== true) {
     await state.optimize(options.optimize);
     state.settle();
   }
@@ -156,7 +161,7 @@ class State {
 
   async optimize(optimize: Optimize): Promise<void> {
     const { generated = new Set() } = this.#options;
-    const optimized = await optimize(this.module, generated);
+    const optimized = await optimize(this.module, generated, (table) => this.#world.tables[table]?.slots);
     if (optimized === this.module) return;
     this.module = optimized;
     this.#subtypes = new Subtypes(optimized);

@@ -1,0 +1,177 @@
+/**
+ * Optimizing what was linked: the generated functions are taken out with the small functions that
+ * they call, optimized as a module of their own, and put back. The rest of the guest stays as it is,
+ * however big it is.
+ *
+ * Each way to fail keeps the input, and says so: an optimizer that throws, a result that is too big,
+ * does not validate, or has a feature or a NaN that the input did not have.
+ */
+import { encode } from '../wasm/encode.ts';
+import { FreezeError } from '../wasm/errors.ts';
+import { featuresUsed } from '../wasm/features.ts';
+import { readBody } from '../wasm/instructions.ts';
+import type { Module } from '../wasm/module.ts';
+import { parse } from '../wasm/parse.ts';
+import type { FuncIdx } from '../wasm/types.ts';
+import { type BinaryenRun, runBinaryen } from './binaryen.ts';
+import { bodyOf, type Extraction, extract, ROOT } from './extract.ts';
+import { guardCalls, type KnownSlots } from './guard.ts';
+import { type InlineLimits, planInlining } from './inline.ts';
+import { splice } from './splice.ts';
+
+export const OPTIMIZE_LEVELS = ['none', 'fast', 'max'] as const;
+export type OptimizeLevel = (typeof OPTIMIZE_LEVELS)[number];
+
+export interface Recipe {
+  readonly inline: InlineLimits;
+  readonly passes: readonly string[];
+  /** Binaryen's, 0 to 4. */
+  readonly optimizeLevel: number;
+  /** The most that the generated code may grow by, as a factor of its bytes. */
+  readonly growth: number;
+}
+
+/**
+ * Chosen by measuring on Node 20, 24 and 26 and on wasmtime (bench/sealed.ts). Helpers inlined one
+ * deep are most of what is won; two deep, or bigger ones, is slower again. Generated functions that
+ * are unrolled into themselves win where calls cost more than what they do. Optimizing what was not
+ * inlined into, and -O3 instead of -O2, makes no difference that can be measured.
+ */
+export const RECIPES: Readonly<Record<Exclude<OptimizeLevel, 'none'>, Recipe>> = {
+  fast: {
+    inline: { generated: { depth: 1, size: 4_000 }, helper: { depth: 1, size: 200 } },
+    passes: ['no-inline', 'inlining-optimizing'],
+    optimizeLevel: 2,
+    growth: 16,
+  },
+  max: {
+    inline: { generated: { depth: 2, size: 16_000 }, helper: { depth: 1, size: 200 } },
+    passes: ['no-inline', 'inlining-optimizing'],
+    optimizeLevel: 3,
+    growth: 64,
+  },
+};
+
+/** Generated code that is this small may grow beyond the factor. */
+const FREE_GROWTH = 4_096;
+
+export interface OptimizeOptions {
+  readonly level: OptimizeLevel;
+  readonly slots: KnownSlots;
+  readonly validate: (bytes: Uint8Array) => Promise<void>;
+  /** Binaryen, but for tests of what happens when it fails. */
+  readonly run?: (bytes: Uint8Array, run: BinaryenRun) => Promise<Uint8Array>;
+}
+
+export interface OptimizeReport {
+  readonly level: OptimizeLevel;
+  /** Generated functions that were optimized. */
+  readonly functions: number;
+  /** Indirect calls that try a direct call first. */
+  readonly guardedCalls: number;
+  /** Bytes of the generated functions' code. */
+  readonly before: number;
+  readonly after: number;
+  /** Why the code was left as it was. */
+  readonly kept?: string;
+}
+
+export interface Optimized {
+  readonly module: Module;
+  readonly report: OptimizeReport;
+}
+
+/** Indices stay; functions may be appended. The very same module where there is nothing to optimize. */
+export async function optimize(
+  module: Module,
+  generated: ReadonlySet<FuncIdx>,
+  options: OptimizeOptions,
+): Promise<Optimized> {
+  const { level } = options;
+  const before = codeSize(module, generated);
+  const nothing: OptimizeReport = { level, functions: 0, guardedCalls: 0, before, after: before };
+  if (level === 'none' || generated.size === 0) return { module, report: nothing };
+  const recipe = RECIPES[level];
+  const guarded = guardCalls(module, generated, options.slots);
+  const extraction = planInlining(guarded.module, generated, recipe.inline);
+  if (extraction.roots.size === 0) return { module, report: nothing };
+  const result = await attempt(guarded.module, extraction, recipe, options);
+  if (typeof result === 'string') return { module, report: { ...nothing, kept: result } };
+  const added = result.codes.length - module.codes.length;
+  const after = codeSize(result, generated) + sizeOfLast(result, added);
+  if (after > Math.max(before * recipe.growth, before + FREE_GROWTH))
+    return { module, report: { ...nothing, kept: `${before} bytes would have become ${after}` } };
+  return {
+    module: result,
+    report: {
+      level,
+      functions: extraction.roots.size,
+      guardedCalls: guarded.calls,
+      before,
+      after,
+    },
+  };
+}
+
+function codeSize(module: Module, funcs: ReadonlySet<FuncIdx>): number {
+  return [...funcs].reduce((sum, func) => {
+    const body = bodyOf(module, func);
+    return body === undefined ? sum : sum + body.end - body.start;
+  }, 0);
+}
+
+function sizeOfLast({ codes }: Module, count: number): number {
+  return codes.slice(codes.length - count).reduce((sum, { start, end }) => sum + end - start, 0);
+}
+
+/** The optimized module, or a sentence that says why there is none. */
+async function attempt(
+  module: Module,
+  extraction: Extraction,
+  recipe: Recipe,
+  { validate, run = runBinaryen }: OptimizeOptions,
+): Promise<Module | string> {
+  const small = extract(module, extraction);
+  const features = new Set(featuresUsed(small).keys());
+  try {
+    const bytes = await run(encode(small), {
+      features,
+      passes: recipe.passes,
+      optimizeLevel: recipe.optimizeLevel,
+      keep: `${ROOT}*`,
+    });
+    await validate(bytes);
+    const optimized = parse(bytes);
+    const more = [...featuresUsed(optimized).keys()].find((feature) => !features.has(feature));
+    if (more !== undefined) return `the optimizer's result needs ${more}, which the code did not`;
+    if (!isSubset(nans(optimized), nans(small)))
+      return 'the optimizer computed a NaN, whose bits are the engine’s';
+    return splice(module, extraction, optimized).module;
+  } catch (error) {
+    if (error instanceof FreezeError) return `the optimizer's result is not usable: ${error.message}`;
+    return `Binaryen failed: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/**
+ * The NaNs that stand in code, by their bits. Which NaN an operation gives is the engine's choice
+ * (https://webassembly.github.io/spec/core/exec/numerics.html#nan-propagation), and a build must not
+ * make it: an optimizer that folds constants does.
+ */
+function nans(module: Module): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const body of module.codes) {
+    for (const { row, operands } of readBody(body).code) {
+      const [bits] = operands;
+      if (row.name === 'f64.const' && ((bits as bigint) & 0x7fff_ffff_ffff_ffffn) > 0x7ff0_0000_0000_0000n)
+        found.add(`f64 ${bits}`);
+      if (row.name === 'f32.const' && ((bits as bigint) & 0x7fff_ffffn) > 0x7f80_0000n)
+        found.add(`f32 ${bits}`);
+    }
+  }
+  return found;
+}
+
+function isSubset(some: ReadonlySet<string>, all: ReadonlySet<string>): boolean {
+  return [...some].every((one) => all.has(one));
+}
