@@ -35,6 +35,8 @@ const FEATURE_NAMES: Readonly<Record<Feature, readonly FeatureName[]>> = {
 export interface BinaryenRun {
   readonly features: Iterable<Feature>;
   readonly passes: readonly string[];
+  /** Passes that those passes shall not run within them. */
+  readonly skip: readonly string[];
   readonly optimizeLevel: number;
   /** Functions whose names match are not inlined: `*` stands for anything. */
   readonly keep: string;
@@ -63,10 +65,12 @@ export async function runBinaryen(bytes: Uint8Array, run: BinaryenRun): Promise<
     binaryen.setAlwaysInlineMaxSize(ANY_SIZE);
     binaryen.setAllowInliningFunctionsWithLoops(true);
     binaryen.setPassArgument('no-inline', run.keep);
+    for (const pass of run.skip) binaryen.addPassToSkip(pass);
     module.runPasses([...run.passes]);
     return module.emitBinary();
   } finally {
     binaryen.clearPassArguments();
+    binaryen.clearPassesToSkip();
     module.dispose();
   }
 }

@@ -52,6 +52,9 @@ export const RECIPES: Readonly<Record<Exclude<OptimizeLevel, 'none'>, Recipe>> =
   },
 };
 
+/** What keeps the input though nothing failed. */
+export const COMPUTED_NAN = 'the optimizer computed a NaN, whose bits are for the engine to choose';
+
 /** Generated code that is this small may grow beyond the factor. */
 const FREE_GROWTH = 4_096;
 
@@ -133,10 +136,12 @@ async function attempt(
 ): Promise<Module | string> {
   const small = extract(module, extraction);
   const features = new Set(featuresUsed(small).keys());
+  const floats = floatsOf(small);
   try {
     const bytes = await run(encode(small), {
       features,
       passes: recipe.passes,
+      skip: floats.bitsSeen ? FOLDING : [],
       optimizeLevel: recipe.optimizeLevel,
       keep: `${ROOT}*`,
     });
@@ -144,8 +149,7 @@ async function attempt(
     const optimized = parse(bytes);
     const more = [...featuresUsed(optimized).keys()].find((feature) => !features.has(feature));
     if (more !== undefined) return `the optimizer's result needs ${more}, which the code did not`;
-    if (!isSubset(nans(optimized), nans(small)))
-      return 'the optimizer computed a NaN, whose bits are the engine’s';
+    if (!isSubset(floatsOf(optimized).nans, floats.nans)) return COMPUTED_NAN;
     return splice(module, extraction, optimized).module;
   } catch (error) {
     if (error instanceof FreezeError) return `the optimizer's result is not usable: ${error.message}`;
@@ -153,23 +157,44 @@ async function attempt(
   }
 }
 
+/** The passes that compute what constants make. */
+const FOLDING = ['precompute', 'precompute-propagate'] as const;
+
 /**
- * The NaNs that stand in code, by their bits. Which NaN an operation gives is the engine's choice
- * (https://webassembly.github.io/spec/core/exec/numerics.html#nan-propagation), and a build must not
- * make it: an optimizer that folds constants does.
+ * Which NaN an operation gives is the engine's choice, and a build must not make it: an optimizer
+ * that folds constants does. Here is which NaNs stand in code, by their bits, and whether the code can
+ * look at the bits of a float, so that a choice that was made would not show as a constant.
+ *
+ * https://webassembly.github.io/spec/core/exec/numerics.html#nan-propagation
  */
-function nans(module: Module): ReadonlySet<string> {
-  const found = new Set<string>();
+interface Floats {
+  readonly nans: ReadonlySet<string>;
+  readonly bitsSeen: boolean;
+}
+
+const LOOKS_AT_BITS: ReadonlySet<string> = new Set([
+  'i32.reinterpret_f32',
+  'i64.reinterpret_f64',
+  'f32.copysign',
+  'f64.copysign',
+]);
+
+function floatsOf(module: Module): Floats {
+  const nans = new Set<string>();
+  let bitsSeen = featuresUsed(module).has('simd');
   for (const body of module.codes) {
     for (const { row, operands } of readBody(body).code) {
-      const [bits] = operands;
-      if (row.name === 'f64.const' && ((bits as bigint) & 0x7fff_ffff_ffff_ffffn) > 0x7ff0_0000_0000_0000n)
-        found.add(`f64 ${bits}`);
-      if (row.name === 'f32.const' && ((bits as bigint) & 0x7fff_ffffn) > 0x7f80_0000n)
-        found.add(`f32 ${bits}`);
+      if (LOOKS_AT_BITS.has(row.name)) bitsSeen = true;
+      else if (isNan(row.name, operands[0])) nans.add(`${row.name} ${operands[0]}`);
     }
   }
-  return found;
+  return { nans, bitsSeen };
+}
+
+function isNan(name: string, bits: unknown): boolean {
+  if (typeof bits !== 'bigint') return false;
+  if (name === 'f64.const') return (bits & 0x7fff_ffff_ffff_ffffn) > 0x7ff0_0000_0000_0000n;
+  return name === 'f32.const' && (bits & 0x7fff_ffffn) > 0x7f80_0000n;
 }
 
 function isSubset(some: ReadonlySet<string>, all: ReadonlySet<string>): boolean {
