@@ -32,6 +32,10 @@ const { values } = parseArgs({
 const runs = Math.max(1, Number(values.runs));
 const { only } = values;
 
+/** FREEZE_ENGINES=node20,wasmtime keeps those whose name starts so, as for the tests. */
+const wanted = process.env['FREEZE_ENGINES']?.split(',');
+const isWanted = (engine: string): boolean => wanted?.some((name) => engine.startsWith(name)) ?? true;
+
 /** This Node, and the others that are at hand. */
 function nodes(): readonly { readonly engine: string; readonly binary: string }[] {
   const others = places.nodes.majors.map((major) => ({
@@ -39,7 +43,9 @@ function nodes(): readonly { readonly engine: string; readonly binary: string }[
     binary: path.join(root, places.nodes.binary.replace('{major}', String(major))),
   }));
   const own = { engine: `node${process.versions.node.split('.')[0]}`, binary: process.execPath };
-  return [own, ...others.filter(({ engine, binary }) => engine !== own.engine && existsSync(binary))];
+  return [own, ...others.filter(({ engine, binary }) => engine !== own.engine && existsSync(binary))].filter(
+    ({ engine }) => isWanted(engine),
+  );
 }
 
 function inNode(binary: string): SealedRun {

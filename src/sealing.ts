@@ -37,6 +37,7 @@ export function isSealed(options: FreezeOptions, protocol: Protocol): boolean {
     asked ?? (options.driver === undefined && protocol.name !== 'plain' && protocol.name !== 'driver');
   const given = (['assume', 'keep', 'drop'] as const).find((name) => (options[name]?.length ?? 0) > 0);
   if (!sealed && given !== undefined) throw sealOptionsUnsealed(given);
+  if (!sealed && (options.optimize ?? 'none') !== 'none') throw sealOptionsUnsealed('optimize');
   return sealed;
 }
 

@@ -33,6 +33,7 @@ import {
   logLevelOf,
   many,
   one,
+  optimizeOf,
   protocolOf,
   roundsOf,
   stubOf,
@@ -109,6 +110,7 @@ function planOf(parsed: Parsed): Plan {
   const rounds = roundsOf(one(parsed, 'rounds'));
   const protocol = protocolOf(one(parsed, 'protocol'));
   const wipeStack = wipeStackOf(parsed);
+  const optimize = optimizeOf(one(parsed, 'optimize'));
   return {
     guest: parsed.file,
     output: one(parsed, 'output') ?? frozenName(parsed.file),
@@ -133,6 +135,7 @@ function planOf(parsed: Parsed): Plan {
       open: flag(parsed, 'open'),
       debug: flag(parsed, 'debug'),
       assume: many(parsed, 'assume').map(assumptionOf),
+      ...(optimize === undefined ? {} : { optimize }),
       keep: many(parsed, 'keep'),
       drop: many(parsed, 'drop'),
       ...(rounds === undefined ? {} : { rounds }),

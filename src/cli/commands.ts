@@ -168,6 +168,11 @@ const BUILD: CommandSpec = {
       group: SEALING,
       describe: 'no byte of code moves, so that debug information stays true: nothing goes',
     },
+    optimize: {
+      kind: 'one',
+      group: SEALING,
+      describe: 'none, fast (the default) or max: what is done to the generated functions',
+    },
     keep: { kind: 'many', group: SEALING, describe: 'EXPORT: keep it; * stands for anything' },
     drop: { kind: 'many', group: SEALING, describe: 'EXPORT: take it away; * stands for anything' },
     ...hostOptions,

@@ -5,6 +5,7 @@
 import type { RandomSource } from '../host/wasi/types.ts';
 import type { Stub } from '../link/stub.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
+import type { OptimizeLevel } from '../seal/optimize.ts';
 import type { Assumption } from '../sealing.ts';
 import type { StubOption } from '../stubs.ts';
 import { badCommandLine, badOption } from '../wasm/errors.ts';
@@ -159,6 +160,16 @@ export function assumptionOf(text: string): Assumption {
   if (!Object.hasOwn(ASSUMPTIONS, text))
     throw badOption('--assume', text, `it is one of ${Object.keys(ASSUMPTIONS).join(', ')}`);
   return text as Assumption;
+}
+
+/** The names of seal/optimize.ts, held to it as above. */
+const OPTIMIZE_LEVELS: Readonly<Record<OptimizeLevel, true>> = { none: true, fast: true, max: true };
+
+export function optimizeOf(text: string | undefined): OptimizeLevel | undefined {
+  if (text === undefined) return undefined;
+  if (!Object.hasOwn(OPTIMIZE_LEVELS, text))
+    throw badOption('--optimize', text, `it is one of ${Object.keys(OPTIMIZE_LEVELS).join(', ')}`);
+  return text as OptimizeLevel;
 }
 
 function isProtocol(text: string): text is ProtocolName {

@@ -3,6 +3,7 @@
  * the time went. Numbers are written without a locale.
  */
 import type { PassReport, Report } from './report.ts';
+import type { SealReport } from './seal.ts';
 
 /** The lines that close a build. `input` and `output` are what the user calls the two files. */
 export function summary(report: Report, input: string, output: string): readonly string[] {
@@ -55,11 +56,25 @@ export function summary(report: Report, input: string, output: string): readonly
   ];
 }
 
+function optimizing({ optimized }: SealReport): readonly (readonly [string, string])[] {
+  if (optimized === undefined || optimized.level === 'none') return [];
+  const { functions, guardedCalls, before, after, kept } = optimized;
+  if (kept !== undefined) return [['optimized', `no: ${kept}`]];
+  if (functions === 0) return [];
+  const guards = guardedCalls === 0 ? '' : `, ${count(guardedCalls, 'indirect call')} guarded`;
+  return [
+    [
+      'optimized',
+      `${count(functions, 'generated function')}${guards}: ${size(before)} became ${size(after)}`,
+    ],
+  ];
+}
+
 function sealing({ sealed }: Report): readonly (readonly [string, string])[] {
   if (sealed === undefined) return [];
   const { removed, directCalls, assumptions } = sealed;
   const text = `${count(directCalls, 'call')} made direct; ${count(removed.functions, 'function')} (${size(removed.codeBytes)} of code) and ${count(sealed.exportsDropped.length, 'export')} taken away`;
-  return [['sealed', text], ...assumptions.map((one) => ['assumed', one] as const)];
+  return [['sealed', text], ...optimizing(sealed), ...assumptions.map((one) => ['assumed', one] as const)];
 }
 
 /** The tables that sealing had to leave open, each with the first reason. */

@@ -32,10 +32,10 @@ export interface Recipe {
 }
 
 /**
- * Chosen by measuring on Node 20, 24 and 26 and on wasmtime (bench/sealed.ts). Helpers inlined one
- * deep are most of what is won; two deep, or bigger ones, is slower again. Generated functions that
- * are unrolled into themselves win where calls cost more than what they do. Optimizing what was not
- * inlined into, and -O3 instead of -O2, makes no difference that can be measured.
+ * Chosen by measuring on Node 20, 24, 26 and wasmtime (`npm run bench:sealed`). Helpers inlined one
+ * deep are most of what is won; two deep is slower again, since the code of their slow paths comes along.
+ * Generated functions in themselves are worth it where calls cost more than what they do: the deeper,
+ * the more is won, and the more code there is.
  */
 export const RECIPES: Readonly<Record<Exclude<OptimizeLevel, 'none'>, Recipe>> = {
   fast: {
