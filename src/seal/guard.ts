@@ -2,16 +2,17 @@
  * Guarded calls: an indirect call whose slot is only known at run time, but where the code that a JIT
  * made mostly calls code that it made, becomes a test for that slot and a direct call:
  *
- *     local.tee $slot  i32.const K  i32.eq
+ *     local.set $slot
+ *     local.get $slot  i32.const K  i32.eq
  *     if (type $t)  call F
  *     else          local.get $slot  call_indirect (type $t)  end
  *
  * It computes what it computed, guess right or wrong; a direct call can be inlined. A tail call stays
  * one on both ways.
  *
- * The guess: the function itself, where it has the type that is called, since recursion through a
- * variable is how JITs without knowledge of their variables compile it; else the only generated
- * function of that type, or the first of two.
+ * The guesses: the functions of that type that were generated, where they are at most two; else the
+ * function itself, where it has the type, since recursion through a variable is how a JIT without
+ * knowledge of its variables compiles it. A function that is called directly as well is no guess.
  */
 
 import { madeSpan } from '../wasm/encode.ts';
@@ -67,12 +68,13 @@ class Guesser {
     this.#known = known;
   }
 
-  /** What a call of this type from `caller` most likely goes to. */
-  guess(caller: FuncIdx, table: TableIdx, type: TypeIdx): Guess | undefined {
-    if (spaces(this.#module).tables[table]?.limits.address !== 'i32') return undefined;
+  /** What a call of this type from `caller` most likely goes to, the likeliest first. */
+  guesses(caller: FuncIdx, table: TableIdx, type: TypeIdx): readonly Guess[] {
+    if (spaces(this.#module).tables[table]?.limits.address !== 'i32') return [];
     const candidates = this.#of(table).get(type) ?? [];
-    const itself = candidates.find(({ func }) => func === caller);
-    return itself ?? (candidates.length <= MOST_CANDIDATES ? candidates[0] : undefined);
+    const itself = candidates.filter(({ func }) => func === caller);
+    const others = candidates.filter(({ func }) => func !== caller);
+    return candidates.length <= MOST_CANDIDATES ? [...itself, ...others] : itself;
   }
 
   #of(table: TableIdx): ReadonlyMap<TypeIdx, readonly Guess[]> {
@@ -117,13 +119,12 @@ function guardBody(
     const op: Op = [row.name, ...operands];
     const tail = row.name === 'return_call_indirect';
     const [type, table] = operands as readonly number[];
-    const guess =
-      tail || row.name === 'call_indirect'
-        ? guesser.guess(func, table as TableIdx, type as TypeIdx)
-        : undefined;
-    if (guess === undefined || known.has(guess.func)) ops.push(op);
+    const indirect = tail || row.name === 'call_indirect';
+    const guesses = indirect ? guesser.guesses(func, table as TableIdx, type as TypeIdx) : [];
+    const unknown = guesses.filter((guess) => !known.has(guess.func));
+    if (unknown.length === 0) ops.push(op);
     else {
-      ops.push(...guardedCall(op, tail, slot, guess));
+      ops.push(['local.set', slot], ...guardedCall(op, tail, slot, unknown));
       calls++;
     }
   }
@@ -134,17 +135,18 @@ function guardBody(
   return { body: madeSpan(made, body.label), calls };
 }
 
-function guardedCall(op: Op, tail: boolean, local: number, { slot, func }: Guess): readonly Op[] {
+function guardedCall(op: Op, tail: boolean, local: number, guesses: readonly Guess[]): readonly Op[] {
   const [, type] = op;
+  const [guess, ...others] = guesses;
+  if (guess === undefined) return [['local.get', local], op];
   return [
-    ['local.tee', local],
-    ['i32.const', slot],
+    ['local.get', local],
+    ['i32.const', guess.slot],
     ['i32.eq'],
     ['if', { block: type as TypeIdx }],
-    [tail ? 'return_call' : 'call', func],
+    [tail ? 'return_call' : 'call', guess.func],
     ['else'],
-    ['local.get', local],
-    op,
+    ...guardedCall(op, tail, local, others),
     ['end'],
     // Nothing comes back from a tail call.
     ...(tail ? ([['unreachable']] as const) : []),

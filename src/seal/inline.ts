@@ -24,12 +24,18 @@ export interface InlineLimits {
 
 const CALL = 0x10;
 const RETURN_CALL = 0x12;
+const UNREACHABLE = 0x00;
+/** return, return_call, return_call_indirect, return_call_ref */
+const LEAVES: ReadonlySet<number> = new Set([0x0f, RETURN_CALL, 0x13, 0x15]);
 
 interface Facts {
   readonly size: number;
   /** How often each function is called, by funcidx. */
   readonly calls: ReadonlyMap<number, number>;
+  /** Whether it can stand elsewhere. */
   readonly movable: boolean;
+  /** Whether it comes back: what fails or exits is called where nothing is won. */
+  readonly returns: boolean;
 }
 
 /** A function as it stands inside of others. */
@@ -78,7 +84,8 @@ class Planner {
 
   /** The callee as deep as it can be inlined: what is too big with all its calls may fit with fewer. */
   #nest(func: number, caller: Nested): Nested | undefined {
-    if (!this.movable(func)) return undefined;
+    const facts = this.#factsOf(func);
+    if (facts?.movable !== true || !facts.returns) return undefined;
     const kind = this.#generated.has(func) ? 'generated' : 'helper';
     const { depth, size } = this.#limits[kind];
     for (let level = caller[kind] + 1; level <= depth; level++) {
@@ -119,14 +126,25 @@ function factsOf(module: Module, func: number): Facts | undefined {
   const body = bodyOf(module, func);
   if (body === undefined) return undefined;
   const calls = new Map<number, number>();
+  let [last, beforeLast] = [-1, -1];
+  let leaves = false;
   walkBody(body, {
+    op: (opcode) => {
+      [beforeLast, last] = [last, opcode];
+      leaves ||= LEAVES.has(opcode);
+    },
     kinds: INDEX_KIND.func,
     index: (_, callee, at) => {
       const opcode = body.bytes[at - 1];
       if (opcode === CALL || opcode === RETURN_CALL) calls.set(callee, (calls.get(callee) ?? 0) + 1);
     },
   });
-  return { size: body.end - body.start, calls, movable: !namesSegments(body) };
+  return {
+    size: body.end - body.start,
+    calls,
+    movable: !namesSegments(body),
+    returns: leaves || beforeLast !== UNREACHABLE,
+  };
 }
 
 /** The generated functions that can be taken out, with the copies that shall be inlined into them. */
