@@ -104,7 +104,7 @@ it('the report says what was optimized', async () => {
   assert.ok(optimized.after !== optimized.before);
 });
 
-const COUNT = Number(process.env['FREEZE_RANDOM'] ?? 25);
+const COUNT = Number(process.env['FREEZE_RANDOM'] ?? 12);
 const SEED = Number(process.env['FREEZE_SEED'] ?? 30_260_101);
 const rich = needs('multi-memory').skip === false;
 
