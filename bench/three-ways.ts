@@ -5,7 +5,7 @@
 import { freeze } from '../src/freeze.ts';
 import { Guest, type HostFactory } from '../src/host/guest.ts';
 import { createWasi } from '../src/host/wasi/wasi.ts';
-import { DEFAULT_LIMITS } from '../src/options.ts';
+import { DEFAULT_LIMITS, type FreezeOptions } from '../src/options.ts';
 import { protocolFor } from '../src/protocols/detect.ts';
 import type { Report } from '../src/report/report.ts';
 import { stubbedImports } from '../src/stubs.ts';
@@ -17,6 +17,8 @@ export interface ThreeWays {
   readonly interpreted: readonly number[];
   readonly live: readonly number[];
   readonly frozen: readonly number[];
+  /** What was timed beside them, by name. */
+  readonly beside: Readonly<Record<string, readonly number[]>>;
   readonly report: Report;
   readonly bytes: Uint8Array;
   /** What one run prints, the same all three ways. */
@@ -92,12 +94,16 @@ async function liveWay(bench: BenchProgram): Promise<Way> {
   };
 }
 
-async function frozenWay(bench: BenchProgram): Promise<Way & { report: Report; bytes: Uint8Array }> {
+async function frozenWay(
+  bench: BenchProgram,
+  options: FreezeOptions,
+): Promise<Way & { report: Report; bytes: Uint8Array }> {
   const workload = { kind: 'program', ...bench.program } as const;
   const { bytes, report } = await freeze(bench.wasm, {
     warmups: [workload],
     entries: [{ name: 'bench', workload }],
     stubs: bench.stubs,
+    ...options,
   });
   const output = new Output();
   const compiled = await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
@@ -107,9 +113,15 @@ async function frozenWay(bench: BenchProgram): Promise<Way & { report: Report; b
   return { output, report, bytes, run: instance.exports['bench'] as () => void };
 }
 
-/** `runs` timed turns after two that are not counted. */
-export async function threeWays(bench: BenchProgram, runs: number): Promise<ThreeWays> {
-  const frozen = await frozenWay(bench);
+/** `runs` timed turns after two that are not counted. What is `beside` takes its turn with the three ways. */
+export async function threeWays(
+  bench: BenchProgram,
+  runs: number,
+  options: FreezeOptions = {},
+  beside: Readonly<Record<string, () => void>> = {},
+): Promise<ThreeWays> {
+  const frozen = await frozenWay(bench, options);
+  const besideTimes = Object.fromEntries(Object.keys(beside).map((name) => [name, [] as number[]]));
   const ways = { interpreted: await interpretedWay(bench), live: await liveWay(bench), frozen };
   const times = { interpreted: [] as number[], live: [] as number[], frozen: [] as number[] };
   const outputs = new Set<string>();
@@ -122,9 +134,15 @@ export async function threeWays(bench: BenchProgram, runs: number): Promise<Thre
       outputs.add(ways[key].output.take());
       if (turn >= 0) times[key].push(ms);
     }
+    for (const [name, run] of Object.entries(beside)) {
+      const start = performance.now();
+      run();
+      const ms = performance.now() - start;
+      if (turn >= 0) besideTimes[name]?.push(ms);
+    }
   }
   const [output = '', ...others] = outputs;
   if (others.length > 0)
     throw new Error(`${bench.guest} ${bench.name}: outputs differ: ${[output, ...others].join(' | ')}`);
-  return { ...times, report: frozen.report, bytes: frozen.bytes, output };
+  return { ...times, beside: besideTimes, report: frozen.report, bytes: frozen.bytes, output };
 }

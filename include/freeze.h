@@ -24,7 +24,9 @@
  *     freeze_run   for every --warmup
  *     freeze_poll  until it returns 0; each module is linked, then freeze_linked tells how it went
  *   freeze_profile_save  for --profile-out
+ *   freeze_seal    where the module will be sealed (docs/sealing.md)
  *   freeze_before_snapshot
+ *   freeze_constants
  *   ... the snapshot is taken here; what follows happens in every instance of the frozen module:
  *   freeze_after_restore, once, before any other export does its work
  *   freeze_run     when the host calls an export that was baked with --entry NAME=FILE
@@ -188,6 +190,31 @@ FREEZE_EXPORT(freeze_profile_load) int32_t freeze_profile_load(const void *bytes
 
 /* Called last before the snapshot. Collect garbage, clear freed memory, close files. */
 FREEZE_EXPORT(freeze_before_snapshot) void freeze_before_snapshot(void);
+
+/* ---- Sealing: docs/sealing.md ---------------------------------------------------------------- */
+
+/*
+ * Called before freeze_before_snapshot where the module will be sealed: nobody will ask for code any
+ * more. Free what only your code generator needs, its trees and counters, and clear it.
+ */
+FREEZE_EXPORT(freeze_seal) void freeze_seal(void);
+
+/* Bytes of memory 0. 8 bytes, aligned to 4: address, then length. */
+typedef struct freeze_range {
+  const void *start;
+  uint32_t size;
+} freeze_range;
+
+FREEZE_ASSERT(sizeof(freeze_range) == 8, "freeze_range is 8 bytes on wasm32");
+
+/*
+ * Memory that nothing writes from now on, neither your code nor your host: a list that a range of
+ * size 0 ends, or 0. A table slot that is stored there counts as a constant in a sealed module, and
+ * a call through it becomes a direct call. Asked for last; writing there later is undefined.
+ */
+FREEZE_EXPORT(freeze_constants) const freeze_range *freeze_constants(void);
+
+/* ---- Hooks, continued ------------------------------------------------------------------------ */
 
 /*
  * Called once in each instance of the frozen module, before any other export does its work. Forget

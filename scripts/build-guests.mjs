@@ -3,7 +3,8 @@
  *
  *   node scripts/build-guests.mjs [NAME...] [--check]
  *
- * Every folder of guests/ with a build.json is a guest. The compiler is Clang compiled to Wasm
+ * Every folder of guests/ with a build.json is a guest; bench/c, the limit that the benchmarks show,
+ * is built the same way. The compiler is Clang compiled to Wasm
  * (`@yowasp/clang`), which sees only the files that build.json names, under their paths in this
  * repository: no path, header or library of the host can reach the output, so the same sources give
  * the same bytes everywhere. With --check nothing is written, and a difference is an error.
@@ -20,13 +21,18 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-const inRepository = (name, file) => path.posix.join('guests', name, file);
-const outputOf = (name) => path.join(root, 'guests', name, `${name}.wasm`);
+/** What is built but is no guest, and where it stands. */
+const beside = { c: 'bench' };
+
+const inRepository = (name, file) => path.posix.join(beside[name] ?? 'guests', name, file);
+
+/** Where the module of a guest is committed. */
+export const outputOf = (name) => path.join(root, inRepository(name, `${name}.wasm`));
 
 /** Names of all guests, sorted. */
 export async function listGuests() {
   const folders = await readdir(path.join(root, 'guests'), { withFileTypes: true });
-  const names = [];
+  const names = Object.keys(beside);
   for (const folder of folders.filter((entry) => entry.isDirectory())) {
     const files = await readdir(path.join(root, 'guests', folder.name));
     if (files.includes('build.json')) names.push(folder.name);
@@ -69,7 +75,7 @@ export async function buildGuest(name) {
     if (messages !== '') console.error(messages.trimEnd());
     return files[output];
   } catch (error) {
-    throw new Error(`guests/${name} does not build:\n${messages}`, { cause: error });
+    throw new Error(`${name} does not build:\n${messages}`, { cause: error });
   }
 }
 

@@ -70,8 +70,10 @@ export {
   type Report,
   type RoundReport,
 } from './report/report.ts';
+export type { OpenTableReport, SealReport } from './report/seal.ts';
 export { summary } from './report/summary.ts';
 export { type RunOptions, run } from './run.ts';
+export type { Assumption } from './sealing.ts';
 export type { Streams } from './sides.ts';
 export type { StubOption } from './stubs.ts';
 export { type Thawed, type ThawOptions, thaw } from './thaw.ts';

@@ -24,10 +24,11 @@ import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import { initFunction, spentExports, wizer } from './protocols/wizer.ts';
-import { findLeaks, leakText } from './report/leaks.ts';
+import { findLeaks, type LeakReport, leakText } from './report/leaks.ts';
 import { measureMemory } from './report/memory/memory.ts';
 import {
   digestInputs,
+  movedProvenance,
   programsOf,
   provenanceOf,
   readProvenance,
@@ -37,6 +38,7 @@ import {
   withProvenance,
 } from './report/provenance.ts';
 import type { Report } from './report/report.ts';
+import { codePlaces, isSealed, sealBuild } from './sealing.ts';
 import { bake } from './snapshot/bake.ts';
 import { heldBy } from './snapshot/state.ts';
 import { stubBodies, stubbedImports } from './stubs.ts';
@@ -108,9 +110,12 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   for (const func of guest.links.forwards?.keys() ?? []) stubs.delete(func);
   const protocol = init === undefined ? protocolOf(guest, options) : wizer(init);
 
+  const seals = isSealed(options, protocol);
+
   // From here on the guest has made all the code that it will, and each module of it is linked live.
   const { calls, profile } = journal.pass('warm up', () => warmUp(guest, protocol, options, journal));
 
+  const constants = seals ? (protocol.constants?.(guest) ?? []) : [];
   // What functions that have returned left on the stack is no state.
   const stack = options.wipeStack === false ? undefined : wipeStack(guest);
   if (options.wipeStack === true && stack !== undefined && 'unknown' in stack)
@@ -148,31 +153,36 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   // What the guest imports is imported again, where that is wanted, and restored.
   const kept =
     options.importState === 'keep' && given ? keepImports(finished, stateImports(given)) : finished;
-  const debug = moveDebug(module, withoutFalseNames(module, kept), { sourceMap: options.sourceMap?.url });
+  const named = withoutFalseNames(module, kept);
+
+  // The world is closed: what is constant is known, and what nothing reaches is gone.
+  const sealed = seals
+    ? await journal.passAsync('seal', () =>
+        sealBuild(named, options, { guest, snapshot, linked, protocol, entries, constants }),
+      )
+    : undefined;
+  const closed = sealed?.module ?? named;
+  const placeOf = codePlaces(named, closed, sealed?.func);
+  const debug = moveDebug(module, closed, { sourceMap: options.sourceMap?.url, placeOf });
   for (const warning of debug.warnings) journal.warn(warning);
 
   // Nothing of this machine stands in it, or it is told where.
-  const leaks = journal.pass('leaks', () =>
-    findLeaks(debug.module, {
-      canaries: options.canaries ?? [],
-      draws: guest.wasi.draws(),
-      allowed: anyGlob(options.allowLeaks ?? []),
-      guest: module,
-      programs: programsOf(options).map((program) => program.bytes),
-    }),
-  );
+  const leaks = journal.pass('leaks', () => leaksIn(debug.module, guest, options));
   const bad = leaks.found.filter((leak) => !leak.allowed);
   if (options.failOnLeak === true && bad.length > 0) throw leaked(bad.flatMap((leak) => leak.names));
   for (const leak of bad) journal.warn(leakText(leak));
 
   // It says what it was made of.
-  const produced = options.provenance === false ? debug.module : withProducer(debug.module, VERSION);
   const signed = await journal.passAsync('provenance', async () => {
-    if (digests === undefined) return withoutProvenance(produced);
+    if (digests === undefined) return withoutProvenance(debug.module);
     const modules = guest.linker.auxes.flatMap((aux) => (aux.bytes === undefined ? [] : [aux.bytes]));
     const facts = { options, leaks, randomBytes: guest.wasi.drawn() };
     const sources = await sourcesOf(digests, bytes?.length ?? 0, modules, facts);
-    return withProvenance(produced, provenanceOf(module, linked, VERSION, { open, sources }));
+    const provenance = provenanceOf(module, linked, VERSION, { open, sources });
+    return withProvenance(
+      withProducer(debug.module, VERSION),
+      movedProvenance(provenance, named, sealed?.func),
+    );
   });
   const { output: most } = { ...DEFAULT_LIMITS, ...options.limits };
   if (baked.stats.segmentBytes > most) throw outputTooLarge(baked.stats.segmentBytes, most);
@@ -184,11 +194,11 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const { sourceMap } = options;
   return {
     bytes: output,
-    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, kept, output) }),
+    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, closed, output, placeOf) }),
     ...(profile === undefined ? {} : { profile }),
     report: journal.report({
       module,
-      finished: kept,
+      finished: closed,
       linked,
       protocol,
       guest,
@@ -196,7 +206,8 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       snapshot: baked.stats,
       stubs,
       entries,
-      memory: options.measureMemory === true ? measureMemory(module, finished) : undefined,
+      sealed: sealed?.report,
+      memory: options.measureMemory === true ? measureMemory(module, closed) : undefined,
       stack: stack === undefined || 'unknown' in stack ? undefined : stack,
       leaks,
     }),
@@ -206,6 +217,17 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
 const FROZEN_SHUT =
   'the guest is a frozen module already, and not an open one: code that it makes now may have nobody to link it; ' +
   'build it with --open where it is to be frozen again';
+
+/** Where values of this machine, or random bytes that were served, stand in the module. */
+function leaksIn(module: Module, guest: Guest, options: FreezeOptions): LeakReport {
+  return findLeaks(module, {
+    canaries: options.canaries ?? [],
+    draws: guest.wasi.draws(),
+    allowed: anyGlob(options.allowLeaks ?? []),
+    guest: guest.module,
+    programs: programsOf(options).map((program) => program.bytes),
+  });
+}
 
 /** What relaxed vector instructions give is the machine's choice: it is in the snapshot then. */
 function warnOfRelaxed({ codes, ...module }: Module, journal: Journal): void {

@@ -18,6 +18,7 @@ import {
   type Report,
   type RoundReport,
 } from './report/report.ts';
+import type { SealReport } from './report/seal.ts';
 import { VERSION } from './version.ts';
 import { type Module, spaces } from './wasm/module.ts';
 
@@ -99,6 +100,7 @@ export class Journal {
     readonly snapshot: Report['snapshot'];
     readonly stubs: ReadonlyMap<number, Stub>;
     readonly entries: readonly Entry[];
+    readonly sealed: SealReport | undefined;
     readonly stack: WipedStack | undefined;
     readonly memory: MemoryReport | undefined;
     readonly leaks: LeakReport;
@@ -119,6 +121,7 @@ export class Journal {
       modules: this.#modules,
       linked: facts.linked.stats,
       snapshot: facts.snapshot,
+      ...(facts.sealed === undefined ? {} : { sealed: facts.sealed }),
       ...(facts.memory === undefined ? {} : { memory: facts.memory }),
       ...(facts.stack === undefined ? {} : { wipedStack: facts.stack }),
       entries: facts.entries.map((entry) => entry.name),

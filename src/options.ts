@@ -11,6 +11,8 @@ import type { DEFAULT_DRIVER_TIMEOUT_MS, Driver } from './protocols/driver.ts';
 import type { Program } from './protocols/protocol.ts';
 import type { InitOptions } from './protocols/wizer.ts';
 import type { Canary } from './report/leaks.ts';
+import type { OptimizeLevel } from './seal/optimize.ts';
+import type { Assumption } from './sealing.ts';
 import type { StubOption } from './stubs.ts';
 import type { EntryOption, Workload } from './workloads.ts';
 
@@ -82,9 +84,24 @@ export interface FreezeOptions {
   readonly importState?: ImportState;
   /**
    * Whether the output can be linked live further, and frozen again with what it makes then: it
-   * imports `freeze.link` where the guest does, and exports what auxiliary modules exported.
+   * imports `freeze.link` where the guest does, and exports what auxiliary modules exported. It is
+   * the other answer to `seal`.
    */
   readonly open?: boolean;
+  /**
+   * Whether the module is sealed: closed, so that constant indirect calls are direct and what nothing
+   * reaches goes. Default: guests of the freeze and wasm-jit protocols are. See docs/sealing.md.
+   */
+  readonly seal?: boolean;
+  /** What the user vouches for in a sealed module. */
+  readonly assume?: readonly Assumption[];
+  /** Sealing moves no byte of code, so that debug information stays true: calls become direct, and nothing goes. */
+  readonly debug?: boolean;
+  /** Exports that sealing keeps or takes away, as patterns in which `*` stands for anything. */
+  readonly keep?: readonly string[];
+  readonly drop?: readonly string[];
+  /** How much the generated functions of a sealed module are optimized; default `fast`. */
+  readonly optimize?: OptimizeLevel;
   /** Keeps JavaScript functions that auxiliary modules import as imports of the output, by their own names. */
   readonly keepHostFunctions?: boolean;
   /** Initializes the guest as Wizer does, instead of warming it up: see docs/wizer.md. */

@@ -14,6 +14,7 @@ import { guestBytes, type Profile, profileOf } from './profile.ts';
 import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
 import { linkedBefore } from './report/provenance.ts';
+import { isSealed } from './sealing.ts';
 import { stubbedImports } from './stubs.ts';
 import { countsNotDriven, openFiles } from './wasm/errors.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
@@ -111,6 +112,7 @@ export function warmUp(guest: Guest, protocol: Protocol, options: FreezeOptions,
     options.saveProfile === true
       ? profileOf(guest, labels, profiles, protocol.saveProfile(guest))
       : undefined;
+  if (isSealed(options, protocol)) protocol.seal?.(guest);
   protocol.beforeSnapshot(guest);
   guest.checkLimits();
   refuseOpenFiles(guest, options.allowOpenFiles ?? []);

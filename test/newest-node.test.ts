@@ -9,7 +9,7 @@ import { places, root } from './engines/places.ts';
 import { HAS_EVERYTHING } from './support/features.ts';
 
 /** The folders whose tests depend on what the engine has. */
-const FOLDERS = ['freeze', 'link', 'random', 'wizer'];
+const FOLDERS = ['freeze', 'link', 'random', 'seal', 'wizer'];
 const newest = places.nodes.majors
   .map((major) => join(root, places.nodes.binary.replace('{major}', String(major))))
   .filter((binary) => existsSync(binary))

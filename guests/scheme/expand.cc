@@ -10,6 +10,10 @@
 #include "program.h"
 #include "reader.h"
 
+// Of all programs, for forgetTrees.
+static std::vector<Node *> allNodes;
+static std::vector<Var *> allVars;
+
 namespace {
 
 struct Scope {
@@ -147,6 +151,7 @@ class Expander {
 
   Node *make(Kind kind) {
     Node *node = new Node;
+    allNodes.push_back(node);
     node->kind = kind;
     node->place = currentPlace;
     return node;
@@ -222,6 +227,7 @@ class Expander {
 
   Var *variable(Value name) {
     auto var = new Var;
+    allVars.push_back(var);
     var->name = displayed(name);
     return var;
   }
@@ -877,3 +883,10 @@ void resolveNode(Node *node, Template *lambda) {
 }  // namespace
 
 void resolve(Template *form) { resolveNode(form->body, form); }
+
+void forgetTrees() {
+  for (Node *node : allNodes) delete node;
+  for (Var *var : allVars) delete var;
+  std::vector<Node *>().swap(allNodes);
+  std::vector<Var *>().swap(allVars);
+}

@@ -7,6 +7,7 @@
  */
 #include "freeze.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include <vector>
@@ -23,7 +24,8 @@ FREEZE_GUEST
 
 namespace {
 
-constexpr char prelude[] = {
+// Cleared once it is loaded: a snapshot leaves zeros out.
+char prelude[] = {
 #embed "prelude.scm"
 };
 
@@ -32,6 +34,7 @@ struct LoadedProgram {
   Value main = kUnbound;
 };
 std::vector<LoadedProgram> programs;
+bool sealed = false;  // no more code is asked for
 
 Text lastError;
 
@@ -75,6 +78,7 @@ void openLibrary() {
   LoadedProgram library;
   bool definesMain;
   if (!loadForms(library, definesMain, addFile("library", 7), prelude, sizeof prelude) || !runForms(library)) abort();
+  memset(prelude, 0, sizeof prelude);
 }
 
 }  // namespace
@@ -88,12 +92,17 @@ void define(const Definition *definitions, size_t count) {
   }
 }
 
+// Every free comes here (--wrap=free): what is given back is cleared, since a snapshot leaves zeros out.
+extern "C" void __real_free(void *block);
+extern "C" void __wrap_free(void *block) {
+  if (!block) return;
+  memset(block, 0, malloc_usable_size(block));
+  __real_free(block);
+}
+
 void *freeze_alloc(uint32_t size) { return malloc(size); }
 
-void freeze_free(void *address, uint32_t size) {
-  memset(address, 0, size);  // a snapshot leaves zeros out
-  free(address);
-}
+void freeze_free(void *address, uint32_t) { free(address); }
 
 int32_t freeze_load(const char *name, uint32_t nameSize, const char *text, uint32_t size) {
   openLibrary();
@@ -129,7 +138,7 @@ int32_t freeze_run(int32_t handle) {
 
 const char *freeze_error() { return lastError.empty() ? nullptr : lastError.c_str(); }
 
-const freeze_module *freeze_poll() { return nextModule(); }
+const freeze_module *freeze_poll() { return sealed ? nullptr : nextModule(); }
 
 void freeze_linked(const freeze_module *module, int32_t status) { moduleLinked(module, status); }
 
@@ -145,6 +154,11 @@ int32_t freeze_profile_load(const void *bytes, uint32_t size) {
   if (mergeProfile((const char *)bytes, size)) return 0;
   lastError = "this is no profile of a Scheme program";
   return 1;
+}
+
+void freeze_seal() {
+  sealed = true;
+  forgetTrees();
 }
 
 void freeze_before_snapshot() {

@@ -1,7 +1,7 @@
 /*
  * Programs after expansion: a tree of Nodes with every variable resolved, from which both the
- * interpreter's code and the generated Wasm come. Nothing here is ever freed, nor does it move:
- * addresses of templates stand in generated code.
+ * interpreter's code and the generated Wasm come. Templates are never freed, nor do they move: their
+ * addresses stand in generated code. Trees go when no more code will be generated (forgetTrees).
  */
 #pragma once
 #include "text.h"
@@ -126,6 +126,9 @@ struct Program {
   bool definesMain = false;
 };
 bool expandProgram(Program &program, uint32_t file, const char *text, uint32_t size);
+
+// Frees the nodes and variables of all programs: only code generation needs them once a program runs.
+void forgetTrees();
 
 // Finds owners, captures and free variables of a top-level form.
 void resolve(Template *form);

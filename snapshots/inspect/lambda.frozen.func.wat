@@ -1,19 +1,19 @@
-  (func $jit1.program (;79;) (type 0) (param i32) (result i32)
+  (func $jit1.program (;38;) (type 0) (param i32) (result i32)
     (local i32 i32 i32)
     i32.const 295648
     local.get 0
     i32.lt_u
     if
-      i32.const 1
-      call_indirect (type 1)
+      nop
+      call $"(anonymous namespace)::overflow()"
     end
     local.get 0
     i32.const 297696
     local.get 0
     i32.const 4
     i32.add
-    i32.const 2
-    call_indirect (type 5)
+    nop
+    call $"(anonymous namespace)::allocateClosure((anonymous namespace)::Func*, unsigned int*)"
     i32.store offset=4
     local.get 0
     i32.load offset=4
@@ -62,7 +62,7 @@
       i32.const 8
       i32.add
       i32.const 1
-      i32.const 3
-      call_indirect (type 5)
+      nop
+      call $"(anonymous namespace)::apply(unsigned int*, unsigned int)"
     end
   )

@@ -29,6 +29,7 @@ import { hostFactory } from './host.ts';
 import { readInput, readModule } from './input.ts';
 import type { Io } from './io.ts';
 import {
+  assumptionOf,
   type EntryText,
   entryOf,
   flag,
@@ -40,6 +41,7 @@ import {
   logLevelOf,
   many,
   one,
+  optimizeOf,
   protocolOf,
   roundsOf,
   stubOf,
@@ -141,6 +143,7 @@ function planOf(parsed: Parsed): Plan {
   const protocol = protocolOf(one(parsed, 'protocol'));
   const wipeStack = wipeStackOf(parsed);
   const importState = importStateOf(one(parsed, 'import-state'));
+  const optimize = optimizeOf(one(parsed, 'optimize'));
   return {
     guest: parsed.file,
     output: one(parsed, 'output') ?? frozenName(parsed.file),
@@ -165,8 +168,14 @@ function planOf(parsed: Parsed): Plan {
       skipBadModules: flag(parsed, 'skip-bad-modules'),
       driverArgs: many(parsed, 'driver-arg'),
       countCalls: flag(parsed, 'count-calls'),
-      open: flag(parsed, 'open'),
       keepHostFunctions: flag(parsed, 'keep-host-functions'),
+      ...(flag(parsed, 'seal') ? { seal: true } : {}),
+      open: flag(parsed, 'open'),
+      debug: flag(parsed, 'debug'),
+      assume: many(parsed, 'assume').map(assumptionOf),
+      ...(optimize === undefined ? {} : { optimize }),
+      keep: many(parsed, 'keep'),
+      drop: many(parsed, 'drop'),
       ...(rounds === undefined ? {} : { rounds }),
       ...(protocol === undefined ? {} : { protocol }),
       ...(wipeStack === undefined ? {} : { wipeStack }),

@@ -28,6 +28,7 @@ const GUEST = 'The guest:';
 const HOST = 'What its host gives it (nothing, unless said so):';
 const LIMITS = 'Limits (beyond one, the build ends with exit code 1):';
 const CHECKS = 'Checks (where one fails, nothing is written and the exit code is 6):';
+const SEALING = 'Sealing (the default for guests that speak a protocol; docs/sealing.md):';
 const OUTPUT = 'Output:';
 const CONFIG = 'Many builds, and builds again:';
 
@@ -173,11 +174,6 @@ const BUILD: CommandSpec = {
       group: GUEST,
       describe: 'JavaScript functions that generated modules import become imports of the output',
     },
-    open: {
-      kind: 'flag',
-      group: GUEST,
-      describe: 'the output can be linked live further and frozen again: it still imports freeze.link',
-    },
     'stub-import': stubImport,
     'source-map': {
       kind: 'one',
@@ -207,6 +203,35 @@ const BUILD: CommandSpec = {
       group: GUEST,
       describe: 'GLOB: a file, by its path in the guest, that may be open at the snapshot',
     },
+    seal: {
+      kind: 'flag',
+      group: SEALING,
+      describe: 'no more code comes: constant indirect calls become direct, what nothing reaches goes',
+    },
+    open: {
+      kind: 'flag',
+      group: SEALING,
+      describe:
+        'do not seal: the output can be linked live further and frozen again; it still imports freeze.link',
+    },
+    assume: {
+      kind: 'many',
+      group: SEALING,
+      describe:
+        'table-const: nothing writes a table any more (what would, traps); rodata: nor data named .rodata',
+    },
+    debug: {
+      kind: 'flag',
+      group: SEALING,
+      describe: 'no byte of code moves, so that debug information stays true: nothing goes',
+    },
+    optimize: {
+      kind: 'one',
+      group: SEALING,
+      describe: 'none, fast (the default) or max: what is done to the generated functions',
+    },
+    keep: { kind: 'many', group: SEALING, describe: 'EXPORT: keep it; * stands for anything' },
+    drop: { kind: 'many', group: SEALING, describe: 'EXPORT: take it away; * stands for anything' },
     ...hostOptions,
     config: {
       kind: 'one',
@@ -300,6 +325,14 @@ const DEMO: CommandSpec = {
   rest: false,
 };
 
+const WHY: CommandSpec = {
+  name: 'why',
+  words: ['<file>', '<function>'],
+  describe: 'Say why a function, by its name or index, is in a module: the chain of references to it',
+  options: { json: { kind: 'flag', group: OUTPUT, describe: 'print one JSON object instead of text' } },
+  rest: false,
+};
+
 const COMPLETION: CommandSpec = {
   name: 'completion',
   words: ['<shell>'],
@@ -372,7 +405,7 @@ function optionOf(command: CommandSpec, name: string): OptionSpec {
   return option;
 }
 
-export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, VERIFY, INSPECT, DEMO, INIT, COMPLETION];
+export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, VERIFY, INSPECT, WHY, DEMO, INIT, COMPLETION];
 
 export function commandNamed(name: string): CommandSpec {
   const found = COMMANDS.find((one) => one.name === name);

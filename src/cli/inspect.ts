@@ -1,7 +1,6 @@
 /** `freeze inspect`: what a module is, or the code of some of its functions, as text or as JSON. */
 import type { MemoryInspection } from '../report/memory/memory.ts';
-import { badCommandLine, noSuchFunction } from '../wasm/errors.ts';
-import type { Module } from '../wasm/module.ts';
+import { badCommandLine } from '../wasm/errors.ts';
 import type { Parsed } from './commands.ts';
 import { readModule } from './input.ts';
 import type { Io } from './io.ts';
@@ -64,31 +63,10 @@ interface FunctionText {
 async function functionTexts(bytes: Uint8Array, wanted: readonly string[]): Promise<readonly FunctionText[]> {
   const { parse } = await import('../wasm/parse.ts');
   const { Ids, printFunction } = await import('../wasm/print.ts');
-  const { moduleNames } = await import('../wasm/names.ts');
-  const { spaces } = await import('../wasm/module.ts');
+  const { findFunctions } = await import('./functions.ts');
   const module = parse(bytes);
   const ids = new Ids(module);
-  const names = moduleNames(module).func ?? new Map<number, string>();
-  const find = (text: string): readonly number[] => {
-    const found = functionsCalled(module, names, text);
-    const known = found.filter((index) => index < spaces(module).funcs.length);
-    if (known.length === 0) throw noSuchFunction(text, spaces(module).funcs.length);
-    return known;
-  };
-  return wanted.flatMap(find).map((index) => ({ index, text: printFunction(module, index, ids) }));
-}
-
-/** By an index, by an export, or by the name section, in which several may have one name. */
-function functionsCalled(
-  module: Module,
-  names: ReadonlyMap<number, string>,
-  text: string,
-): readonly number[] {
-  if (/^\d+$/.test(text)) return [Number(text)];
-  const plain = text.replace(/^\$/, '');
-  const named = [...names].flatMap(([index, name]) => (name === text || name === plain ? [index] : []));
-  const exported = module.exports.flatMap((item) =>
-    item.kind === 'func' && item.name === text ? [item.index as number] : [],
-  );
-  return [...new Set([...exported, ...named])];
+  return wanted
+    .flatMap((text) => findFunctions(module, text, `--code ${text}`))
+    .map((index) => ({ index, text: printFunction(module, index, ids) }));
 }

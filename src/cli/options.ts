@@ -7,6 +7,8 @@ import type { RandomSource } from '../host/wasi/types.ts';
 import type { ImportState } from '../link/keep-imports.ts';
 import type { Stub } from '../link/stub.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
+import type { OptimizeLevel } from '../seal/optimize.ts';
+import type { Assumption } from '../sealing.ts';
 import type { StubOption } from '../stubs.ts';
 import { badCommandLine, badOption } from '../wasm/errors.ts';
 import type { Workload } from '../workloads.ts';
@@ -207,6 +209,25 @@ export function protocolOf(text: string | undefined): ProtocolName | undefined {
 export function importStateOf(text: string | undefined): ImportState | undefined {
   if (text === undefined || text === 'keep' || text === 'internalize') return text;
   throw badOption('--import-state', text, 'it is keep or internalize');
+}
+
+/** The names of sealing.ts, held to it by their type: that file would bring the linker in early. */
+const ASSUMPTIONS: Readonly<Record<Assumption, true>> = { 'table-const': true, rodata: true };
+
+export function assumptionOf(text: string): Assumption {
+  if (!Object.hasOwn(ASSUMPTIONS, text))
+    throw badOption('--assume', text, `it is one of ${Object.keys(ASSUMPTIONS).join(', ')}`);
+  return text as Assumption;
+}
+
+/** The names of seal/optimize.ts, held to it as above. */
+const OPTIMIZE_LEVELS: Readonly<Record<OptimizeLevel, true>> = { none: true, fast: true, max: true };
+
+export function optimizeOf(text: string | undefined): OptimizeLevel | undefined {
+  if (text === undefined) return undefined;
+  if (!Object.hasOwn(OPTIMIZE_LEVELS, text))
+    throw badOption('--optimize', text, `it is one of ${Object.keys(OPTIMIZE_LEVELS).join(', ')}`);
+  return text as OptimizeLevel;
 }
 
 function isProtocol(text: string): text is ProtocolName {

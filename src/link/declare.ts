@@ -51,7 +51,20 @@ export function declareFunctions(
     ...referencedFunctions(old, (func) => lost.has(func)),
     ...referencedFunctions(module.codes.slice(before.codes), (func) => !declared.has(func as FuncIdx)),
   ]);
-  if (missing.size === 0) return module;
+  return declare(module, [...missing] as FuncIdx[]);
+}
+
+/** The same where it is known what the code refers to. */
+export function declareReferenced(module: Module, referenced: ReadonlySet<FuncIdx>): Module {
+  const declared = declaredFunctions(module);
+  return declare(
+    module,
+    [...referenced].filter((func) => !declared.has(func)),
+  );
+}
+
+function declare(module: Module, missing: readonly FuncIdx[]): Module {
+  if (missing.length === 0) return module;
   const segment: Elem = {
     mode: { kind: 'declarative' },
     type: { nullable: false, heap: 'func' },

@@ -25,6 +25,8 @@ export interface Place {
   readonly func: number;
   readonly before: Span;
   readonly after: Span;
+  /** Where an offset is now, where instructions were replaced; otherwise they are counted off. */
+  readonly moved?: (offset: number) => number;
 }
 
 export function readHints(bytes: Uint8Array): readonly FunctionHints[] {
@@ -59,13 +61,9 @@ export function placedHints(
   return read.flatMap(({ func, hints }) => {
     const placed = place(func);
     if (placed === undefined) return [];
-    const offsets = movedOffsets(placed);
-    return [
-      {
-        func: placed.func,
-        hints: hints.map((hint) => ({ ...hint, offset: offsets.get(hint.offset) ?? hint.offset })),
-      },
-    ];
+    const offsets = placed.moved === undefined ? movedOffsets(placed) : undefined;
+    const moved = placed.moved ?? ((offset: number): number => offsets?.get(offset) ?? offset);
+    return [{ func: placed.func, hints: hints.map((hint) => ({ ...hint, offset: moved(hint.offset) })) }];
   });
 }
 

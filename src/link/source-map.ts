@@ -7,7 +7,7 @@
 import { badSourceMap } from '../wasm/errors.ts';
 import { type Module, rawSection } from '../wasm/module.ts';
 import { readSections } from '../wasm/parse.ts';
-import { CodeMap } from './code-map.ts';
+import { CodeMap, type PlaceOf } from './code-map.ts';
 
 /** What names the file, in a module. */
 export const SOURCE_MAPPING_URL = 'sourceMappingURL';
@@ -73,12 +73,18 @@ export function moveMappings(mappings: string, move: (column: number) => number 
 }
 
 /** The source map of `before` as it is true of the module in `output`, whose code is that of `after`. */
-export function moveSourceMap(text: string, before: Module, after: Module, output: Uint8Array): string {
+export function moveSourceMap(
+  text: string,
+  before: Module,
+  after: Module,
+  output: Uint8Array,
+  placeOf?: PlaceOf,
+): string {
   const map = readMap(text);
   const old = rawSection(before.codes)?.offset;
   const now = readSections(output).find(({ name }) => name === 'code')?.offset;
   if (old === undefined || now === undefined) throw badSourceMap('the module has no code');
-  const code = new CodeMap(before, after);
+  const code = new CodeMap(before, after, placeOf);
   const mappings = moveMappings(map.mappings, (column) => {
     const at = code.isCode(column - old) ? code.at(column - old) : undefined;
     return at === undefined ? undefined : now + at;

@@ -3,12 +3,27 @@
  */
 import type { Guest } from '../host/guest.ts';
 import { guestRefused, takesNoProfile, UnsupportedError } from '../wasm/errors.ts';
-import { type Call, drain, type Program, type Protocol } from './protocol.ts';
+import { type Call, drain, type MemoryRange, type Program, type Protocol } from './protocol.ts';
 
 export const FREEZE_CONTRACT = 1;
 /** Its presence says that a guest follows the contract. */
 export const MARK = 'freeze_contract';
 const AFTER_RESTORE = 'freeze_after_restore';
+
+/** Names that the contract has or may come to have. */
+const PREFIX = 'freeze_';
+const PROGRAM_EXPORTS: readonly string[] = [
+  'freeze_alloc',
+  'freeze_free',
+  'freeze_load',
+  'freeze_run',
+  'freeze_error',
+];
+
+/** struct freeze_range: start and size, each a little-endian u32. */
+const RANGE_SIZE = 8;
+/** More ranges than any guest has: the list does not end. */
+const MOST_RANGES = 10_000;
 
 /** struct freeze_module: code, code_size, name, name_size, each a little-endian u32. */
 const MODULE_SIZE = 16;
@@ -40,11 +55,16 @@ export function freezeAbi(guest: Guest): Protocol {
     loadProfile,
     saveProfile,
     returnsStatus: true,
+    seal: (one) => {
+      if (one.has('freeze_seal')) one.call('freeze_seal', [], 'in freeze_seal');
+    },
     beforeSnapshot: (one) => {
       if (one.has('freeze_before_snapshot'))
         one.call('freeze_before_snapshot', [], 'in freeze_before_snapshot');
     },
     afterRestore: guest.has(AFTER_RESTORE) ? AFTER_RESTORE : undefined,
+    use: (one) => (PROGRAM_EXPORTS.includes(one) ? 'program' : one.startsWith(PREFIX) ? 'build' : undefined),
+    constants,
   };
 }
 
@@ -138,4 +158,24 @@ function collect(guest: Guest): number {
     if (guest.has('freeze_linked')) guest.call('freeze_linked', [address, status], 'in freeze_linked');
     return status;
   });
+}
+
+/** The memory that the guest says is constant from now on. */
+function constants(guest: Guest): readonly MemoryRange[] {
+  if (!guest.has('freeze_constants')) return [];
+  const doing = 'in freeze_constants';
+  const list = Number(guest.call('freeze_constants', [], doing)) >>> 0;
+  const ranges: MemoryRange[] = [];
+  if (list === 0) return ranges;
+  for (let at = list; ranges.length < MOST_RANGES; at += RANGE_SIZE) {
+    const struct = guest.read(at, RANGE_SIZE);
+    if (struct === undefined) throw guestRefused(doing, `address ${at} is outside the memory`);
+    const view = new DataView(struct.buffer, struct.byteOffset);
+    const [start, size] = [view.getUint32(0, true), view.getUint32(4, true)];
+    if (size === 0) return ranges;
+    if (start + size > guest.memory().length)
+      throw guestRefused(doing, `the range from ${start} on is outside the memory`);
+    ranges.push({ start, size });
+  }
+  throw guestRefused(doing, `the list at ${list} has no end: a range of size 0`);
 }

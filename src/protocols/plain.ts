@@ -17,4 +17,5 @@ export const PLAIN: Protocol = {
   returnsStatus: false,
   beforeSnapshot: () => {},
   afterRestore: undefined,
+  use: () => undefined,
 };

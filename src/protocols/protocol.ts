@@ -34,10 +34,25 @@ export interface Protocol {
   saveProfile(guest: Guest): Uint8Array | undefined;
   /** Whether the result of a call from `load` is an i32 status, 0 for success. */
   readonly returnsStatus: boolean;
+  /** Tells the guest that no more code will be asked for. */
+  seal?(guest: Guest): void;
   /** The last call before the snapshot. */
   beforeSnapshot(guest: Guest): void;
   /** The export that each thawed instance calls once, first. */
   readonly afterRestore: string | undefined;
+  /**
+   * Its own exports: `freeze` calls those of `build`, and what takes programs and runs them a host may
+   * call too. Undefined for a name that is none of the protocol's.
+   */
+  use(name: string): 'build' | 'program' | undefined;
+  /** After the last call: bytes of the guest's memory that it never writes again. */
+  constants?(guest: Guest): readonly MemoryRange[];
+}
+
+/** Bytes [start, start + size) of the guest's first memory. */
+export interface MemoryRange {
+  readonly start: number;
+  readonly size: number;
 }
 
 /** More modules in one collection than any guest has: it makes them without end. */

@@ -20,6 +20,8 @@ export const MARKS = [
   'freeModule',
 ] as const;
 
+const PROGRAM_EXPORTS: readonly string[] = ['allocateBytes', 'freeBytes', 'parse', 'eval'];
+
 /** The heap that an `eval` gets: what the ABI's own demo gives it. */
 const HEAP_SIZE = 1 << 20;
 
@@ -34,6 +36,10 @@ export const WASM_JIT: Protocol = {
   returnsStatus: false,
   beforeSnapshot: () => {},
   afterRestore: undefined,
+  use(name) {
+    if (PROGRAM_EXPORTS.includes(name)) return 'program';
+    return (MARKS as readonly string[]).includes(name) ? 'build' : undefined;
+  },
 };
 
 function address(value: unknown): number {

@@ -5,6 +5,7 @@
  */
 import type { FunctionRange, Linked } from '../link/link.ts';
 import { auxExporters } from '../link/open.ts';
+import { GONE, type IndexMap } from '../link/relocate.ts';
 import type { FreezeOptions } from '../options.ts';
 import { layoutOf } from '../snapshot/layout.ts';
 import type { CustomSection, Module } from '../wasm/module.ts';
@@ -252,4 +253,21 @@ function chosen(options: FreezeOptions): Readonly<Record<string, unknown>> {
 /** Without the folders of this machine. */
 function lastPart(path: string): string {
   return path.replace(/^.*[/\\](?=.)/s, '');
+}
+
+/** The same after functions went: `func` says where those of `before` are. The order has stayed. */
+export function movedProvenance(
+  provenance: Provenance,
+  before: Module,
+  func: IndexMap | undefined,
+): Provenance {
+  if (func === undefined) return provenance;
+  const { imported } = spaces(before);
+  const staying = (first: number, count: number): IndexMap =>
+    func.slice(first, first + count).filter((index) => index !== GONE);
+  const auxes = provenance.auxes.flatMap((range): FunctionRange[] => {
+    const left = staying(range.first, range.count);
+    return left[0] === undefined ? [] : [{ ...range, first: left[0], count: left.length }];
+  });
+  return { ...provenance, guest: staying(imported.func, provenance.guest).length, auxes };
 }

@@ -6,6 +6,7 @@ import type { WipedStack } from '../host/wipe-stack.ts';
 import type { LinkStats } from '../link/link.ts';
 import type { BakeStats } from '../snapshot/bake.ts';
 import type { LeakReport } from './leaks.ts';
+import type { SealReport } from './seal.ts';
 
 export const REPORT_SCHEMA = 1;
 
@@ -57,6 +58,8 @@ export interface Report {
   readonly modules: readonly ModuleReport[];
   readonly linked: LinkStats;
   readonly snapshot: BakeStats;
+  /** What sealing did; absent for a module that is open. */
+  readonly sealed?: SealReport;
   /** What the memories hold when they start, where that was to be measured. */
   readonly memory?: MemoryReport;
   /** The dead part of the guest's stack, which was cleared; absent where the stack is not known. */

@@ -3,6 +3,7 @@
  * the time went. Numbers are written without a locale.
  */
 import type { PassReport, Report } from './report.ts';
+import type { SealReport } from './seal.ts';
 
 /** The lines that close a build. `input` and `output` are what the user calls the two files. */
 export function summary(report: Report, input: string, output: string): readonly string[] {
@@ -34,6 +35,7 @@ export function summary(report: Report, input: string, output: string): readonly
       ? []
       : ([['stack', `${size(report.wipedStack.bytes)} that no function uses any more wiped`]] as const)),
     ['size', `${size(report.input.size)} before, ${size(report.output.size)} after`],
+    ...sealing(report),
     ...optional('entries', report.entries),
     ...optional('stubbed', report.stubbed),
     ...optional(
@@ -47,8 +49,38 @@ export function summary(report: Report, input: string, output: string): readonly
   return [
     `${input} -> ${output}`,
     ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`),
+    ...openTables(report).map((line) => `  ${line}`),
     ...report.warnings.map((warning) => `  warning: ${warning}`),
   ];
+}
+
+function optimizing({ optimized }: SealReport): readonly (readonly [string, string])[] {
+  if (optimized === undefined || optimized.level === 'none') return [];
+  const { functions, guardedCalls, before, after, kept } = optimized;
+  if (kept !== undefined) return [['optimized', `no: ${kept}`]];
+  if (functions === 0) return [];
+  const guards = guardedCalls === 0 ? '' : `, ${count(guardedCalls, 'indirect call')} guarded`;
+  return [
+    [
+      'optimized',
+      `${count(functions, 'generated function')}${guards}: ${size(before)} became ${size(after)}`,
+    ],
+  ];
+}
+
+function sealing({ sealed }: Report): readonly (readonly [string, string])[] {
+  if (sealed === undefined) return [];
+  const { removed, directCalls, assumptions } = sealed;
+  const text = `${count(directCalls, 'call')} made direct; ${count(removed.functions, 'function')} (${size(removed.codeBytes)} of code) and ${count(sealed.exportsDropped.length, 'export')} taken away`;
+  return [['sealed', text], ...optimizing(sealed), ...assumptions.map((one) => ['assumed', one] as const)];
+}
+
+/** The tables that sealing had to leave open, each with the first reason. */
+function openTables({ sealed }: Report): readonly string[] {
+  return (sealed?.openTables ?? []).map(({ table, because }) => {
+    const more = because.length > 1 ? `, and ${because.length - 1} more` : '';
+    return `table ${table} is not constant: ${because[0]}${more}`;
+  });
 }
 
 function optional(label: string, items: readonly string[]): readonly (readonly [string, string])[] {

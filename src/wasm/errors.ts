@@ -468,7 +468,7 @@ export function takesNoPrograms(name: string): UsageError {
   return new UsageError(
     'no-protocol',
     `the guest follows no protocol that takes a program like ${name}`,
-    'give a call of an export, EXPORT(ARGS), or build the guest with include/freeze.h',
+    'give a call of an export, EXPORT(ARGS), or build the guest with include/freeze.h; a module that freeze wrote takes programs where it was built with --open',
   );
 }
 
@@ -568,6 +568,43 @@ export function unknownCommand(name: string, known: readonly string[]): UsageErr
     'command',
     `--command ${name}: there is no entry of this name`,
     `entries are ${known.join(', ') || 'given with --entry'}`,
+  );
+}
+
+export function noSuchExport(option: string, pattern: string, names: readonly string[]): UsageError {
+  const shown = names.slice(0, 12).join(', ');
+  return new UsageError(
+    'export',
+    `${option} ${pattern} fits no export of the frozen module`,
+    names.length === 0 ? 'it exports nothing' : `it exports ${shown}${names.length > 12 ? ', ...' : ''}`,
+  );
+}
+
+export function contradictedAssumption(what: string, op: string, func: string): UsageError {
+  return new UsageError(
+    'assumption',
+    `--assume table-const: ${what} in the warm-up, and ${op} in function ${func} can do it again`,
+    'leave --assume out, or drop the exports through which that function is reached (freeze why shows them)',
+  );
+}
+
+export function sealedAndOpen(): UsageError {
+  return new UsageError('unsealed', 'a module is either sealed or open: give --seal or --open');
+}
+
+export function sealOptionsUnsealed(option: string): UsageError {
+  return new UsageError(
+    'unsealed',
+    `--${option} is for sealed modules, and this one is not sealed`,
+    'add --seal: guests that speak no protocol are not sealed unless that is said',
+  );
+}
+
+export function droppedEntry(name: string): UsageError {
+  return new UsageError(
+    'entry',
+    `--drop would take away the entry "${name}"`,
+    'leave the entry out, or name the exports to drop more closely',
   );
 }
 
@@ -772,7 +809,7 @@ export function badHandover(method: string, what: string): UsageError {
 export function noSuchFunction(name: string, count: number): UsageError {
   return new UsageError(
     'function',
-    `--code ${name}: the module has no function of this name or index`,
+    `${name}: the module has no function of this name or index`,
     `it has ${count} functions; give an index, an export, or a name of the name section`,
   );
 }

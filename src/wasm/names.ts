@@ -108,6 +108,12 @@ export function ownName(module: Module): string | undefined {
   }
 }
 
+/** A function as messages call it: its index, and its name where it has one. */
+export function functionName(module: Module, func: number): string {
+  const name = moduleNames(module).func.get(func);
+  return name === undefined ? `${func}` : `${func} (${name})`;
+}
+
 function sorted<T>(map: ReadonlyMap<number, T>): readonly (readonly [number, T])[] {
   return [...map].sort(([a], [b]) => a - b);
 }

@@ -108,9 +108,12 @@ test('a component is told apart', async () => {
 test('a frozen module can be frozen again, and works', async () => {
   const cwd = folder({ 'fib.scm': FIB });
   const program = ['--warmup', 'fib.scm'];
-  await good(['build', LAMBDA, ...program, '--entry', 'one=fib.scm', ...LAMBDA_STUB, '-o', 'once.wasm'], {
-    cwd,
-  });
+  await good(
+    ['build', LAMBDA, ...program, '--open', '--entry', 'one=fib.scm', ...LAMBDA_STUB, '-o', 'once.wasm'],
+    {
+      cwd,
+    },
+  );
   await good(
     ['build', 'once.wasm', '--warmup', 'one()', ...program, '--entry', 'two=fib.scm', '-o', 'twice.wasm'],
     { cwd },

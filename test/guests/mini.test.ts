@@ -161,7 +161,17 @@ test('what a program leaves in its variables is there after the thaw', async () 
 });
 
 test('a frozen module still takes programs: nobody links, so they are interpreted', async () => {
-  const frozen = await frozenFrom(shipped('fib.fs'), shipped('fib.fs'));
+  const text0 = shipped('fib.fs');
+  const sealed = await frozenFrom(text0, text0);
+  assert.deepEqual(
+    Object.keys((await thaw(sealed)).exports).filter((name) => name.startsWith('freeze_')),
+    [],
+  );
+  const frozen = await freeze(mini, {
+    warmups: [text0],
+    entries: [{ name: 'main', workload: text0 }],
+    keep: ['freeze_*'],
+  });
   const { exports, streams } = await thaw(frozen);
   const call = (name: string, ...args: readonly number[]): number =>
     (exports[name] as (...args: readonly number[]) => number)(...args);

@@ -8,15 +8,16 @@ import { root } from '../engines/places.ts';
 
 interface Builder {
   readonly listGuests: () => Promise<readonly string[]>;
+  readonly outputOf: (name: string) => string;
   readonly buildGuest: (name: string) => Promise<Uint8Array>;
 }
 
 const script = pathToFileURL(join(root, 'scripts/build-guests.mjs')).href;
-const { listGuests, buildGuest } = (await import(script)) as Builder;
+const { listGuests, outputOf, buildGuest } = (await import(script)) as Builder;
 
 for (const name of await listGuests()) {
   it(`${name} rebuilds to the committed bytes`, async () => {
-    const committed = readFileSync(join(root, 'guests', name, `${name}.wasm`));
+    const committed = readFileSync(outputOf(name));
     assert.ok(committed.equals(await buildGuest(name)), `node scripts/build-guests.mjs ${name} rebuilds it`);
   });
 }

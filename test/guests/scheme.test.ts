@@ -14,6 +14,7 @@ import { addEntries } from '../../src/link/entries.ts';
 import { link } from '../../src/link/link.ts';
 import { DEFAULT_LIMITS } from '../../src/options.ts';
 import { protocolFor } from '../../src/protocols/detect.ts';
+import { seal } from '../../src/seal/seal.ts';
 import { bake } from '../../src/snapshot/bake.ts';
 import { heldBy } from '../../src/snapshot/state.ts';
 import { encode } from '../../src/wasm/encode.ts';
@@ -149,9 +150,15 @@ describe('Scheme programs, interpreted, live-linked and frozen', () => {
       }
       linkedFunctions += live.session.guest.linker.auxes.length;
 
-      const thawed = await Session.start(parse(frozen(live.session, live.handle)));
-      assert.equal(thawed.run('again'), expected, 'frozen');
-      assert.equal(thawed.run('again'), expected, 'frozen, a second time');
+      const open = parse(frozen(live.session, live.handle));
+      const dropped = open.exports.filter(({ name }) => /^(freeze_|scheme_|__)/.test(name));
+      const { module: sealed, constantTables } = await seal(open, { dropped });
+      assert.deepEqual(constantTables, [0]);
+      for (const [how, image] of Object.entries({ frozen: open, sealed: parse(encode(sealed)) })) {
+        const thawed = await Session.start(image);
+        assert.equal(thawed.run('again'), expected, how);
+        assert.equal(thawed.run('again'), expected, `${how}, a second time`);
+      }
     });
   }
 

@@ -1,0 +1,109 @@
+/**
+ * Cold start of app.scm in this process: from bytes to the first answer, unfrozen and frozen. Each
+ * turn has bytes of its own, since engines keep what they compiled.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { freeze } from '../src/freeze.ts';
+import { Guest, type HostFactory } from '../src/host/guest.ts';
+import { createWasi, WasiExit } from '../src/host/wasi/wasi.ts';
+import { DEFAULT_LIMITS } from '../src/options.ts';
+import { protocolFor } from '../src/protocols/detect.ts';
+import { encode } from '../src/wasm/encode.ts';
+import type { Module } from '../src/wasm/module.ts';
+import { parse } from '../src/wasm/parse.ts';
+import { root } from './programs.ts';
+
+const REQUEST = 'GET /products?category=kitchen&sort=price HTTP/1.1\nHost: example.org\n\n';
+
+export interface Cold {
+  /** Milliseconds. */
+  readonly unfrozen: readonly number[];
+  readonly sealed: readonly number[];
+  /** Bytes. */
+  readonly openSize: number;
+  readonly sealedSize: number;
+}
+
+function file(name: string): Uint8Array {
+  return new Uint8Array(readFileSync(path.join(root, 'guests/scheme', name)));
+}
+
+function unique(module: Module, turn: number): Uint8Array {
+  const custom = { name: 'turn', bytes: new TextEncoder().encode(String(turn)), after: 11 };
+  return encode({ ...module, customs: [...module.customs, custom] });
+}
+
+/** A host with the request on its standard input; what it prints is collected in `into`. */
+function host(into: string[]): HostFactory {
+  return (compiled) =>
+    createWasi(
+      {
+        stdin: new TextEncoder().encode(REQUEST),
+        random: { kind: 'system' },
+        stdout: (chunk) => {
+          into.push(Buffer.from(chunk).toString());
+        },
+      },
+      compiled,
+    );
+}
+
+async function answerFrozen(bytes: Uint8Array, into: string[]): Promise<void> {
+  const compiled = await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>);
+  const wasi = await host(into)(compiled);
+  const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
+  wasi.bind(instance);
+  try {
+    (instance.exports['_start'] as () => void)();
+  } catch (error) {
+    if (!(error instanceof WasiExit)) throw error;
+  }
+}
+
+async function answerUnfrozen(bytes: Uint8Array, into: string[]): Promise<void> {
+  const guest = await Guest.start({
+    module: parse(bytes),
+    host: host(into),
+    stubs: new Map(),
+    limits: DEFAULT_LIMITS,
+    skipBadModules: false,
+  });
+  if (guest.has('_initialize')) guest.call('_initialize', [], 'in _initialize');
+  const protocol = protocolFor(guest, undefined);
+  protocol.run(guest, protocol.load(guest, { name: 'app.scm', bytes: file('app.scm') }));
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+export async function coldStart(runs: number): Promise<Cold> {
+  const wasm = file('scheme.wasm');
+  const program = (name: string) => ({ kind: 'program', name, bytes: file(name) }) as const;
+  const options = {
+    loads: [program('app.scm')],
+    warmups: [program('warmup.scm')],
+    entries: [{ name: 'main', workload: program('app.scm') }],
+    command: 'main',
+  };
+  const open = await freeze(wasm, { ...options, seal: false });
+  const sealed = await freeze(wasm, options);
+  const [guest, frozen] = [parse(wasm), parse(sealed.bytes)];
+  const times = { unfrozen: [] as number[], sealed: [] as number[] };
+  for (let turn = -1; turn < runs; turn++) {
+    const pages: [string[], string[]] = [[], []];
+    const unfrozenBytes = unique(guest, turn);
+    const sealedBytes = unique(frozen, turn);
+    const unfrozenMs = await timed(() => answerUnfrozen(unfrozenBytes, pages[0]));
+    const sealedMs = await timed(() => answerFrozen(sealedBytes, pages[1]));
+    if (pages[0].join('') !== pages[1].join(''))
+      throw new Error('the sealed application answers something else');
+    if (turn < 0) continue;
+    times.unfrozen.push(unfrozenMs);
+    times.sealed.push(sealedMs);
+  }
+  return { ...times, openSize: open.bytes.length, sealedSize: sealed.bytes.length };
+}

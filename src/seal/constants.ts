@@ -1,0 +1,96 @@
+/**
+ * Constant expressions as values, and what tables hold when a module has been instantiated, as far
+ * as the module alone tells. Extended constant expressions and calls of the host have no value here.
+ */
+import { type Instruction, readExpr } from '../wasm/instructions.ts';
+import { type ConstExpr, type Elem, type Module, spaces } from '../wasm/module.ts';
+import type { FuncIdx } from '../wasm/types.ts';
+
+/** An i32 as a number, an i64 as a bigint, or a function reference. */
+export type Constant = number | bigint | { readonly func: FuncIdx | null };
+
+/** The slot of a table that holds null. */
+export const NULL_SLOT = -1;
+
+/** Slots by index: a funcidx or {@link NULL_SLOT}. */
+export type Slots = Int32Array;
+
+/** Engines take no larger table (https://webassembly.github.io/spec/js-api/#limits). */
+const MOST_SLOTS = 10_000_000;
+
+/** The value of a constant expression; undefined where only an instance knows it. */
+export function constantOf(module: Module, expr: ConstExpr): Constant | undefined {
+  const [first, second] = [...readExpr(expr)];
+  return first !== undefined && second?.row.name === 'end' ? constantOp(module, first) : undefined;
+}
+
+function constantOp(module: Module, { row, operands }: Instruction): Constant | undefined {
+  const [operand] = operands;
+  switch (row.name) {
+    case 'i32.const':
+    case 'i64.const':
+      return operand as number | bigint;
+    case 'ref.func':
+      return { func: operand as FuncIdx };
+    case 'ref.null':
+      return { func: null };
+    case 'global.get':
+      return initialGlobal(module, operand as number, true);
+    default:
+      return undefined;
+  }
+}
+
+/** What a global of the module's own starts as. */
+export function initialGlobal(module: Module, index: number, immutable = false): Constant | undefined {
+  const global = module.globals[index - spaces(module).imported.global];
+  if (global === undefined || (immutable && global.type.mutable)) return undefined;
+  return constantOf(module, global.init);
+}
+
+/** An address or a slot number as it counts: unsigned. Undefined for what is none, or out of reach. */
+export function unsigned(value: Constant | undefined): number | undefined {
+  if (typeof value === 'number') return value >>> 0;
+  if (typeof value !== 'bigint') return undefined;
+  const wide = BigInt.asUintN(64, value);
+  return wide <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(wide) : undefined;
+}
+
+/** What each table holds after instantiation; undefined where the module does not tell, as for an imported one. */
+export function initialSlots(module: Module): readonly (Slots | undefined)[] {
+  const { imported } = spaces(module);
+  const tables = module.tables.map(({ type, init }): Slots | undefined => {
+    const first = init === undefined ? NULL_SLOT : slotOf(constantOf(module, init));
+    if (first === undefined || type.limits.min > MOST_SLOTS) return undefined;
+    return new Int32Array(Number(type.limits.min)).fill(first);
+  });
+  const all: (Slots | undefined)[] = [...new Array<undefined>(imported.table).fill(undefined), ...tables];
+  for (const elem of module.elems) {
+    if (elem.mode.kind !== 'active') continue;
+    const { table, offset } = elem.mode;
+    const slots = all[table];
+    const start = unsigned(constantOf(module, offset));
+    const funcs = itemsOf(module, elem);
+    if (slots === undefined) continue;
+    if (start === undefined || funcs === undefined || start + funcs.length > slots.length)
+      all[table] = undefined;
+    else slots.set(funcs, start);
+  }
+  return all;
+}
+
+function slotOf(value: Constant | undefined): number | undefined {
+  return typeof value === 'object' ? (value.func ?? NULL_SLOT) : undefined;
+}
+
+/** The functions of a segment as slots; undefined where one is no constant. */
+function itemsOf(module: Module, { items }: Elem): readonly number[] | undefined {
+  if (items.kind === 'funcs') return items.funcs;
+  const slots: number[] = [];
+  for (const expr of items.exprs) {
+    const slot = slotOf(constantOf(module, expr));
+    if (slot === undefined) return undefined;
+    slots.push(slot);
+  }
+  return slots;
+}
