@@ -14,8 +14,8 @@ export interface Bundle {
   readonly gzipped: number;
 }
 
-/** WebAssembly tools and WASI arguments: loaded when asked for. */
-const APART = [/^@bytecodealliance\//, /^@wasmer\//];
+/** Loaded when asked for: WebAssembly tools, WASI arguments, Binaryen, which is 13 MB. */
+const APART = [/^@bytecodealliance\//, /^@wasmer\//, /^binaryen$/];
 
 const ENTRY = '\0entry';
 
@@ -28,7 +28,7 @@ export async function bundle(file: string, names: readonly string[] | '*', whole
   const source = `export ${what} from ${JSON.stringify(join(root, 'dist', 'src', file))};`;
   const build = await rolldown({
     input: ENTRY,
-    external: whole ? [] : APART,
+    external: whole ? [/^binaryen$/] : APART,
     plugins: [
       {
         name: 'entry',

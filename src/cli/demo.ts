@@ -75,6 +75,8 @@ function contentOf(url: string): Content | undefined {
         return { type: 'application/wasm', body: read(scheme, 'scheme.wasm') };
       case '/wasmer.js':
         return script(readFileSync(wasmerFile()));
+      case '/binaryen.js':
+        return script(readFileSync(fileURLToPath(import.meta.resolve('binaryen'))));
       case '/programs':
         return { type: 'application/json', body: JSON.stringify(programs()) };
       default:
@@ -98,7 +100,8 @@ function script(body: string | Uint8Array): Content {
 function moduleOf(path: string): Content | undefined {
   const name = /^\/modules\/((?:[a-z][\w-]*\/)*[a-z][\w-]*\.js)$/.exec(path)?.[1];
   if (name === undefined || name.startsWith('cli/')) return undefined;
-  return script(readFileSync(join(builtModules, name), 'utf8').replaceAll("'@wasmer/wasi'", "'/wasmer.js'"));
+  const text = readFileSync(join(builtModules, name), 'utf8');
+  return script(text.replaceAll("'@wasmer/wasi'", "'/wasmer.js'").replaceAll("'binaryen'", "'/binaryen.js'"));
 }
 
 function wasmerFile(): string {
