@@ -7,11 +7,11 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { table } from '../src/report/table.ts';
+import { geometricMean, median, pairedRatio } from '../src/statistics.ts';
 import { closeEngines, lookForEngines } from '../test/engines/engines.ts';
 import { formatTimes } from './format.ts';
 import { benchPrograms } from './programs.ts';
-import { geometricMean, median, pairedRatio } from './statistics.ts';
-import { table } from './table.ts';
 import { type ThreeWays, threeWays } from './three-ways.ts';
 import { type EngineTimes, onWasmtime } from './wasmtime.ts';
 

@@ -7,10 +7,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freeze } from '../src/freeze.ts';
 import { createWasi, WasiExit } from '../src/host/wasi/wasi.ts';
+import { table } from '../src/report/table.ts';
+import { median, pairedRatio } from '../src/statistics.ts';
 import type { Workload } from '../src/workloads.ts';
 import { benchPrograms, root } from './programs.ts';
-import { median, pairedRatio } from './statistics.ts';
-import { table } from './table.ts';
 import { threeWays } from './three-ways.ts';
 
 const RUNS = 5;

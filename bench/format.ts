@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { identityMap, relocateBody } from '../src/link/relocate.ts';
+import { median } from '../src/statistics.ts';
 import { encode } from '../src/wasm/encode.ts';
 import { spaces } from '../src/wasm/module.ts';
 import { parse, readSections } from '../src/wasm/parse.ts';
 import { root } from './programs.ts';
-import { median } from './statistics.ts';
 
 export interface FormatTimes {
   readonly file: string;

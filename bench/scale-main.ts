@@ -6,9 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { table } from '../src/report/table.ts';
 import { places, root } from '../test/engines/places.ts';
 import { type Scale, scale } from './scale.ts';
-import { table } from './table.ts';
 
 const CASES = [
   [1000, 1, 0],

@@ -5,7 +5,7 @@
  */
 import { scan } from '../src/host/scan.ts';
 import { nonZeroRuns } from '../src/snapshot/runs.ts';
-import { median } from './statistics.ts';
+import { median } from '../src/statistics.ts';
 
 const MIB = 1024 * 1024;
 const FILLS: Readonly<Record<string, (bytes: Uint8Array) => void>> = {

@@ -11,12 +11,12 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { type Cell, table } from '../src/report/table.ts';
+import { geometricMean, median, pairedRatio } from '../src/statistics.ts';
 import { closeEngines, enginesAtHand } from '../test/engines/engines.ts';
 import { places, root } from '../test/engines/places.ts';
 import { benchPrograms } from './programs.ts';
 import { C_MODULE, nameInC, type SealedRow, type SealedRun } from './sealed-run.ts';
-import { geometricMean, median, pairedRatio } from './statistics.ts';
-import { type Cell, table } from './table.ts';
 import { threeWays } from './three-ways.ts';
 import { onWasmtime } from './wasmtime.ts';
 

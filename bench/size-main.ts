@@ -1,6 +1,7 @@
 /** npm run size: what a browser loads, minified and compressed. */
+
+import { table } from '../src/report/table.ts';
 import { bundle } from './bundle.ts';
-import { table } from './table.ts';
 
 const CASES = [
   ['the live runtime', 'live.js', ['instantiate']],

@@ -9,12 +9,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { table } from '../src/report/table.ts';
+import { median, pairedRatio } from '../src/statistics.ts';
 import { NATIVE } from '../test/support/native-wizer.ts';
 import { root } from './programs.ts';
 import { type SnapshotInput, snapshotInputs } from './snapshot/inputs.ts';
 import { type Cost, lookAt, type Output, runOnce } from './snapshot/measure.ts';
-import { median, pairedRatio } from './statistics.ts';
-import { table } from './table.ts';
 
 interface Side {
   readonly costs: readonly Cost[];

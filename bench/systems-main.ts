@@ -7,10 +7,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { table } from '../src/report/table.ts';
 import type { SystemRecord } from '../test/driver/support.ts';
 import { lookForEngines } from '../test/engines/engines.ts';
 import { root } from './programs.ts';
-import { table } from './table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'freeze-systems-'));
 const file = join(folder, 'systems.jsonl');

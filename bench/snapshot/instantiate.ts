@@ -1,6 +1,6 @@
 /** Prints how many milliseconds a module takes to instantiate: FILE. Its imports trap. */
 import { readFileSync } from 'node:fs';
-import { median } from '../statistics.ts';
+import { median } from '../../src/statistics.ts';
 
 /** Enough for a median; big memories are not kept, but collected when V8 likes. */
 const RUNS = 9;

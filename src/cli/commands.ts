@@ -385,6 +385,32 @@ const VERIFY: CommandSpec = {
   rest: false,
 };
 
+const BENCH: CommandSpec = {
+  name: 'bench',
+  words: ['<module>', '[other]'],
+  describe: 'Time a module, or two side by side, on each engine at hand: cold start and steady state',
+  options: {
+    call: {
+      kind: 'one',
+      group: WORK,
+      describe: 'EXPORT(ARGS): what is timed; default is the module as a command',
+    },
+    arg: hostOptions['arg'] as OptionSpec,
+    stdin: { kind: 'one', group: WORK, describe: 'a file that it reads as its standard input' },
+    runs: { kind: 'one', group: WORK, describe: 'N: processes of each kind, which take turns; default 5' },
+    warm: { kind: 'one', group: WORK, describe: 'N: calls before the steady state; default 3' },
+    repeat: { kind: 'one', group: WORK, describe: 'N: calls of the steady state; default 10' },
+    engines: {
+      kind: 'one',
+      group: WORK,
+      describe: 'all (the default), or names like node24,wasmtime, as freeze verify finds them',
+    },
+    json: { kind: 'flag', group: OUTPUT, describe: 'print one JSON object instead of a table' },
+    svg: { kind: 'one', group: OUTPUT, describe: 'FILE: also draw the medians as bars' },
+  },
+  rest: false,
+};
+
 const INIT: CommandSpec = {
   name: 'init',
   words: ['[file]'],
@@ -405,7 +431,17 @@ function optionOf(command: CommandSpec, name: string): OptionSpec {
   return option;
 }
 
-export const COMMANDS: readonly CommandSpec[] = [BUILD, RUN, VERIFY, INSPECT, WHY, DEMO, INIT, COMPLETION];
+export const COMMANDS: readonly CommandSpec[] = [
+  BUILD,
+  RUN,
+  VERIFY,
+  BENCH,
+  INSPECT,
+  WHY,
+  DEMO,
+  INIT,
+  COMPLETION,
+];
 
 export function commandNamed(name: string): CommandSpec {
   const found = COMMANDS.find((one) => one.name === name);

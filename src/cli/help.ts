@@ -39,6 +39,11 @@ const EXAMPLES: Readonly<Record<string, readonly (readonly [line: string, what: 
     ['$0 inspect app.frozen.wasm --code fib', 'the code of a function'],
     ['$0 inspect app.frozen.wasm --json | jq .exports', 'for a script'],
   ],
+  bench: [
+    ['$0 bench app.wasm app.frozen.wasm --stdin request.txt', 'two commands, side by side'],
+    ['$0 bench app.frozen.wasm --call "main()" --engines node,wasmtime', 'an export, on some engines'],
+    ['$0 bench a.wasm b.wasm --call "f(20)" --json --svg times.svg', 'for a script and for a page'],
+  ],
   completion: [['$0 completion bash >> ~/.bashrc', 'for bash']],
   demo: [['$0 demo --port 0', 'on a port that is free']],
 };

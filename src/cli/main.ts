@@ -140,6 +140,8 @@ async function perform(parsed: Parsed, io: Io): Promise<number> {
       return (await import('./completion.ts')).completion(parsed, io);
     case 'why':
       return (await import('./why.ts')).why(parsed, io);
+    case 'bench':
+      return (await import('./bench.ts')).benchCommand(parsed, io);
     case 'demo':
       return (await import('./demo.ts')).demo(parsed, io);
     case 'init':

@@ -845,6 +845,10 @@ export function notAComponent(why: string, lacksWit: boolean): UnsupportedError 
   );
 }
 
+export function benchFailed(why: string): GuestError {
+  return new GuestError('bench', why, [], 'freeze run shows what it does');
+}
+
 export function badConfig(path: string, what: string, hint?: string): UsageError {
   return new UsageError('config', `${path}: ${what}`, hint);
 }

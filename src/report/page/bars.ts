@@ -1,4 +1,5 @@
 /** Bars: time by pass, the rounds of the warm-up, and the cells of a memory. */
+import type { BenchReport } from '../../bench.ts';
 import type { MemoryMap } from '../memory-map.ts';
 import type { PassReport, RoundReport } from '../report.ts';
 import { size } from '../summary.ts';
@@ -16,7 +17,7 @@ interface Bar {
   readonly said: string;
 }
 
-function bars(label: string, rows: readonly Bar[]): Markup {
+function bars(label: string, rows: readonly Bar[], ...more: readonly Markup[]): Markup {
   const most = rows.reduce((longest, row) => Math.max(longest, row.value), Number.MIN_VALUE);
   const drawn = rows.flatMap(({ name, value, said }, i) => {
     const y = i * ROW;
@@ -28,7 +29,7 @@ function bars(label: string, rows: readonly Bar[]): Markup {
       element('text', { class: 'quiet', x: unit(LEFT + length + 6), y: base }, said),
     ];
   });
-  return picture(WIDTH, rows.length * ROW, label, ...drawn);
+  return picture(WIDTH, rows.length * ROW, label, ...more, ...drawn);
 }
 
 function milliseconds(ms: number): string {
@@ -50,6 +51,28 @@ export function drawRounds(rounds: readonly RoundReport[]): Markup {
     said: `${milliseconds(ms)}, ${modules === 0 ? 'no new code' : `${modules} ${modules === 1 ? 'module' : 'modules'} (${size(bytes)})`}`,
   }));
   return bars('rounds of the warm-up', rows);
+}
+
+/** A picture that stands alone: cold start and steady state of each module on each engine. */
+export function benchBars({ engines, call }: BenchReport): string {
+  const rows = engines.flatMap(({ engine, modules }) =>
+    modules.flatMap(({ module, cold, steady }) => {
+      const name = `${engine} ${module.replace(/^.*[\\/]/, '')}`;
+      const bar = (what: string, { median }: { readonly median: number }): Bar => ({
+        name,
+        value: median,
+        said: `${what} ${milliseconds(median)}`,
+      });
+      return [bar('cold start', cold), ...(steady === undefined ? [] : [bar('steady state', steady)])];
+    }),
+  );
+  // Outside of a page there is no style sheet.
+  const style = element(
+    'style',
+    {},
+    'text { font: 11px sans-serif; } .bar { fill: #1f5fae; } .quiet { fill: #5b656e; }',
+  );
+  return bars(`${call}: milliseconds`, rows, style).markup;
 }
 
 const STRIP = 56;
