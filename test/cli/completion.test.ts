@@ -22,7 +22,7 @@ function offered(bash: string, line: readonly string[]): readonly string[] {
 
 test('bash completes commands and options, and leaves files to itself', async () => {
   const bash = await script('bash');
-  assert.deepEqual(offered(bash, ['freeze', 'b']), ['build']);
+  assert.deepEqual(offered(bash, ['freeze', 'bu']), ['build']);
   assert.deepEqual(
     offered(bash, ['freeze', '']).filter((word) => !word.startsWith('-')),
     COMMANDS.map((one) => one.name),
@@ -58,7 +58,7 @@ test('fish offers what fits, where it is there', async (t) => {
       ? run.stdout.split('\n').map((one) => one.split('\t')[0] ?? '')
       : undefined;
   };
-  const commands = offers('freeze b');
+  const commands = offers('freeze bu');
   if (commands === undefined) return t.diagnostic('not at hand: fish');
   assert.ok(commands.includes('build'));
   assert.ok(offers('freeze build --warm')?.includes('--warmup'));
