@@ -76,6 +76,8 @@ interface Plan {
   /** Seconds; 0 is without end. */
   readonly timeout: number;
   readonly more: FreezeOptions;
+  /** Where what was built before may be. */
+  readonly cache: string | undefined;
   /** Compare with the guest before anything is written. */
   readonly verify: boolean;
 }
@@ -109,13 +111,18 @@ export async function build(parsed: Parsed, given: Io): Promise<number> {
   // Nothing heavy is loaded before this line: a mistake in the guest's name is told at once.
   const bytes = await readModule(plan.guest, io.readStdin);
   const terminal = new Terminal(io.err, { level, interactive: io.interactive, log: io.log });
-  const { frozen, options } = await freezeGuest(plan, bytes, terminal, io);
-  if (plan.verify) await check(plan, bytes, frozen.bytes, options, io);
+  const make = async (): Promise<Frozen> => {
+    const { frozen, options } = await freezeGuest(plan, bytes, terminal, io);
+    if (plan.verify) await check(plan, bytes, frozen.bytes, options, io);
+    if (flag(parsed, 'check')) {
+      const { checkReproducible } = await import('./check.ts');
+      await checkReproducible(await outputBytes(plan, frozen), parsed, stdin ?? new Uint8Array(0), io);
+    }
+    return frozen;
+  };
+  const frozen =
+    plan.cache === undefined ? await make() : await fromCache(plan.cache, parsed, terminal, io, make);
   const written = await outputBytes(plan, frozen);
-  if (flag(parsed, 'check')) {
-    const { checkReproducible } = await import('./check.ts');
-    await checkReproducible(written, parsed, stdin ?? new Uint8Array(0), io);
-  }
   const outputs: Output[] = [{ target, bytes: written }];
   if (map !== undefined) outputs.push({ target: map, bytes: textBytes(frozen.sourceMap ?? '') });
   if (json !== undefined) outputs.push({ target: json, bytes: jsonOf(frozen) });
@@ -136,6 +143,33 @@ export async function build(parsed: Parsed, given: Io): Promise<number> {
   if (level === 'warn')
     for (const warning of frozen.report.warnings) terminal.line(`warning: ${warning}`, 'yellow', 'warn');
   return 0;
+}
+
+/** What the cache has, or else what `make` makes, which it has then. */
+async function fromCache(
+  folder: string,
+  parsed: Parsed,
+  terminal: Terminal,
+  io: Io,
+  make: () => Promise<Frozen>,
+): Promise<Frozen> {
+  const { Cache, keyOf, uncacheable } = await import('./cache.ts');
+  const why = uncacheable(parsed);
+  if (why !== undefined) {
+    terminal.line(`not cached: ${why}`, 'dim');
+    return make();
+  }
+  const cache = new Cache(folder, (line) => terminal.line(line, 'yellow', 'warn'));
+  const key = keyOf(
+    parsed,
+    inputs(planOf(parsed)).map(([, path]) => readInput(path, io.readStdin)),
+  );
+  const kept = cache.take(key);
+  terminal.line(kept === undefined ? 'cache: miss' : 'cache: hit', 'dim');
+  if (kept !== undefined) return { ...kept, report: { ...kept.report, cache: 'hit' } };
+  const made = await make();
+  cache.keep(key, made);
+  return { ...made, report: { ...made.report, cache: 'miss' } };
 }
 
 function planOf(parsed: Parsed): Plan {
@@ -161,6 +195,7 @@ function planOf(parsed: Parsed): Plan {
     command: one(parsed, 'command'),
     driver: one(parsed, 'driver'),
     host: hostOf(parsed, 'deny'),
+    cache: one(parsed, 'cache'),
     verify: flag(parsed, 'verify'),
     timeout: timeoutOf(one(parsed, 'timeout')),
     more: {

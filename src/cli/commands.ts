@@ -233,6 +233,11 @@ const BUILD: CommandSpec = {
     keep: { kind: 'many', group: SEALING, describe: 'EXPORT: keep it; * stands for anything' },
     drop: { kind: 'many', group: SEALING, describe: 'EXPORT: take it away; * stands for anything' },
     ...hostOptions,
+    cache: {
+      kind: 'one',
+      group: CONFIG,
+      describe: 'DIR: keep what was built, and take it where nothing that goes in has changed',
+    },
     config: {
       kind: 'one',
       group: CONFIG,

@@ -74,4 +74,6 @@ export interface Report {
   readonly leaks: LeakReport;
   readonly passes: readonly PassReport[];
   readonly warnings: readonly string[];
+  /** Whether all of this is of an earlier build, or is kept now; absent without a cache. */
+  readonly cache?: 'hit' | 'miss';
 }
