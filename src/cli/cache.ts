@@ -92,10 +92,14 @@ export class Cache {
     const unfinished = `${path}.${randomUUID()}.tmp`;
     try {
       mkdirSync(this.#folder, { recursive: true });
-      writeFileSync(unfinished, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), bytes]));
-      renameSync(unfinished, path);
+      try {
+        writeFileSync(unfinished, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), bytes]));
+        renameSync(unfinished, path);
+      } catch (error) {
+        rmSync(unfinished, { force: true });
+        throw error;
+      }
     } catch (error) {
-      rmSync(unfinished, { force: true });
       this.#say(`cannot write the cache: ${reason(error)}`);
     }
   }
