@@ -4,9 +4,10 @@
 import { freeze } from '../freeze.ts';
 import { Guest, type HostFactory } from '../host/guest.ts';
 import { createWasi } from '../host/wasi/wasi.ts';
+import { instantiate } from '../live.ts';
 import { DEFAULT_LIMITS } from '../options.ts';
 import { protocolFor } from '../protocols/detect.ts';
-import type { Call, Program, Protocol } from '../protocols/protocol.ts';
+import type { Program, Protocol } from '../protocols/protocol.ts';
 import { memoryMaps } from '../report/memory-map.ts';
 import { readProvenance } from '../report/provenance.ts';
 import { FreezeError } from '../wasm/errors.ts';
@@ -24,8 +25,8 @@ const MOST_RUNS = 20;
 const MOST_OUTPUT = 20_000;
 
 let wasm: Promise<Uint8Array> | undefined;
-/** The last frozen module, for its functions' text; with the one before sealing where they differ. */
-let last: { readonly module: Module; readonly linked: Module | undefined } | undefined;
+/** The last frozen module, for its functions' text; as it would be unsealed, once that is asked for. */
+let last: { readonly module: Module; readonly unsealed: () => Promise<Module> } | undefined;
 
 async function guestBytes(): Promise<Uint8Array> {
   wasm ??= fetch('/guest.wasm').then(async (response) => new Uint8Array(await response.arrayBuffer()));
@@ -92,16 +93,22 @@ async function evaluate(program: Program, output: Output): Promise<Done> {
 }
 
 async function jit(program: Program, output: Output): Promise<Done> {
-  const { guest, protocol } = await start(output);
+  let moduleBytes = 0;
   const begun = performance.now();
-  const call: Call = protocol.load(guest, program);
-  do protocol.run(guest, call);
-  while (protocol.collect(guest) > 0);
+  const guest = await instantiate(await guestBytes(), {
+    jit: true,
+    host: output.host,
+    poll: 'by-hand',
+    onLink: ({ size }) => {
+      moduleBytes += size;
+    },
+  });
+  const call = guest.load(program);
+  do guest.run(call);
+  while (guest.poll() > 0);
   const beforeMs = performance.now() - begun;
-  const run = timed(output, () => protocol.run(guest, call));
-  const { auxes } = guest.linker;
-  const moduleBytes = auxes.reduce((sum, aux) => sum + aux.size, 0);
-  return { kind: 'done', way: 'jit', beforeMs, modules: auxes.length, moduleBytes, ...run };
+  const run = timed(output, () => guest.run(call));
+  return { kind: 'done', way: 'jit', beforeMs, modules: guest.linked(), moduleBytes, ...run };
 }
 
 async function freezeProgram(program: Program, output: Output): Promise<Done> {
@@ -122,7 +129,16 @@ async function freezeProgram(program: Program, output: Output): Promise<Done> {
   const run = timed(output, main);
 
   const module = parse(bytes);
-  last = { module, linked: undefined };
+  let unsealed: Promise<Module> | undefined;
+  last = {
+    module,
+    unsealed: () => {
+      unsealed ??= freeze(guest, { ...options, seal: false, host: new Output().host }).then((one) =>
+        parse(one.bytes),
+      );
+      return unsealed;
+    },
+  };
   const frozen: FrozenFacts = {
     bytes,
     guestBytes: guest.length,
@@ -159,11 +175,20 @@ function sizeOf(body: Module['codes'][number] | undefined): number {
   return body === undefined ? 0 : body.end - body.start;
 }
 
-function print(index: number): Answer {
+/** Functions are found again by name: the JIT gives each one its own. */
+async function print(index: number): Promise<Answer> {
   if (last === undefined)
     return { kind: 'failed', message: 'nothing is frozen yet', line: undefined, output: '' };
-  const text = printFunction(last.module, index, new Ids(last.module));
-  return { kind: 'printed', index, text, linked: undefined };
+  const { module } = last;
+  const name = moduleNames(module).func.get(index);
+  const before = await last.unsealed();
+  const was = [...moduleNames(before).func].find(([, one]) => one === name)?.[0];
+  return {
+    kind: 'printed',
+    index,
+    text: printFunction(module, index, new Ids(module)),
+    linked: was === undefined ? undefined : printFunction(before, was, new Ids(before)),
+  };
 }
 
 const WAYS = { evaluate, jit, freeze: freezeProgram };

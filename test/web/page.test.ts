@@ -125,6 +125,8 @@ test('in Chromium: evaluate, JIT, freeze, download, run', async (t) => {
     assert.equal(outputs.size, 1, 'all three print the same');
     assert.equal(await bars(), 3);
     assert.match((await page.textContent('#code')) ?? '', /^\s*\(func \$/);
+    assert.match((await page.textContent('#linked')) ?? '', /^\s*\(func \$/);
+    assert.notEqual(await page.textContent('#linked'), await page.textContent('#code'), 'sealing changes it');
     assert.match((await page.textContent('#facts')) ?? '', /generated function/);
     assert.match((await page.textContent('#memory')) ?? '', /in use, in \d+ data segments/);
 
