@@ -171,12 +171,13 @@ async function main(io: Io): Promise<number> {
   }
 }
 
-/** Errors about what a file holds begin with its name. */
+/** Errors about what a file holds begin with its name; all end with their code, which docs/errors.md lists. */
 function report(error: FreezeError, file: string | undefined, err: Sink): void {
   if (error.code === 'closed-pipe') return;
   const aboutFile = error.exitCode === EXIT.malformed || error.code === 'component';
   const place = aboutFile && file !== undefined ? `${file === '-' ? 'standard input' : file}: ` : '';
-  err.write(`${styled(err, 'red', 'freeze:')} ${printable(place + error.message)}\n`);
+  const code = styled(err, 'dim', `[${error.code}]`);
+  err.write(`${styled(err, 'red', 'freeze:')} ${printable(place + error.message)} ${code}\n`);
   if (error instanceof GuestError) {
     for (const frame of error.wasmStack) err.write(`    ${printable(frame)}\n`);
   }

@@ -855,7 +855,7 @@ export function badConfig(path: string, what: string, hint?: string): UsageError
 
 export function noConfig(known: readonly string[]): UsageError {
   return new UsageError(
-    'no-guest',
+    'nothing-to-build',
     'no guest is given, and this folder has no config',
     `freeze build GUEST, or write one of ${known.join(', ')}`,
   );

@@ -165,7 +165,7 @@ test('wrong values are told in one line, with the option', async () => {
   assert.match((await cli(['build', 'g.wasm', '--warmpu', 'x'], { cwd })).stderr, /did you mean --warmup\?/);
   assert.match(
     (await cli(['biuld', 'g.wasm'], { cwd })).stderr,
-    /unknown command: biuld\n {2}hint: did you mean build\?/,
+    /unknown command: biuld \[command-line\]\n {2}hint: did you mean build\?/,
   );
 });
 

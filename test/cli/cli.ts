@@ -111,8 +111,9 @@ export async function refused(
 /** Checks the form of an error: what the guest printed, one line, the Wasm stack, one hint. */
 export function errorLine(stderr: string, says: RegExp): void {
   const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('guest| '));
-  const [first = '', ...more] = lines;
-  assert.match(first, /^freeze: /, stderr);
+  const [line = '', ...more] = lines;
+  const [, first = ''] = /^(freeze: .*) \[[a-z0-9-]+\]$/.exec(line) ?? [];
+  assert.notEqual(first, '', stderr);
   assert.match(first, says, stderr);
   for (const line of more)
     assert.match(line, /^( {2}hint: | {4}\S.* \(function \d+, at byte | {4}\.\.\. )/, stderr);

@@ -149,5 +149,5 @@ test('stdout on a full disk is an error', { skip: !existsSync('/dev/full') }, as
   assert.ok(child.stderr !== null);
   const [said] = await once(child.stderr, 'data');
   assert.deepEqual(await once(child, 'close'), [5, null]);
-  assert.match(String(said), /^freeze: cannot write standard output: no space left on device\n$/);
+  assert.match(String(said), /^freeze: cannot write standard output: no space left on device \[write\]\n$/);
 });

@@ -118,7 +118,7 @@ test('colours come where they are wanted, and never into a pipe unasked', async 
   const cwd = folder();
   const stderr = async (env: Readonly<Record<string, string>>): Promise<string> =>
     (await cli(['build', 'nope.wasm'], { cwd, env })).stderr;
-  const plain = 'freeze: cannot read nope.wasm: no such file or directory\n';
+  const plain = 'freeze: cannot read nope.wasm: no such file or directory [read]\n';
   assert.equal(await stderr({}), plain);
   assert.equal(await stderr({ CI: 'true', GITHUB_ACTIONS: 'true' }), plain);
   assert.equal(await stderr({ FORCE_COLOR: '0' }), plain);
@@ -132,7 +132,7 @@ test('names from a module cannot play with the terminal', async () => {
   const cwd = folder({ 'g.wasm': await wat('(module (import "\\1b[2J" "a\\0ab" (func)))') });
   const { code, stderr } = await cli(['build', 'g.wasm'], { cwd });
   assert.equal(code, 4);
-  assert.match(stderr, /^freeze: the guest imports what no host here gives: \\x1b\[2J\.a; b\n/);
+  assert.match(stderr, /^freeze: the guest imports what no host here gives: \\x1b\[2J\.a; b \[missing-import\]\n/);
 });
 
 test('nothing is written with escapes into pipes', async () => {
