@@ -105,7 +105,10 @@ test('nothing that a browser loads imports Node, or what only the command line n
   for (const [file, imports] of files) {
     assert.ok(!file.includes('/cli/'), file);
     for (const name of imports)
-      assert.ok(name.startsWith('.') || name === '@wasmer/wasi' || name === 'binaryen', `${file} imports ${name}`);
+      assert.ok(
+        name.startsWith('.') || name === '@wasmer/wasi' || name === 'binaryen',
+        `${file} imports ${name}`,
+      );
     assert.doesNotMatch(code(file), /\b(process|Buffer|require)\b[.(]/, file);
   }
   assert.ok([...graph(join(ROOT, 'dist', 'src', 'index.js')).values()].flat().includes('node:fs'));

@@ -132,7 +132,10 @@ test('names from a module cannot play with the terminal', async () => {
   const cwd = folder({ 'g.wasm': await wat('(module (import "\\1b[2J" "a\\0ab" (func)))') });
   const { code, stderr } = await cli(['build', 'g.wasm'], { cwd });
   assert.equal(code, 4);
-  assert.match(stderr, /^freeze: the guest imports what no host here gives: \\x1b\[2J\.a; b \[missing-import\]\n/);
+  assert.match(
+    stderr,
+    /^freeze: the guest imports what no host here gives: \\x1b\[2J\.a; b \[missing-import\]\n/,
+  );
 });
 
 test('nothing is written with escapes into pipes', async () => {
