@@ -419,8 +419,16 @@ const BENCH: CommandSpec = {
 const INIT: CommandSpec = {
   name: 'init',
   words: ['[file]'],
-  describe: 'Write a file to start from, where there is none; default is driver.mjs, - is stdout',
+  describe:
+    'Write a file to start from, where there is none: freeze.config.json, asked for or of these flags, or a driver; - is stdout',
   options: {
+    guest: { kind: 'one', group: CONFIG, describe: 'the module to freeze' },
+    ...Object.fromEntries(
+      ['load', 'warmup', 'entry', 'output'].map((name) => [
+        name,
+        { ...optionOf(BUILD, name), group: CONFIG },
+      ]),
+    ),
     driver: {
       kind: 'flag',
       group: OUTPUT,

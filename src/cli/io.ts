@@ -14,6 +14,8 @@ export interface Io {
   readonly readStdin: () => Uint8Array;
   /** Standard input as it comes. */
   readonly liveStdin: (most: number) => Uint8Array;
+  /** Asks on the terminal for a line; empty at its end. */
+  readonly ask: (question: string) => Promise<string>;
   /** Makes a folder the current one. */
   readonly enter: (folder: string) => void;
   /** Runs `freeze` with another line, in a process of its own; what it wrote to stderr, and its exit code. */

@@ -63,6 +63,15 @@ async function guarded<T>(cleanUp: () => void, work: () => Promise<T>): Promise<
   }
 }
 
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
+  const answer = await Promise.race([terminal.question(question), ended]);
+  terminal.close();
+  return answer.trim();
+}
+
 async function again(line: readonly string[]): Promise<{ code: number; text: string }> {
   const { spawn } = await import('node:child_process');
   const [, script = ''] = process.argv;
@@ -100,6 +109,7 @@ function makeIo(): Io {
     log: isSet('CI'),
     readStdin: () => readAll(STDIN),
     liveStdin: liveInput(STDIN),
+    ask,
     enter: (folder) => process.chdir(folder),
     again,
     machine,
