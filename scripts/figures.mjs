@@ -74,6 +74,6 @@ const readme = join(root, 'README.md');
 const text = readFileSync(readme, 'utf8');
 writeFileSync(
   readme,
-  text.replace(/(<!-- figures -->\n)[^]*(<!-- \/figures -->)/, (_, from, to) => `${from}${table}\n${to}`),
+  text.replace(/(<!-- figures -->\n).*?(<!-- \/figures -->)/s, (_, from, to) => `${from}${table}\n${to}`),
 );
 console.log(table);
