@@ -100,7 +100,10 @@ class Instance implements Thawed {
     const out = new Text();
     const err = new Text();
     const host: HostFactory = (one) =>
-      createWasi({ random: { kind: 'system' }, ...wasi, stdout: out.write, stderr: err.write }, one);
+      createWasi(
+        { random: { kind: 'system' }, light: true, ...wasi, stdout: out.write, stderr: err.write },
+        one,
+      );
     const bare = await Bare.instantiate(module, compiled, host, stubbedImports(module, stubs));
     const instance = new Instance(bare, out, err);
     if (exportNamed(module, '_initialize', 'func') !== undefined) instance.call('_initialize');
