@@ -26,6 +26,9 @@ import type { FuncIdx } from './wasm/types.ts';
 /** `table-const`: no table is written any more. `rodata`: data segments named `.rodata` are never written. */
 export type Assumption = 'table-const' | 'rodata';
 
+/** Protocols whose guests are sealed only where that is asked for. */
+const UNSEALED: ReadonlySet<string> = new Set(['plain', 'driver', 'wizer']);
+
 /**
  * Whether the module is sealed. A guest that speaks a protocol has no other way to get code than
  * through it; of any other module only its user knows who calls it.
@@ -33,8 +36,7 @@ export type Assumption = 'table-const' | 'rodata';
 export function isSealed(options: FreezeOptions, protocol: Protocol): boolean {
   if (options.seal === true && options.open === true) throw sealedAndOpen();
   const asked = options.open === true ? false : options.seal;
-  const sealed =
-    asked ?? (options.driver === undefined && protocol.name !== 'plain' && protocol.name !== 'driver');
+  const sealed = asked ?? (options.driver === undefined && !UNSEALED.has(protocol.name));
   const given = (['assume', 'keep', 'drop'] as const).find((name) => (options[name]?.length ?? 0) > 0);
   if (!sealed && given !== undefined) throw sealOptionsUnsealed(given);
   if (!sealed && (options.optimize ?? 'none') !== 'none') throw sealOptionsUnsealed('optimize');

@@ -24,7 +24,7 @@ const NEVER_CLOSED = FIXED + 5 + 10 + 5;
 /** The segments that write these runs into memory `mem` with the fewest bytes; `most` or fewer. */
 export function chooseSegments(runs: Runs, mem: number, most: number): readonly Run[] {
   const { length } = runs;
-  const chosen: Lists = { starts: [], ends: [] };
+  const chosen: Lists = { starts: new Float64Array(length), ends: new Float64Array(length), length: 0 };
   let longest = 0;
   for (let first = 0; first < length; ) {
     const last = groupEnd(runs, first);
@@ -38,13 +38,18 @@ export function chooseSegments(runs: Runs, mem: number, most: number): readonly 
     first = last + 1;
   }
   close(chosen, most, (start) => headerCost(mem, start));
-  return chosen.starts.map((start, i) => ({ start, end: chosen.ends[i] as number }));
+  return runsOf(chosen);
 }
 
 /** Runs as two lists of numbers, since there can be millions of them before gaps are closed. */
 interface Lists {
-  readonly starts: number[];
-  readonly ends: number[];
+  readonly starts: Float64Array;
+  readonly ends: Float64Array;
+  length: number;
+}
+
+function runsOf({ starts, ends, length }: Lists): readonly Run[] {
+  return Array.from({ length }, (_, i) => ({ start: starts[i] as number, end: ends[i] as number }));
 }
 
 /** The last of the runs behind `first` between which a gap may be worth closing. */
@@ -140,9 +145,8 @@ class Choice {
     // They are found from the back, so their number comes first.
     let count = 0;
     for (let j = last; j >= first; j = (this.#from[j - first] as number) - 1) count++;
-    let at = to.starts.length + count;
-    to.starts.length = at;
-    to.ends.length = at;
+    let at = to.length + count;
+    to.length = at;
     for (let j = last; j >= first; ) {
       const i = this.#from[j - first] as number;
       to.starts[--at] = starts[i] as number;
@@ -182,8 +186,8 @@ class Choice {
  * `saved` says that closing one saves. Among equal gaps the first ones close, so that the result is
  * the same everywhere.
  */
-function close({ starts, ends }: Lists, most: number, saved: (start: number) => number): void {
-  const { length } = starts;
+function close(lists: Lists, most: number, saved: (start: number) => number): void {
+  const { starts, ends, length } = lists;
   if (length <= most) return;
   const costs = new Float64Array(length - 1);
   for (let i = 0; i < costs.length; i++) {
@@ -191,7 +195,7 @@ function close({ starts, ends }: Lists, most: number, saved: (start: number) => 
     costs[i] = start - (ends[i] as number) - saved(start);
   }
   const excess = length - Math.max(most, 1);
-  const limit = costs.toSorted()[excess - 1] as number;
+  const limit = nthLeast(costs, excess);
   let atLimit = excess;
   for (const cost of costs) if (cost < limit) atLimit--;
   let last = 0;
@@ -200,13 +204,33 @@ function close({ starts, ends }: Lists, most: number, saved: (start: number) => 
     if (cost > limit || (cost === limit && atLimit-- <= 0)) starts[++last] = starts[i] as number;
     ends[last] = ends[i] as number;
   }
-  starts.length = last + 1;
-  ends.length = last + 1;
+  lists.length = last + 1;
+}
+
+/** Costs below so much are counted; where there are too many segments, those that close are among them. */
+const COUNTED = 1 << 12;
+
+/** The `n`th of these integers in rising order, from 1 on. */
+function nthLeast(costs: Float64Array, n: number): number {
+  const least = costs.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const counts = new Uint32Array(COUNTED);
+  for (const cost of costs)
+    if (cost - least < COUNTED) counts[cost - least] = (counts[cost - least] as number) + 1;
+  let before = 0;
+  for (let i = 0; i < COUNTED; i++) {
+    before += counts[i] as number;
+    if (before >= n) return least + i;
+  }
+  return costs.toSorted()[n - 1] as number;
 }
 
 /** At most `most` runs: the smallest gaps are closed. */
 export function closeGaps(runs: readonly Run[], most: number): readonly Run[] {
-  const lists = { starts: runs.map(({ start }) => start), ends: runs.map(({ end }) => end) };
+  const lists = {
+    starts: Float64Array.from(runs, ({ start }) => start),
+    ends: Float64Array.from(runs, ({ end }) => end),
+    length: runs.length,
+  };
   close(lists, most, () => 0);
-  return lists.starts.map((start, i) => ({ start, end: lists.ends[i] as number }));
+  return runsOf(lists);
 }

@@ -12,9 +12,6 @@ const BY_REFERENCE = 512;
 /** A buffer grows up to here; then it stays, and the next one begins. */
 const CHUNK = 1 << 20;
 
-/** What a buffer that was used up grows to first. */
-const SMALLEST = 256;
-
 /** How many bytes the shortest LEB of a u32 takes. */
 export function unsignedWidth(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
@@ -30,8 +27,11 @@ export class Writer {
   #partsSize = 0;
   #buffer: Uint8Array;
   #used = 0;
+  /** What was last allocated; a seam cuts the buffer, and the next one is not to begin small again. */
+  #capacity: number;
 
   constructor(capacity = 256) {
+    this.#capacity = Math.max(capacity, 1);
     this.#buffer = new Uint8Array(capacity);
   }
 
@@ -41,12 +41,10 @@ export class Writer {
 
   #room(count: number): void {
     if (this.#used + count <= this.#buffer.length) return;
-    if (this.#used >= CHUNK) {
-      this.#seal();
-      this.#buffer = new Uint8Array(Math.max(CHUNK, count));
-      return;
-    }
-    const grown = new Uint8Array(Math.max(SMALLEST, this.#buffer.length * 2, this.#used + count));
+    this.#capacity = Math.min(CHUNK, this.#capacity * 2);
+    // A full buffer stays where it is; a small one moves on to a bigger one.
+    if (this.#used >= CHUNK) this.#seal();
+    const grown = new Uint8Array(Math.max(this.#capacity, this.#used + count));
     grown.set(this.#buffer.subarray(0, this.#used));
     this.#buffer = grown;
   }
