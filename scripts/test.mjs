@@ -21,6 +21,8 @@ if (files.length === 0) {
   console.error(`no compiled test${parts.length > 0 ? ` matches ${parts.join(' ')}` : ''}: npm run build`);
   process.exit(1);
 }
+// The programs are of the modules that are tested, also after `tsc` alone.
+await import('./bundle.mjs');
 process.exitCode = await runTests();
 
 /** Compiled tests that still have a source: an incremental build leaves the others behind. */

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 /** From dist/test/cli/. */
 export const MAIN: string = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+/** The same as one bundle, which is what the package starts. */
+export const BUNDLE: string = fileURLToPath(new URL('../../bin/freeze.mjs', import.meta.url));
 export const ROOT: string = fileURLToPath(new URL('../../../', import.meta.url));
 const SNAPSHOTS = join(ROOT, 'snapshots', 'cli');
 
@@ -27,6 +29,8 @@ export interface Settings {
   readonly cwd?: string;
   readonly stdin?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
+  /** Which program: {@link MAIN}, unless another is named. */
+  readonly main?: string;
   /** Options for Node itself. */
   readonly node?: readonly string[];
 }
@@ -41,7 +45,7 @@ function environment(more: Readonly<Record<string, string>> = {}): NodeJS.Proces
 const SLOW_STEP = /^[a-z][^:|]*: \d+\.\d s\n/gm;
 
 export async function cli(args: readonly string[], settings: Settings = {}): Promise<Result> {
-  const child = spawn(process.execPath, [...(settings.node ?? []), MAIN, ...args], {
+  const child = spawn(process.execPath, [...(settings.node ?? []), settings.main ?? MAIN, ...args], {
     cwd: settings.cwd,
     env: environment(settings.env),
     stdio: 'pipe',
