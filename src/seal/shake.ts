@@ -114,6 +114,8 @@ function shakenTables(module: Module, facts: ShakeFacts): readonly ShakenTable[]
   });
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 const I32_CONST = 0x41;
 const I64_CONST = 0x42;
 
@@ -251,6 +253,8 @@ function moved(
     datas: module.datas.flatMap((data, i) => {
       if (!reached.has('data', i)) return [];
       if (data.mode.kind === 'passive') return [data];
+      // It was dropped when the module was instantiated, and code drops it again.
+      if (!reached.has('mem', data.mode.mem)) return [{ mode: { kind: 'passive' }, bytes: NO_BYTES }];
       const mem = mapIndex(maps, 'mem', data.mode.mem, 'data section') as MemIdx;
       return [{ ...data, mode: { ...data.mode, mem, offset: expr(data.mode.offset) } }];
     }),
