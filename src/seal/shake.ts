@@ -7,7 +7,7 @@
  */
 import { declareReferenced } from '../link/declare.ts';
 import { CODE_METADATA, moveHints } from '../link/hints.ts';
-import { emptyElem } from '../link/link.ts';
+import { EMPTY_DATA, emptyElem } from '../link/link.ts';
 import { withNames } from '../link/names.ts';
 import { GONE, type IndexMap, type Maps, mapIndex, relocateBody, relocateExpr } from '../link/relocate.ts';
 import { madeSpan } from '../wasm/encode.ts';
@@ -39,8 +39,8 @@ import type { World } from './world.ts';
 
 export interface Shaken {
   readonly module: Module;
-  /** Where each function is now; {@link GONE} for one that went. Undefined where none moved. */
-  readonly func: IndexMap | undefined;
+  /** Where everything is now; {@link GONE} for what went. A kind of which none moved has no map. */
+  readonly maps: Maps;
   /** How many of each kind went. */
   readonly removed: Readonly<Record<IndexName, number>>;
   /** Slots that became null or went. */
@@ -65,8 +65,8 @@ export function shake(module: Module, facts: ShakeFacts): Shaken {
   };
   const slots = tables.reduce((sum, table) => sum + table.emptied, 0);
   const moves = INDEX_NAMES.some((name) => maps[name] !== undefined);
-  if (!moves && slots === 0 && !tables.some(isChanged)) return { module, func: undefined, removed, slots };
-  return { module: moved(module, facts, maps, tables, elems), func: maps.func, removed, slots };
+  if (!moves && slots === 0 && !tables.some(isChanged)) return { module, maps, removed, slots };
+  return { module: moved(module, facts, maps, tables, elems), maps, removed, slots };
 }
 
 function goneIn(map: IndexMap | undefined): number {
@@ -113,8 +113,6 @@ function shakenTables(module: Module, facts: ShakeFacts): readonly ShakenTable[]
     return [{ index, table: changed ? { ...table, type } : table, segments, emptied, changed }];
   });
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 const I32_CONST = 0x41;
 const I64_CONST = 0x42;
@@ -254,7 +252,7 @@ function moved(
       if (!reached.has('data', i)) return [];
       if (data.mode.kind === 'passive') return [data];
       // It was dropped when the module was instantiated, and code drops it again.
-      if (!reached.has('mem', data.mode.mem)) return [{ mode: { kind: 'passive' }, bytes: NO_BYTES }];
+      if (!reached.has('mem', data.mode.mem)) return [EMPTY_DATA];
       const mem = mapIndex(maps, 'mem', data.mode.mem, 'data section') as MemIdx;
       return [{ ...data, mode: { ...data.mode, mem, offset: expr(data.mode.offset) } }];
     }),

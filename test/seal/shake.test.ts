@@ -209,10 +209,10 @@ describe('why', () => {
 
   it('has no chain to what nothing reaches, which is what goes', async () => {
     const before = parse(await wat(text));
-    const { func, stats } = await sealedText(text, [['run']]);
+    const { maps, stats } = await sealedText(text, [['run']]);
     assert.equal(stats.directCalls, 1);
     for (let i = 0; i < spaces(before).funcs.length; i++) {
-      const gone = func?.[i] === 0xffff_ffff;
+      const gone = maps.func?.[i] === 0xffff_ffff;
       assert.equal(whyReachable(before, i as FuncIdx) === undefined, gone, `function ${i}`);
     }
   });
