@@ -162,7 +162,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       )
     : undefined;
   const closed = sealed?.module ?? named;
-  const placeOf = codePlaces(named, closed, sealed?.func);
+  const placeOf = codePlaces(named, closed, sealed?.maps.func);
   const debug = moveDebug(module, closed, { sourceMap: options.sourceMap?.url, placeOf });
   for (const warning of debug.warnings) journal.warn(warning);
 
@@ -181,7 +181,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
     const provenance = provenanceOf(module, linked, VERSION, { open, sources });
     return withProvenance(
       withProducer(debug.module, VERSION),
-      movedProvenance(provenance, named, sealed?.func),
+      movedProvenance(provenance, named, sealed?.maps.func),
     );
   });
   const { output: most } = { ...DEFAULT_LIMITS, ...options.limits };

@@ -10,7 +10,9 @@ import { wipeStack } from './host/wipe-stack.ts';
 import { Journal } from './journal.ts';
 import { DEFAULT_LIMITS, type FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
-import { startGuest, warmUp } from './warm-up.ts';
+import type { MemoryRange, Protocol } from './protocols/protocol.ts';
+import { isSealed } from './sealing.ts';
+import { startGuest, type WarmedUp, warmUp } from './warm-up.ts';
 import { parse } from './wasm/parse.ts';
 
 /** What the guest writes. */
@@ -63,6 +65,10 @@ export interface LiveSide extends Side {
   /** What an entry, or a warm-up, comes down to: a call of an export. */
   readonly entries: ReadonlyMap<string, ExportCall>;
   readonly warmups: readonly ExportCall[];
+  readonly protocol: Protocol;
+  readonly calls: WarmedUp['calls'];
+  /** Memory that the guest says is constant; undefined where its build is not sealed. */
+  readonly constants: readonly MemoryRange[] | undefined;
 }
 
 function hostOf(options: SideOptions, output: Output): RestoredHost {
@@ -80,6 +86,8 @@ export async function liveSide(bytes: Uint8Array, options: SideOptions): Promise
   const guest = await startGuest({ module: parse(bytes), bytes }, told, journal);
   const protocol = protocolFor(guest, options.protocol);
   const { calls } = warmUp(guest, protocol, told, journal);
+  // The guest is asked what a build asks it, no more.
+  const constants = isSealed(options, protocol) ? (protocol.constants?.(guest) ?? []) : undefined;
   if (options.wipeStack !== false) wipeStack(guest);
   // Nobody links for a frozen module either.
   guest.close();
@@ -98,6 +106,9 @@ export async function liveSide(bytes: Uint8Array, options: SideOptions): Promise
     },
     entries: new Map((options.entries ?? []).map(({ name, workload }) => [name, called(workload)])),
     warmups: (options.warmups ?? []).map(called),
+    protocol,
+    calls,
+    constants,
   };
 }
 

@@ -3,20 +3,25 @@
  * calls. They must hold the same state before and after, give the same results, bit for bit, trap alike, and print
  * the same; and so must the frozen module in every other engine.
  *
- * State is compared where the frozen module has the memories, tables and globals that linking makes; from a module
- * that was made otherwise only what it does is compared.
+ * State is compared where the frozen module has the memories, tables and globals that linking makes, or sealing
+ * leaves of them; from a module that was made otherwise only what it does is compared.
  */
 import { Caller, EXHAUSTED, type ExportCall, numericParams, randomCalls } from './host/calls.ts';
 import { capture } from './host/capture.ts';
 import type { Engine, RunResult } from './host/engines/job.ts';
+import { addEntries } from './link/entries.ts';
 import { type Linked, link } from './link/link.ts';
+import { withoutFalseNames } from './link/names.ts';
+import type { Sealed } from './seal/seal.ts';
+import { sealBuild } from './sealing.ts';
 import { type LiveSide, liveSide, type Side, type SideOptions, thawedSide } from './sides.ts';
+import { bake } from './snapshot/bake.ts';
 import { type Compared, compareStates } from './snapshot/compare.ts';
-import { heldBy } from './snapshot/state.ts';
+import { heldBy, type Snapshot } from './snapshot/state.ts';
 import { stubBodies, stubbedImports } from './stubs.ts';
 import { cannotVerify, notCallable } from './wasm/errors.ts';
 import { exportNamed, type Module, spaces } from './wasm/module.ts';
-import { type CallWorkload, exportCall } from './workloads.ts';
+import { type CallWorkload, entryFunctions, exportCall, hookFunction } from './workloads.ts';
 
 export interface VerifyOptions extends SideOptions {
   /** Calls of exports, or of entries, in order; default are the warm-ups and the entries. */
@@ -72,7 +77,7 @@ export async function verify(
   const steps = plan(live, thawed, options);
 
   const findings: Difference[] = [];
-  const map = mapOf(live, thawed, options);
+  const map = await mapOf(live, thawed, options);
   const compare = (when: string): void => {
     if (map !== undefined) findings.push(...statesOf(live, thawed, map, when));
   };
@@ -98,7 +103,8 @@ export async function verify(
   return {
     same: findings.length === 0,
     calls: results.length,
-    state: map === undefined ? 'not compared: it is another module than linking makes' : 'compared',
+    state:
+      map === undefined ? 'not compared: it is another module than linking and sealing make' : 'compared',
     engines: ran,
     absent,
     differences: findings,
@@ -188,13 +194,17 @@ function difference(engine: string, where: string, live: string, frozen: string)
 
 // ---- state -------------------------------------------------------------------------------------
 
-/** Links again what was linked, to learn what is where; undefined where that is not what the module has. */
-function mapOf(live: LiveSide, thawed: Side, options: VerifyOptions): Linked | undefined {
+/** What is where in the frozen module. */
+type Places = Pick<Compared, 'linked' | 'maps'>;
+
+/** Links and seals again what was, to learn what is where; undefined where that is not what the module has. */
+async function mapOf(live: LiveSide, thawed: Side, options: VerifyOptions): Promise<Places | undefined> {
   const { guest } = live;
+  const snapshot = capture(guest);
   const linked = link({
     guest: guest.module,
     auxes: guest.linker.auxes,
-    held: heldBy(capture(guest)),
+    held: heldBy(snapshot),
     stubs: stubBodies(guest.module, stubbedImports(guest.module, options.stubs ?? [])),
   });
   const [made, output] = [spaces(linked.module), spaces(thawed.guest.module)];
@@ -205,15 +215,48 @@ function mapOf(live: LiveSide, thawed: Side, options: VerifyOptions): Linked | u
     output.globals.length - made.globals.length <= 1 &&
     made.globals.length <= output.globals.length &&
     made.funcs.length <= output.funcs.length;
-  return fits ? linked : undefined;
+  if (live.constants !== undefined) {
+    const sealed = await sealAgain(live, linked, snapshot, options);
+    if (sameShape(sealed.module, thawed.guest.module)) return { linked, maps: sealed.maps };
+  }
+  return fits ? { linked, maps: {} } : undefined;
 }
 
-function statesOf(live: LiveSide, thawed: Side, linked: Linked, when: string): readonly Difference[] {
+/** As the build does it, without what it told of it. */
+async function sealAgain(
+  { guest, protocol, calls, constants = [] }: LiveSide,
+  linked: Linked,
+  snapshot: Snapshot,
+  options: VerifyOptions,
+): Promise<Sealed> {
+  const entries = entryFunctions(guest.module, linked, options.entries ?? [], calls, protocol);
+  const finished = addEntries(bake(linked, snapshot).module, {
+    entries,
+    command: options.command,
+    afterRestore: hookFunction(guest.module, linked, protocol),
+    open: false,
+  });
+  const named = withoutFalseNames(guest.module, finished);
+  return sealBuild(named, options, { guest, snapshot, linked, protocol, entries, constants });
+}
+
+/** Whether two modules have as much of everything, and the same imports and exports. */
+function sameShape(a: Module, b: Module): boolean {
+  const shape = (module: Module): string => {
+    const { mems, tables, globals, funcs } = spaces(module);
+    const counts = [mems, tables, globals, funcs, module.elems, module.datas].map((all) => all.length);
+    const names = module.imports.map((item) => [item.module, item.name]);
+    return JSON.stringify([counts, names, module.exports]);
+  };
+  return shape(a) === shape(b);
+}
+
+function statesOf(live: LiveSide, thawed: Side, places: Places, when: string): readonly Difference[] {
   const [frozen] = capture(thawed.guest).instances;
   if (frozen === undefined) throw new TypeError('the frozen module has no state');
   const modules: readonly Module[] = [live.guest.module, ...live.guest.linker.auxes.map((aux) => aux.module)];
   const compared: Compared = {
-    linked,
+    ...places,
     modules,
     live: capture(live.guest),
     output: thawed.guest.module,

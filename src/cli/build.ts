@@ -29,7 +29,6 @@ import { hostFactory } from './host.ts';
 import { readInput, readModule } from './input.ts';
 import type { Io } from './io.ts';
 import {
-  assumptionOf,
   type EntryText,
   entryOf,
   flag,
@@ -41,9 +40,9 @@ import {
   logLevelOf,
   many,
   one,
-  optimizeOf,
   protocolOf,
   roundsOf,
+  sealingOf,
   stubOf,
   timeoutOf,
   type WorkloadText,
@@ -177,7 +176,6 @@ function planOf(parsed: Parsed): Plan {
   const protocol = protocolOf(one(parsed, 'protocol'));
   const wipeStack = wipeStackOf(parsed);
   const importState = importStateOf(one(parsed, 'import-state'));
-  const optimize = optimizeOf(one(parsed, 'optimize'));
   return {
     guest: parsed.file,
     output: one(parsed, 'output') ?? frozenName(parsed.file),
@@ -204,13 +202,7 @@ function planOf(parsed: Parsed): Plan {
       driverArgs: many(parsed, 'driver-arg'),
       countCalls: flag(parsed, 'count-calls'),
       keepHostFunctions: flag(parsed, 'keep-host-functions'),
-      ...(flag(parsed, 'seal') ? { seal: true } : {}),
-      open: flag(parsed, 'open'),
-      debug: flag(parsed, 'debug'),
-      assume: many(parsed, 'assume').map(assumptionOf),
-      ...(optimize === undefined ? {} : { optimize }),
-      keep: many(parsed, 'keep'),
-      drop: many(parsed, 'drop'),
+      ...sealingOf(parsed),
       ...(rounds === undefined ? {} : { rounds }),
       ...(protocol === undefined ? {} : { protocol }),
       ...(wipeStack === undefined ? {} : { wipeStack }),

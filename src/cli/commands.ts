@@ -346,7 +346,7 @@ const COMPLETION: CommandSpec = {
   rest: false,
 };
 
-/** What says how the guest was warmed up, as it does for a build. */
+/** What says how the guest was warmed up and what was made of it, as it does for a build. */
 const WARMING = [
   'load',
   'warmup',
@@ -357,6 +357,14 @@ const WARMING = [
   'skip-bad-modules',
   'wipe-stack',
   'no-wipe-stack',
+  'command',
+  'seal',
+  'open',
+  'assume',
+  'debug',
+  'optimize',
+  'keep',
+  'drop',
 ] as const;
 
 const VERIFY: CommandSpec = {

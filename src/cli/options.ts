@@ -6,6 +6,7 @@ import type { Limits } from '../host/limits.ts';
 import type { RandomSource } from '../host/wasi/types.ts';
 import type { ImportState } from '../link/keep-imports.ts';
 import type { Stub } from '../link/stub.ts';
+import type { FreezeOptions } from '../options.ts';
 import type { ProtocolName } from '../protocols/detect.ts';
 import type { OptimizeLevel } from '../seal/optimize.ts';
 import type { Assumption } from '../sealing.ts';
@@ -214,7 +215,7 @@ export function importStateOf(text: string | undefined): ImportState | undefined
 /** The names of sealing.ts, held to it by their type: that file would bring the linker in early. */
 const ASSUMPTIONS: Readonly<Record<Assumption, true>> = { 'table-const': true, rodata: true };
 
-export function assumptionOf(text: string): Assumption {
+function assumptionOf(text: string): Assumption {
   if (!Object.hasOwn(ASSUMPTIONS, text))
     throw badOption('--assume', text, `it is one of ${Object.keys(ASSUMPTIONS).join(', ')}`);
   return text as Assumption;
@@ -223,11 +224,25 @@ export function assumptionOf(text: string): Assumption {
 /** The names of seal/optimize.ts, held to it as above. */
 const OPTIMIZE_LEVELS: Readonly<Record<OptimizeLevel, true>> = { none: true, fast: true, max: true };
 
-export function optimizeOf(text: string | undefined): OptimizeLevel | undefined {
+function optimizeOf(text: string | undefined): OptimizeLevel | undefined {
   if (text === undefined) return undefined;
   if (!Object.hasOwn(OPTIMIZE_LEVELS, text))
     throw badOption('--optimize', text, `it is one of ${Object.keys(OPTIMIZE_LEVELS).join(', ')}`);
   return text as OptimizeLevel;
+}
+
+/** Whether and how it is sealed. */
+export function sealingOf(parsed: Parsed): FreezeOptions {
+  const optimize = optimizeOf(one(parsed, 'optimize'));
+  return {
+    ...(flag(parsed, 'seal') ? { seal: true } : {}),
+    open: flag(parsed, 'open'),
+    debug: flag(parsed, 'debug'),
+    assume: many(parsed, 'assume').map(assumptionOf),
+    ...(optimize === undefined ? {} : { optimize }),
+    keep: many(parsed, 'keep'),
+    drop: many(parsed, 'drop'),
+  };
 }
 
 function isProtocol(text: string): text is ProtocolName {

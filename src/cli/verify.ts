@@ -22,6 +22,7 @@ import {
   one,
   protocolOf,
   roundsOf,
+  sealingOf,
   seedOf,
   stubOf,
   type WorkloadText,
@@ -38,6 +39,7 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
   const wipeStack = wipeStackOf(parsed);
   const calls = many(parsed, 'call').map((text) => invokeOf(text, '--call'));
   const wanted = enginesOf(one(parsed, 'engines'));
+  const command = one(parsed, 'command');
   const host = hostOf(parsed, 'deny');
   const more = {
     stubs: many(parsed, 'stub-import').map(stubOf),
@@ -48,6 +50,8 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
     ...(protocol === undefined ? {} : { protocol }),
     ...(wipeStack === undefined ? {} : { wipeStack }),
     ...(calls.length === 0 ? {} : { calls }),
+    ...sealingOf(parsed),
+    ...(command === undefined ? {} : { command }),
   };
   if ([guest, frozen, host.stdin].filter((path) => path === '-').length > 1)
     throw badCommandLine('standard input is read once');

@@ -15,11 +15,11 @@
  * knowledge of its variables compiles it. A function that is called directly as well is no guess.
  */
 
-import { madeSpan } from '../wasm/encode.ts';
-import { assembleBody, type Op, readBody } from '../wasm/instructions.ts';
+import { assemble, assembleBody, type LocalGroup, type Op, readBody } from '../wasm/instructions.ts';
 import { type Body, type Module, spaces } from '../wasm/module.ts';
 import type { FuncIdx, TableIdx, TypeIdx } from '../wasm/types.ts';
 import type { Slots } from './constants.ts';
+import { type Edit, edited } from './edits.ts';
 import { functionsNamed } from './extract.ts';
 
 /** More candidates than that, and a guess is mostly wrong. */
@@ -111,28 +111,37 @@ function guardBody(
   const { locals, code } = readBody(body);
   const params = comp?.kind === 'func' ? comp.params.length : 0;
   const slot = locals.reduce((sum, { count }) => sum + count, params);
-  const ops: Op[] = [];
   // Whom it calls directly already, it calls indirectly where it is somebody else.
   const known = new Set(functionsNamed(body));
-  let calls = 0;
-  for (const { row, operands } of code) {
-    const op: Op = [row.name, ...operands];
+  const edits: Edit[] = [];
+  let guarded: Uint8Array | undefined;
+  let start: number | undefined;
+  for (const { row, operands, at } of code) {
+    // Locals come first; a guarded call ends where the next instruction begins.
+    if (start === undefined) edits.push({ start: body.start, end: at, bytes: localsWith(locals) });
+    else if (guarded !== undefined) edits.push({ start, end: at, bytes: guarded });
+    guarded = undefined;
+    start = at;
     const tail = row.name === 'return_call_indirect';
+    if (!tail && row.name !== 'call_indirect') continue;
     const [type, table] = operands as readonly number[];
-    const indirect = tail || row.name === 'call_indirect';
-    const guesses = indirect ? guesser.guesses(func, table as TableIdx, type as TypeIdx) : [];
+    const guesses = guesser.guesses(func, table as TableIdx, type as TypeIdx);
     const unknown = guesses.filter((guess) => !known.has(guess.func));
-    if (unknown.length === 0) ops.push(op);
-    else {
-      ops.push(['local.set', slot], ...guardedCall(op, tail, slot, unknown));
-      calls++;
-    }
+    if (unknown.length === 0) continue;
+    const ops = guardedCall([row.name, ...operands], tail, slot, unknown);
+    guarded = withoutEnd(assemble([['local.set', slot], ...ops]));
   }
-  if (calls === 0) return { body, calls };
-  // The expression's `end` is written anew.
-  ops.pop();
-  const made = assembleBody(ops, [...locals, { count: 1, type: 'i32' }]);
-  return { body: madeSpan(made, body.label), calls };
+  const calls = edits.length - 1;
+  return { body: calls === 0 ? body : edited(body, edits), calls };
+}
+
+/** The local declarations with an i32 behind them. */
+function localsWith(locals: readonly LocalGroup[]): Uint8Array {
+  return withoutEnd(assembleBody([], [...locals, { count: 1, type: 'i32' }]));
+}
+
+function withoutEnd(expr: Uint8Array): Uint8Array {
+  return expr.subarray(0, -1);
 }
 
 function guardedCall(op: Op, tail: boolean, local: number, guesses: readonly Guess[]): readonly Op[] {

@@ -5,7 +5,7 @@
  * Each step can make another one possible: a compiler that goes takes the instruction with it that
  * grows the table. So they go round until nothing changes.
  */
-import type { IndexMap } from '../link/relocate.ts';
+import type { Maps } from '../link/relocate.ts';
 import { type Export, type Module, spaces } from '../wasm/module.ts';
 import type { FuncIdx, TableIdx } from '../wasm/types.ts';
 import type { IndexName } from '../wasm/walk.ts';
@@ -59,8 +59,8 @@ export interface SealStats {
 
 export interface Sealed {
   readonly module: Module;
-  /** Where each function is now; undefined where none moved. */
-  readonly func: IndexMap | undefined;
+  /** Where everything is now; a kind of which none moved has no map. */
+  readonly maps: Maps;
   readonly stats: SealStats;
   readonly droppedExports: readonly string[];
   /** Tables with indirect calls on them that are not constant; funcidx as they were. */
@@ -87,7 +87,7 @@ export async function seal(given: Module, options: SealOptions = {}): Promise<Se
   const module = result?.module ?? state.module;
   return {
     module,
-    func: result?.func,
+    maps: result?.maps ?? {},
     stats: {
       directCalls: state.calls,
       trappingCalls: state.traps,

@@ -4,10 +4,12 @@
  *
  * A table keeps its length and the place of each slot. Slots that no instruction can tell from null
  * are null; those at the end go where no instruction can tell the length either.
+ *
+ * Moving up costs a walk over all code. Where next to nothing of a big module would go, all of it stays.
  */
 import { declareReferenced } from '../link/declare.ts';
 import { CODE_METADATA, moveHints } from '../link/hints.ts';
-import { emptyElem } from '../link/link.ts';
+import { EMPTY_DATA, emptyElem } from '../link/link.ts';
 import { withNames } from '../link/names.ts';
 import { GONE, type IndexMap, type Maps, mapIndex, relocateBody, relocateExpr } from '../link/relocate.ts';
 import { madeSpan } from '../wasm/encode.ts';
@@ -39,8 +41,8 @@ import type { World } from './world.ts';
 
 export interface Shaken {
   readonly module: Module;
-  /** Where each function is now; {@link GONE} for one that went. Undefined where none moved. */
-  readonly func: IndexMap | undefined;
+  /** Where everything is now; {@link GONE} for what went. A kind of which none moved has no map. */
+  readonly maps: Maps;
   /** How many of each kind went. */
   readonly removed: Readonly<Record<IndexName, number>>;
   /** Slots that became null or went. */
@@ -55,7 +57,13 @@ export interface ShakeFacts {
   readonly slots: readonly (Slots | undefined)[];
 }
 
-export function shake(module: Module, facts: ShakeFacts): Shaken {
+/** Smaller code is walked in no time: StarlingMonkey's 7 MB take 0.1 s. */
+const BIG_CODE = 1 << 20;
+/** The least part of big code that is worth it: of real modules with all exports kept, most lose less than that. */
+const LEAST_PART = 1 / 200;
+
+export function shake(module: Module, given: ShakeFacts): Shaken {
+  const facts = isWorthMoving(module, given.reached) ? given : { ...given, reached: all(given.reached) };
   const tables = shakenTables(module, facts);
   const elems = shakenElems(module, facts, tables);
   const maps = mapsOf(facts.reached, elems);
@@ -65,8 +73,30 @@ export function shake(module: Module, facts: ShakeFacts): Shaken {
   };
   const slots = tables.reduce((sum, table) => sum + table.emptied, 0);
   const moves = INDEX_NAMES.some((name) => maps[name] !== undefined);
-  if (!moves && slots === 0 && !tables.some(isChanged)) return { module, func: undefined, removed, slots };
-  return { module: moved(module, facts, maps, tables, elems), func: maps.func, removed, slots };
+  if (!moves && slots === 0 && !tables.some(isChanged)) return { module, maps, removed, slots };
+  return { module: moved(module, facts, maps, tables, elems), maps, removed, slots };
+}
+
+/** Whether so much code goes, or any import, which a host would have to give. */
+function isWorthMoving(module: Module, reached: Reached): boolean {
+  const { imported } = spaces(module);
+  const kinds = ['func', 'table', 'mem', 'global', 'tag'] as const;
+  const importGoes = kinds.some((kind) =>
+    Array.from({ length: imported[kind] }, (_, i) => i).some((i) => !reached.has(kind, i)),
+  );
+  if (importGoes) return true;
+  let [total, going] = [0, 0];
+  module.codes.forEach(({ start, end }, i) => {
+    total += end - start;
+    if (!reached.has('func', imported.func + i)) going += end - start;
+  });
+  return total < BIG_CODE || going >= total * LEAST_PART;
+}
+
+/** As if everything were reached. */
+function all(reached: Reached): Reached {
+  const funcs = Array.from({ length: reached.nodes.counts.func }, (_, i) => i as FuncIdx);
+  return { nodes: reached.nodes, has: () => true, reason: (node) => reached.reason(node), funcs };
 }
 
 function goneIn(map: IndexMap | undefined): number {
@@ -251,6 +281,8 @@ function moved(
     datas: module.datas.flatMap((data, i) => {
       if (!reached.has('data', i)) return [];
       if (data.mode.kind === 'passive') return [data];
+      // It was dropped when the module was instantiated, and code drops it again.
+      if (!reached.has('mem', data.mode.mem)) return [EMPTY_DATA];
       const mem = mapIndex(maps, 'mem', data.mode.mem, 'data section') as MemIdx;
       return [{ ...data, mode: { ...data.mode, mem, offset: expr(data.mode.offset) } }];
     }),

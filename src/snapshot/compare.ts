@@ -1,10 +1,14 @@
 /**
  * Comparing: the state of a guest and of its auxiliary modules against that of the module that was
- * made of them. Both are snapshots; where an entity is now, the linker says.
+ * made of them. Both are snapshots; where an entity is now, the linker says, and where it moved when the
+ * module was sealed, the maps of that. What went is not compared; a slot of a table is null where its function went,
+ * and those that nothing can tell from null may be missing at the end.
  */
 import type { Linked } from '../link/link.ts';
+import { GONE, type Maps, relocateExpr } from '../link/relocate.ts';
 import { spanBytes } from '../wasm/encode.ts';
-import { type Module, spaces } from '../wasm/module.ts';
+import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
+import type { IndexName } from '../wasm/walk.ts';
 import type { GlobalState, InstanceState, RefValue, Snapshot } from './state.ts';
 
 /** Where two states part: the place, and what is there on either side. */
@@ -16,6 +20,8 @@ export interface StateDifference {
 
 export interface Compared {
   readonly linked: Linked;
+  /** Where what was linked has moved to. */
+  readonly maps: Maps;
   /** The guest's module, then those of the auxiliary modules. */
   readonly modules: readonly Module[];
   readonly live: Snapshot;
@@ -34,8 +40,17 @@ export function compareStates(compared: Compared): readonly StateDifference[] {
   ];
 }
 
-function compareMemories({ linked, live, frozen }: Compared): readonly StateDifference[] {
-  return linked.origin.mem.flatMap(({ instance, index }, at) => {
+/** Where an entity is in the frozen module; undefined where it went. */
+function now({ maps }: Compared, kind: IndexName, index: number): number | undefined {
+  const to = maps[kind] === undefined ? index : maps[kind][index];
+  return to === GONE ? undefined : to;
+}
+
+function compareMemories(compared: Compared): readonly StateDifference[] {
+  const { linked, live, frozen } = compared;
+  return linked.origin.mem.flatMap(({ instance, index }, before) => {
+    const at = now(compared, 'mem', before);
+    if (at === undefined) return [];
     const was = live.instances[instance]?.memories.get(index);
     const is = frozen.memories.get(at);
     const place = `memory ${at}`;
@@ -72,44 +87,50 @@ function bytesThatDiffer(a: Uint8Array, b: Uint8Array): { readonly first: number
 
 function compareGlobals(compared: Compared): readonly StateDifference[] {
   const { linked, live, frozen } = compared;
-  return linked.origin.global.flatMap(({ instance, index }, at) => {
+  return linked.origin.global.flatMap(({ instance, index }, before) => {
+    const at = now(compared, 'global', before);
+    if (at === undefined) return [];
     const was = live.instances[instance]?.globals.get(index);
     const is = frozen.globals.get(at);
     const place = `global ${at}`;
-    if (was === undefined && is === undefined) return compareInitializer(compared, at, place);
+    if (was === undefined && is === undefined) return compareInitializer(compared, before, at, place);
     if (was === undefined || is === undefined) return missing(place, was, is);
-    const [before, after] = [showLive(compared, was), showGlobal(is)];
-    return before === after ? [] : [{ place, live: before, frozen: after }];
+    const [expected, actual] = [showLive(compared, was), showGlobal(is)];
+    return expected === actual ? [] : [{ place, live: expected, frozen: actual }];
   });
 }
 
 /** What is immutable has no state: it starts as its initializer says, which nothing rewrites. */
 function compareInitializer(
-  { linked, output }: Compared,
+  { linked, maps, output }: Compared,
+  before: number,
   at: number,
   place: string,
 ): readonly StateDifference[] {
-  const init = (module: Module): string | undefined => {
-    const global = module.globals[at - spaces(module).imported.global];
-    return (
-      global && `initializer ${[...spanBytes(global.init)].map((byte) => hex(BigInt(byte), 2)).join(' ')}`
-    );
-  };
-  const [before, after] = [init(linked.module), init(output)];
-  return before === after ? [] : [{ place, live: before ?? 'not there', frozen: after ?? 'not there' }];
+  const initializer = (module: Module, index: number): ConstExpr | undefined =>
+    module.globals[index - spaces(module).imported.global]?.init;
+  const show = (init: ConstExpr | undefined): string =>
+    init === undefined
+      ? 'not there'
+      : `initializer ${[...spanBytes(init)].map((byte) => hex(BigInt(byte), 2)).join(' ')}`;
+  const was = initializer(linked.module, before);
+  const [expected, actual] = [show(was && relocateExpr(was, maps)), show(initializer(output, at))];
+  return expected === actual ? [] : [{ place, live: expected, frozen: actual }];
 }
 
-function showLive({ linked }: Compared, state: GlobalState): string {
-  return state.kind === 'ref' ? showRef(placed(linked, state.ref)) : showGlobal(state);
+function showLive(compared: Compared, state: GlobalState): string {
+  return state.kind === 'ref' ? showRef(placed(compared, state.ref)) : showGlobal(state);
 }
 
 function showGlobal(state: GlobalState): string {
   return state.kind === 'ref' ? showRef(state.ref?.index ?? null) : hex(state.bits, 1);
 }
 
-/** Where a function is in the output: null for null, undefined where the linker left it out. */
-function placed(linked: Linked, ref: RefValue): number | null | undefined {
-  return ref === null ? null : linked.indexOf(ref);
+/** Where a function is in the output: null for null and for one that went, undefined where the linker left it out. */
+function placed(compared: Compared, ref: RefValue): number | null | undefined {
+  if (ref === null) return null;
+  const index = compared.linked.indexOf(ref);
+  return index === undefined ? undefined : (now(compared, 'func', index) ?? null);
 }
 
 function showRef(func: number | null | undefined): string {
@@ -117,33 +138,42 @@ function showRef(func: number | null | undefined): string {
   return func === undefined ? 'a function that was not linked' : `function ${func}`;
 }
 
-function compareTables({ linked, live, frozen }: Compared): readonly StateDifference[] {
-  return linked.origin.table.flatMap(({ instance, index }, at) => {
+function compareTables(compared: Compared): readonly StateDifference[] {
+  const { linked, maps, live, frozen } = compared;
+  const sealed = Object.keys(maps).length > 0;
+  return linked.origin.table.flatMap(({ instance, index }, before) => {
+    const at = now(compared, 'table', before);
+    if (at === undefined) return [];
     const was = live.instances[instance]?.tables.get(index);
     const is = frozen.tables.get(at);
     const place = `table ${at}`;
     if (was === undefined || is === undefined) return missing(place, was, is);
-    if (was.slots.length !== is.slots.length)
+    const fits = was.slots.length === is.slots.length || (sealed && is.slots.length < was.slots.length);
+    if (!fits)
       return [{ place: `length of ${place}`, live: `${was.slots.length}`, frozen: `${is.slots.length}` }];
     return was.slots.flatMap((slot, i) => {
-      const [before, after] = [placed(linked, slot), is.slots[i]?.index ?? null];
-      if (before === after) return [];
-      return [{ place: `slot ${i} of ${place}`, live: showRef(before), frozen: showRef(after) }];
+      const [expected, actual] = [placed(compared, slot), is.slots[i]?.index ?? null];
+      if (expected === actual) return [];
+      return [{ place: `slot ${i} of ${place}`, live: showRef(expected), frozen: showRef(actual) }];
     });
   });
 }
 
 /** A segment's length now: 0 where it was dropped. A data segment that no code names may have gone. */
-function compareSegments({ linked, modules, live, output, frozen }: Compared): readonly StateDifference[] {
-  const elems = linked.elems.flatMap(({ instance, index }, at) =>
-    lengths(
+function compareSegments(compared: Compared): readonly StateDifference[] {
+  const { linked, modules, live, output, frozen } = compared;
+  const elems = linked.elems.flatMap(({ instance, index }, before) => {
+    const at = now(compared, 'elem', before);
+    if (at === undefined) return [];
+    return lengths(
       `element segment ${at}`,
       elemLength(modules[instance], live.instances[instance], index),
       elemLength(output, frozen, at),
-    ),
-  );
-  const datas = linked.datas.flatMap(({ instance, index }, at) => {
-    if (output.datas[at]?.mode.kind !== 'passive') return [];
+    );
+  });
+  const datas = linked.datas.flatMap(({ instance, index }, before) => {
+    const at = now(compared, 'data', before);
+    if (at === undefined || output.datas[at]?.mode.kind !== 'passive') return [];
     return lengths(
       `data segment ${at}`,
       dataLength(modules[instance], live.instances[instance], index),

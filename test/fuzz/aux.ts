@@ -1,6 +1,6 @@
 // Random guests that hand over random auxiliary modules: the guest that was frozen, with its modules linked live,
 // against the frozen module, with the same ones linked into it.
-import type { FreezeOptions } from '../../src/options.ts';
+import type { OptimizeLevel } from '../../src/seal/optimize.ts';
 import type { LaterCall } from '../support/differential.ts';
 import { needs } from '../support/features.ts';
 import { Random, randomCase } from '../support/random-modules.ts';
@@ -10,9 +10,10 @@ import type { Fuzzer } from './fuzzer.ts';
 
 const RICH = needs('multi-memory').skip === false;
 
-export function auxiliary(name: string, options: FreezeOptions = {}): Fuzzer {
+/** `optimize` is what is done to the linked functions, which are what the guest would have generated. */
+export function auxiliary(name: string, optimize: OptimizeLevel): Fuzzer {
   return {
-    ...freezer(name, { ...options, skipBadModules: true }),
+    ...freezer(name, { optimize, freeze: { skipBadModules: true } }),
     make: async (seed) => {
       const random = new Random(seed);
       const { guest, calls } = await randomCase(random, RICH);

@@ -1,10 +1,12 @@
 // Random valid modules (Binaryen's fuzzer makes them): some exports are called, the module is frozen, and the rest
-// is called on the instance that was frozen and on the frozen module. They do the same, and hold the same.
+// is called on the instance that was frozen and on the frozen module. They do the same, and hold the same; sealed,
+// the frozen module does the same too.
 
 import { zero } from '../../src/host/recorder/host-state.ts';
 import { internalize } from '../../src/link/internalize.ts';
 import { link } from '../../src/link/link.ts';
 import type { FreezeOptions } from '../../src/options.ts';
+import type { OptimizeLevel } from '../../src/seal/optimize.ts';
 import { stubBodies, stubbedImports } from '../../src/stubs.ts';
 import { encode } from '../../src/wasm/encode.ts';
 import { FreezeError, GuestError, UnsupportedError } from '../../src/wasm/errors.ts';
@@ -35,8 +37,13 @@ function enable(feature: string): string {
 
 let tool: WasmOpt | undefined;
 
-/** `options` are those of the freeze: with and without sealing, say. */
-export function freezer(name: string, options: FreezeOptions = {}): Fuzzer {
+/** What the frozen module is compared as, beside as it is: sealed, its generated functions optimized. */
+export interface FreezerOptions {
+  readonly freeze?: FreezeOptions;
+  readonly optimize?: OptimizeLevel;
+}
+
+export function freezer(name: string, options: FreezerOptions = {}): Fuzzer {
   return {
     name,
     make,
@@ -106,7 +113,7 @@ function someCall(random: Random, exports: readonly Callable[]): LaterCall {
 
 async function checkFrozen(
   { bytes, warmups = [], calls = [] }: Subject,
-  options: FreezeOptions,
+  { freeze, optimize = 'none' }: FreezerOptions,
 ): Promise<boolean> {
   // What was found on a newer engine may be nothing to an older one.
   if (!WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) return false;
@@ -114,7 +121,12 @@ async function checkFrozen(
     ([name, ...args]) => ({ kind: 'call', export: name, args: args.map(String) }) as const,
   );
   try {
-    await differential({ guest: bytes, calls, options: { ...options, warmups: workloads, rounds: 1 } });
+    await differential({
+      guest: bytes,
+      calls,
+      optimize,
+      options: { ...freeze, warmups: workloads, rounds: 1 },
+    });
     return true;
   } catch (error) {
     // A warm-up that traps leaves nothing to freeze; what no module can hold is refused by name.

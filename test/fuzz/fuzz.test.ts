@@ -7,7 +7,13 @@ import { FUZZERS } from './fuzz.ts';
 import { campaign, corpus, type Fuzzer } from './fuzzer.ts';
 
 /** Bounded by executions, not by time: the same subjects on a slow machine. */
-const EXECUTIONS: Readonly<Record<string, number>> = { decoder: 1000, freeze: 20, aux: 30 };
+const EXECUTIONS: Readonly<Record<string, number>> = {
+  decoder: 1000,
+  freeze: 20,
+  aux: 30,
+  'aux-fast': 15,
+  'aux-max': 10,
+};
 const SEED = 20_260_101;
 
 for (const fuzzer of FUZZERS) {

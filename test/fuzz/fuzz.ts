@@ -1,6 +1,6 @@
 // The fuzzers' command:
 //
-//     npm run fuzz -- decoder|freeze|aux [--seed S] [--time SECONDS] [--executions N]
+//     npm run fuzz -- decoder|freeze|aux|aux-fast|aux-max [--seed S] [--time SECONDS] [--executions N]
 //
 // A finding is made smaller, written to test/fuzz/corpus, from where the tests run it again, and is exit code 1.
 // A seed says where the sequence begins: --seed S --executions 1 makes the subject of S again. (The decoder's come
@@ -11,7 +11,13 @@ import { decoder } from './decoder.ts';
 import { freezer } from './freeze.ts';
 import { campaign, type Fuzzer, keep } from './fuzzer.ts';
 
-export const FUZZERS: readonly Fuzzer[] = [decoder, freezer('freeze'), auxiliary('aux')];
+export const FUZZERS: readonly Fuzzer[] = [
+  decoder,
+  freezer('freeze'),
+  auxiliary('aux', 'none'),
+  auxiliary('aux-fast', 'fast'),
+  auxiliary('aux-max', 'max'),
+];
 
 const DEFAULT_SECONDS = 60;
 

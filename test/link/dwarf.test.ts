@@ -8,6 +8,7 @@ import { freeze } from '../../src/freeze.ts';
 import { moveDebug } from '../../src/link/debug.ts';
 import { AT, attribute, FORM, readUnits } from '../../src/link/dwarf/units.ts';
 import { relocateBody } from '../../src/link/relocate.ts';
+import type { FreezeOptions } from '../../src/options.ts';
 import { encode } from '../../src/wasm/encode.ts';
 import { type Module, spaces } from '../../src/wasm/module.ts';
 import { moduleNames } from '../../src/wasm/names.ts';
@@ -82,7 +83,48 @@ function entriesByInstruction(module: Module): readonly unknown[] {
   return told;
 }
 
+const WARMED: FreezeOptions = {
+  stubs: [
+    { pattern: 'env.log', stub: { kind: 'nop' } },
+    { pattern: 'env.now', stub: { kind: 'const', value: 3n } },
+  ],
+  warmups: [{ kind: 'call', export: 'warm', args: ['5'] }],
+  rounds: 1,
+};
+
+/** The rows of a function, by its instructions; undefined where there is no such function. */
+function rowsIn(module: Module, called: string): readonly unknown[] | undefined {
+  const [index] = [...moduleNames(module).func].find(([, known]) => known === called) ?? [];
+  const body = module.codes[(index ?? -1) - spaces(module).imported.func];
+  if (body === undefined) return undefined;
+  const within = (address: number): boolean => address >= body.start && address < body.end;
+  const offsets = codeOffsets(module).filter(within);
+  return lineRows(section(module, '.debug_line'))
+    .filter(({ address }) => within(address))
+    .map(({ address, line, column }) => [offsets.indexOf(address), line, column]);
+}
+
 for (const name of ['traced', 'traced5']) {
+  it(`${name}: sealed, each instruction that is left is in its line`, async () => {
+    const bytes = guest(name);
+    const frozen = await freeze(bytes, { ...WARMED, seal: true, drop: ['warm'] });
+    assert.deepEqual(frozen.report.warnings, []);
+    assert.ok(Number(frozen.report.sealed?.removed.functions) > 0, 'functions go');
+    const [before, after] = [parse(bytes), parse(frozen.bytes)];
+    assert.equal(rowsIn(after, 'warm'), undefined);
+    for (const called of ['sum', 'fail']) {
+      const rows = rowsIn(before, called);
+      assert.ok(rows !== undefined && rows.length > 3, called);
+      assert.ok(!rows.some((row) => (row as readonly number[])[0] === -1), 'rows are of instructions');
+      assert.deepEqual(rowsIn(after, called), rows, called);
+    }
+    // Nothing else of what is left tells of code that is not there.
+    const last = after.codes.at(-1)?.end ?? 0;
+    const nowhere = 2 ** 32 - 1;
+    for (const { address } of lineRows(section(after, '.debug_line')))
+      assert.ok(address <= last || address >= nowhere, `a row at ${address} of ${last}`);
+  });
+
   it(`${name}: lines, ranges and locations go with their instructions`, () => {
     const before = parse(guest(name));
     const { module, warnings } = moveDebug(before, moved(before));
@@ -137,12 +179,7 @@ for (const name of ['traced', 'traced5']) {
       name: `entry${i}`,
       workload: { kind: 'call', export: 'sum', args: [] } as const,
     }));
-    const stubs = [
-      { pattern: 'env.log', stub: { kind: 'nop' } as const },
-      { pattern: 'env.now', stub: { kind: 'const', value: 3n } as const },
-    ];
-    const warmups = [{ kind: 'call', export: 'warm', args: ['5'] } as const];
-    const frozen = await freeze(bytes, { entries, stubs, warmups, rounds: 1 });
+    const frozen = await freeze(bytes, { ...WARMED, entries });
     assert.deepEqual(frozen.report.warnings, []);
     const first = (module: Module): ReadonlyMap<string, string | undefined> => {
       const rows = lineRows(section(module, '.debug_line'));

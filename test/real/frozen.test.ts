@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { type Frozen, freeze, freezeDriven } from '../../src/freeze.ts';
 import { createWasi, type WasiHost, type WasiOptions } from '../../src/host/wasi/wasi.ts';
+import type { Driver } from '../../src/protocols/driver.ts';
 import { run } from '../../src/run.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import { realModules } from './modules.ts';
@@ -74,16 +75,22 @@ interface Both {
   readonly thawed: Exports;
 }
 
-/** Brings a module up as `init` says, freezes it there, and thaws it. */
-async function through(name: string, options: WasiOptions, init: (guest: Exports) => void): Promise<Both> {
+/** Brings a module up as `init` says, freezes it there, seals it or not, and thaws it. */
+async function through(
+  seal: boolean,
+  name: string,
+  options: WasiOptions,
+  init: (guest: Exports) => void,
+): Promise<Both> {
   let live: Exports | undefined;
-  const frozen = await freezeDriven(async ({ freeze: handle }) => {
+  const driver: Driver = async ({ freeze: handle }) => {
     const instance = await start(await WebAssembly.compile(moduleBytes(name)), options);
     handle.guest(instance);
     live = exportsOf(instance);
     init(live);
     await handle.done();
-  });
+  };
+  const frozen = await freezeDriven(driver, { seal });
   assert.ok(live);
   const compiled = await WebAssembly.compile(frozen.bytes as Bytes);
   return { frozen, live, thawed: exportsOf(await start(compiled, options)) };
@@ -108,6 +115,14 @@ function call(guest: Exports, name: string, ...args: number[]): number {
 }
 
 describe('real modules, frozen', () => {
+  goThrough(false);
+});
+
+describe('real modules, sealed', () => {
+  goThrough(true);
+});
+
+function goThrough(seal: boolean): void {
   it('gofmt, a TinyGo library', at('gofmt'), async () => {
     const format = (guest: Exports, source: string): string => {
       const bytes = utf8.encode(source);
@@ -117,7 +132,7 @@ describe('real modules, frozen', () => {
       call(guest, 'dispose');
       return `${status} ${out}`;
     };
-    const { live, thawed } = await through('gofmt', {}, (guest) => {
+    const { live, thawed } = await through(seal, 'gofmt', {}, (guest) => {
       call(guest, '_initialize');
       assert.match(format(guest, 'package a\nfunc  f( ){ }'), /^1 package a\n\nfunc f\(\) \{/);
     });
@@ -136,7 +151,7 @@ describe('real modules, frozen', () => {
       const value = call(guest, 'qjs_eval', address, code.length - 1, file, 0);
       return call(guest, 'qjs_get_float64', value);
     };
-    const { live, thawed } = await through('quickjs', FIXED, (guest) => {
+    const { live, thawed } = await through(seal, 'quickjs', FIXED, (guest) => {
       call(guest, '_initialize');
       call(guest, 'qjs_init');
       evaluate(
@@ -180,7 +195,7 @@ describe('real modules, frozen', () => {
         );
         return `${u32(guest, result + 4)} ${out.join('')}`;
       };
-      const { live, thawed } = await through(name, options, (guest) => {
+      const { live, thawed } = await through(seal, name, options, (guest) => {
         call(guest, '_initialize');
         const args = ['ruby', '--disable-gems', '-e_=0'].map((arg) => string(guest, arg));
         const list = call(guest, 'cabi_realloc', 0, 0, 4, 8 * args.length);
@@ -215,7 +230,7 @@ describe('real modules, frozen', () => {
       call(guest, 'cabi_post_local:wasm-tools/tools#parse', result);
       return out;
     };
-    const { live, thawed } = await through('wasm-tools', FIXED, (guest) => {
+    const { live, thawed } = await through(seal, 'wasm-tools', FIXED, (guest) => {
       assert.match(assemble(guest, '(module (memory 1))'), /^0 \0asm/);
     });
     for (const source of [
@@ -233,7 +248,7 @@ describe('real modules, frozen', () => {
     };
     const script = 'globalThis.big=Array.from({length:5000},(_,i)=>({i}));console.log(big.length)';
     const options: WasiOptions = { ...FIXED, stdin: utf8.encode(`-e ${script}`), stdout: say, stderr: say };
-    const { frozen, live, thawed } = await through('starlingmonkey', options, (guest) => {
+    const { frozen, live, thawed } = await through(seal, 'starlingmonkey', options, (guest) => {
       call(guest, '_initialize');
       call(guest, 'wizer-initialize');
       assert.equal(out.join(''), '5000\n');
@@ -263,7 +278,7 @@ describe('real modules, frozen', () => {
 
   it('php, a command: 63,571 segments in, and it grows by none', at('php'), async () => {
     const bytes = moduleBytes('php');
-    const frozen = await freeze(bytes);
+    const frozen = await freeze(bytes, { seal });
     assert.ok(frozen.bytes.length <= bytes.length, `${bytes.length} → ${frozen.bytes.length}`);
     const args = ['php-cgi', '-q', '-v'];
     const said = await output(bytes, args);
@@ -274,7 +289,7 @@ describe('real modules, frozen', () => {
   it('esbuild, a command: 100,000 segments in, fewer out', at('esbuild'), async () => {
     const bytes = moduleBytes('esbuild');
     assert.equal(parse(bytes).datas.length, 100_000);
-    const frozen = await freeze(bytes);
+    const frozen = await freeze(bytes, { seal });
     assert.ok(parse(frozen.bytes).datas.length <= 100_000);
     assert.ok(frozen.bytes.length <= bytes.length, `${bytes.length} → ${frozen.bytes.length}`);
     const args = ['esbuild', '--minify', '--loader=ts'];
@@ -283,7 +298,7 @@ describe('real modules, frozen', () => {
     assert.match(said, /^0 let total=/);
     assert.equal(await output(frozen.bytes, args, stdin), said);
   });
-});
+}
 
 /** Exit code and standard output of a command. */
 async function output(bytes: Uint8Array, args: readonly string[], stdin = ''): Promise<string> {

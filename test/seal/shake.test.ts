@@ -33,6 +33,22 @@ describe('what nothing reaches goes', () => {
     assert.deepEqual([...moduleNames(module).type.values()], ['stays']);
   });
 
+  it('of big code only where it is enough of it, or an import goes', async () => {
+    const big = (dead: number, imports = ''): string => {
+      const nops = (count: number): string => 'nop '.repeat(count);
+      return `(module ${imports} (func (export "run") (param i32) (result i32) ${nops(1_100_000)} (local.get 0))
+        (func ${nops(dead)}) (func $caller (drop (call $last))) (func $last (result i32) (i32.const 3))
+        (func (export "last") (result i32) (call $last)))`;
+    };
+    const calls: readonly SealCall[] = [['run', 41], ['last']];
+    const functions = async (text: string, options = {}): Promise<number> =>
+      (await shaken(text, calls, options)).codes.length;
+    assert.equal(await functions(big(2_000)), 5);
+    assert.equal(await functions(big(20_000)), 3);
+    const gone = { imports: { a: { b: () => {} } } };
+    assert.equal(await functions(big(2_000, '(import "a" "b" (func $gone))'), gone), 3);
+  });
+
   it('imports, globals, memories, tables, tags and passive segments', async () => {
     const module = await shaken(
       `(module (import "a" "gone" (func $gone)) (import "a" "kept" (func $kept (result i32)))
@@ -209,10 +225,10 @@ describe('why', () => {
 
   it('has no chain to what nothing reaches, which is what goes', async () => {
     const before = parse(await wat(text));
-    const { func, stats } = await sealedText(text, [['run']]);
+    const { maps, stats } = await sealedText(text, [['run']]);
     assert.equal(stats.directCalls, 1);
     for (let i = 0; i < spaces(before).funcs.length; i++) {
-      const gone = func?.[i] === 0xffff_ffff;
+      const gone = maps.func?.[i] === 0xffff_ffff;
       assert.equal(whyReachable(before, i as FuncIdx) === undefined, gone, `function ${i}`);
     }
   });

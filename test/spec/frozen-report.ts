@@ -2,7 +2,9 @@
 // it as JSON: the test does so on each Node at hand.
 //
 //     node dist/test/spec/frozen-report.js [point …] [drop]
-import { freezing, POINTS } from './frozen.ts';
+//
+// `half/sealed` freezes half-way and seals; see Sealing for `half/closed`.
+import { freezing, POINTS, type Sealing, sealedTraps } from './frozen.ts';
 import { differences, type Replaced, type RunResult, runSuite } from './run.ts';
 import { runShared, type SharedReport } from './shared.ts';
 import { loadSuite, type Suite } from './suite.ts';
@@ -10,6 +12,8 @@ import { loadSuite, type Suite } from './suite.ts';
 /** In the place of a point: modules that import state, at all points, by way of a driver. */
 export const SHARED = 'shared';
 export const ALL: readonly string[] = [...Object.keys(POINTS), SHARED];
+/** Sealed: where most is left to be called, and where most has been. */
+export const SEALED: readonly string[] = ['one/sealed', 'start/closed', 'half/closed', 'late/closed'];
 
 export interface FrozenReport {
   readonly node: string;
@@ -35,16 +39,19 @@ export async function reportAt(
       reports.push(await reportShared(suite, before));
       continue;
     }
-    const point = POINTS[name];
-    if (point === undefined) throw new RangeError(`there is no point ${name}`);
+    const [where = '', sealing] = name.split('/') as [string?, Sealing?];
+    const point = POINTS[where];
+    if (point === undefined) throw new RangeError(`there is no point ${where}`);
     const events: Replaced[] = [];
     const onReplaced = (event: Replaced): unknown => events.push(event);
-    const after = await runSuite(suite, { replace: freezing({ point, onReplaced, dropState }) });
+    const after = await runSuite(suite, {
+      replace: freezing({ point, onReplaced, dropState, ...(sealing && { sealing }) }),
+    });
     reports.push({
       ...summary(events),
       node: process.versions.node,
       point: name,
-      differences: differences(before, after),
+      differences: differences(before, after, sealing && sealedTraps),
     });
   }
   return reports;

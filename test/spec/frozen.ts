@@ -4,7 +4,8 @@ import { type Frozen, freeze } from '../../src/freeze.ts';
 import { Guest, type HostFactory } from '../../src/host/guest.ts';
 import type { FreezeOptions } from '../../src/options.ts';
 import { FreezeError } from '../../src/wasm/errors.ts';
-import type { Declined, Replacement, Replacing, Staged, TransformContext } from './run.ts';
+import { parse } from '../../src/wasm/parse.ts';
+import type { Declined, Replacement, Replacing, SameTrap, Staged, TransformContext } from './run.ts';
 import type { Command } from './suite.ts';
 
 /** After how many of the actions on an instance it is frozen. */
@@ -22,20 +23,46 @@ export const POINTS: Readonly<Record<string, Point>> = {
   },
 };
 
+/** How the frozen module is sealed. */
+export type Sealing =
+  /** Every export stays, tables too. */
+  | 'sealed'
+  /** Where no other module imports from it, only those exports stay that the script still names. */
+  | 'closed';
+
+/** Sealed, a call of a slot that cannot be called traps in other words: null slots may go, or be known to trap. */
+export const sealedTraps: SameTrap = (before, after) =>
+  before === after ||
+  (SLOT_TRAPS.test(before) && (SLOT_TRAPS.test(after) || after === 'RuntimeError: unreachable'));
+
+const SLOT_TRAPS = /^RuntimeError: (?:null function|table index|indirect call|dereferencing a null)/u;
+
 export interface FreezingOptions {
   readonly point: Point;
   readonly onReplaced?: NonNullable<Replacing['onReplaced']>;
   /** For a control: freezes what instantiation made, whatever was done to it since. */
   readonly dropState?: boolean;
-  readonly options?: FreezeOptions;
+  readonly sealing?: Sealing;
 }
 
-export function freezing({ point, onReplaced, dropState = false, options = {} }: FreezingOptions): Replacing {
+export function freezing({ point, onReplaced, dropState = false, sealing }: FreezingOptions): Replacing {
   return {
     after: point,
-    stage: (bytes, context) => stage(bytes, context, dropState, options),
+    stage: (bytes, context, called) =>
+      stage(bytes, context, dropState, sealing === undefined ? {} : sealOptions(bytes, sealing, called)),
     ...(onReplaced === undefined ? {} : { onReplaced }),
   };
+}
+
+function sealOptions(
+  bytes: Uint8Array,
+  sealing: Sealing,
+  called: ReadonlySet<string> | undefined,
+): FreezeOptions {
+  // A pattern must fit an export.
+  if (parse(bytes).exports.length === 0) return { seal: true };
+  if (sealing === 'sealed' || called === undefined) return { seal: true, keep: ['*'] };
+  return { seal: true, keep: [...called], drop: ['*'] };
 }
 
 async function stage(

@@ -41,8 +41,15 @@ export interface Replacement {
 
 /** Instances that are replaced while their script runs: assertions before and after are of one story. */
 export interface Replacing {
-  /** Instantiates a module; throws what instantiation throws. */
-  stage(bytes: Uint8Array, context: TransformContext): Promise<Staged | Declined>;
+  /**
+   * Instantiates a module; throws what instantiation throws. `called` are the exports that the script names of what
+   * takes its place; undefined where other modules may import any of them.
+   */
+  stage(
+    bytes: Uint8Array,
+    context: TransformContext,
+    called: ReadonlySet<string> | undefined,
+  ): Promise<Staged | Declined>;
   /** After how many of `actions` the instance is replaced: those that reach it while nobody imports from it. */
   after(actions: readonly Command[]): number;
   /** Told of every instance, once. */
@@ -114,16 +121,25 @@ export function reasons(result: RunResult, status: Status): ReadonlyMap<string, 
   return new Map([...counted].sort((a, b) => b[1] - a[1]));
 }
 
+/** Where two runs may say it otherwise: sealed, a call of a slot that always traps is `unreachable`. */
+export type SameTrap = (before: string, after: string) => boolean;
+
+const IDENTICAL: SameTrap = (before, after) => before === after;
+
 /**
  * Where two runs of the same files part: another status, or another trap. The wording of a failure to link is
  * left out, since it numbers the imports.
  */
-export function differences(before: RunResult, after: RunResult): readonly string[] {
+export function differences(
+  before: RunResult,
+  after: RunResult,
+  same: SameTrap = IDENTICAL,
+): readonly string[] {
   if (before.outcomes.length !== after.outcomes.length)
     throw new RangeError('the runs are not of the same files');
   return before.outcomes.flatMap((one, index) => {
     const other = after.outcomes[index];
-    const sameTrap = !FAILS_INSIDE.test(one.kind) || one.detail === other?.detail;
+    const sameTrap = !FAILS_INSIDE.test(one.kind) || same(one.detail, other?.detail ?? '');
     if (other?.status === one.status && sameTrap) return [];
     return [`${place(one)}: ${one.status} (${one.detail}) became ${other?.status} (${other?.detail})`];
   });
@@ -340,9 +356,10 @@ export class Script {
     const before = Math.min(early.length, replace.after(early.map((index) => this.#command(index))));
     const at = early[before] ?? end;
     const told = { file: this.#file.name, line: command.line, before, after: actions.length - before };
+    const called = end < this.#file.commands.length ? undefined : this.#fields(actions.slice(before));
     let staged: Staged | Declined;
     try {
-      staged = await replace.stage(compiled.bytes, this.#context(command));
+      staged = await replace.stage(compiled.bytes, this.#context(command), called);
     } catch (error) {
       return { absent: ['failed', `staging throws: ${describe(error)}`] };
     }
@@ -361,6 +378,16 @@ export class Script {
       slot.adapters = undefined;
     });
     return slot;
+  }
+
+  /** The exports that these commands act on. */
+  #fields(actions: readonly number[]): ReadonlySet<string> {
+    return new Set(
+      actions.flatMap((index) => {
+        const command = this.#command(index);
+        return 'action' in command ? [command.action.field] : [];
+      }),
+    );
   }
 
   #command(index: number): Command {

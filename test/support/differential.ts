@@ -11,19 +11,21 @@ import { join } from 'node:path';
 import { after as afterAll } from 'node:test';
 import { type Frozen, freeze } from '../../src/freeze.ts';
 import { capture } from '../../src/host/capture.ts';
+import { validate } from '../../src/host/engine.ts';
 import { trapKind } from '../../src/host/engines/trap.ts';
 import { Guest, type HostFactory } from '../../src/host/guest.ts';
 import { createWasi, WasiExit } from '../../src/host/wasi/wasi.ts';
 import { type Linked, link } from '../../src/link/link.ts';
 import { stubBody } from '../../src/link/stub.ts';
 import { DEFAULT_LIMITS, type FreezeOptions } from '../../src/options.ts';
+import { type OptimizeLevel, optimize } from '../../src/seal/optimize.ts';
 import { seal } from '../../src/seal/seal.ts';
 import { heldBy, type InstanceState, type RefValue, type Snapshot } from '../../src/snapshot/state.ts';
 import { stubbedImports } from '../../src/stubs.ts';
 import { encode } from '../../src/wasm/encode.ts';
 import { exportNamed, type Module, spaces } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
-import type { FuncType, TypeIdx, ValType } from '../../src/wasm/types.ts';
+import type { FuncIdx, FuncType, TypeIdx, ValType } from '../../src/wasm/types.ts';
 import { INDEX_KIND, walkBody } from '../../src/wasm/walk.ts';
 import { closeEngines, type Engine, EngineError, enginesAtHand } from '../engines/engines.ts';
 import { wat } from './wat.ts';
@@ -47,6 +49,8 @@ export interface Case {
   readonly options?: FreezeOptions;
   /** Calls made on both sides after the snapshot. */
   readonly calls?: readonly LaterCall[];
+  /** What is done to the generated functions of the sealed module that is compared too; default nothing. */
+  readonly optimize?: OptimizeLevel;
   /** Runs the calls in the engines at hand too. Those without Wasm 3.0 are left out by `modern`. */
   readonly engines?: 'all' | 'modern';
 }
@@ -142,7 +146,7 @@ export async function differential(one: Case): Promise<Compared> {
   );
   compareState(linked, live, thawed, 'after the later calls');
   if (one.engines !== undefined) await compareEngines(frozen.bytes, calls, results, one.engines);
-  await compareSealed(output, one, results);
+  await compareSealed(output, linked, one, results);
   compareSlots(linked, live, thawed);
   compareState(linked, live, thawed, 'after every slot was called');
   return { frozen, guest: live.module, output, linked, live, results };
@@ -231,13 +235,29 @@ export function withoutSlotTraps(results: readonly string[]): readonly string[] 
 }
 
 /** The frozen module sealed, without its tables and what only `freeze` calls, gives the same. */
-async function compareSealed(output: Module, one: Case, results: readonly string[]): Promise<void> {
+async function compareSealed(
+  output: Module,
+  linked: Linked,
+  one: Case,
+  results: readonly string[],
+): Promise<void> {
   const calls = one.calls ?? [];
   const dropped = output.exports.filter(
     ({ name, kind }) =>
       kind === 'table' || (name.startsWith('freeze_') && !calls.some(([called]) => called === name)),
   );
-  const { module } = await seal(output, { dropped });
+  const generated = linked.auxFunctions.flatMap(({ first, count }) =>
+    Array.from({ length: count }, (_, i) => (first + i) as FuncIdx),
+  );
+  const { module } = await seal(output, {
+    dropped,
+    generated: new Set(generated),
+    optimize: async (closed, funcs, slots) => {
+      const level = one.optimize ?? 'none';
+      const validated = (bytes: Uint8Array): Promise<void> => validate(bytes, 'the optimized code');
+      return (await optimize(closed, funcs, { level, slots, validate: validated })).module;
+    },
+  });
   const thawed = await thaw(encode(module), one.options?.host);
   const sealed = calls.map((call) => perform(thawed, call));
   assert.deepEqual(withoutSlotTraps(sealed), withoutSlotTraps(results), 'results of the sealed module');

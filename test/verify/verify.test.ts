@@ -12,6 +12,7 @@ import { encode, madeSpan } from '../../src/wasm/encode.ts';
 import { assemble, assembleBody } from '../../src/wasm/instructions.ts';
 import type { Data, Elem, Global, Module } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
+import type { FuncIdx } from '../../src/wasm/types.ts';
 import type { CallWorkload } from '../../src/workloads.ts';
 import { GOOD_AUX, pushGuest } from '../cli/guests.ts';
 import { closeEngines, enginesAtHand } from '../engines/engines.ts';
@@ -239,7 +240,68 @@ describe('verify', () => {
     const hostFor: VerifyOptions['hostFor'] = (streams) => (compiled) => createWasi(streams, compiled);
     const report = await verify(scheme, frozen.bytes, { ...options, hostFor });
     assert.deepEqual(report.differences, []);
-    assert.equal(report.calls, 2);
+    // Sealed, nobody runs programs but the entry.
+    assert.equal(report.calls, 1);
+    assert.equal(report.state, 'compared');
+  });
+
+  describe('of a sealed module', () => {
+    // Functions and slots go, others move up.
+    const SEALED: FreezeOptions = {
+      ...OPTIONS,
+      seal: true,
+      drop: ['apply', 'far', 'float', 'wide', 'traps'],
+    };
+    const CALLED = [call('read', '16'), call('main'), call('work', '1')];
+
+    async function sealed(
+      change: (module: Module) => Module = (module) => module,
+    ): Promise<readonly string[]> {
+      const bytes = await guest();
+      const frozen = await freeze(bytes, SEALED);
+      assert.ok(Number(frozen.report.sealed?.removed.functions) > 0, 'functions go');
+      const report = await verify(bytes, encode(change(parse(frozen.bytes))), { ...SEALED, calls: CALLED });
+      assert.equal(report.state, 'compared');
+      return places(report.differences);
+    }
+
+    it('finds no difference where there is none, though everything has moved', async () => {
+      assert.deepEqual(await sealed(), []);
+    });
+
+    it('is told a byte, a global and a slot that are others', async () => {
+      const text = ({ bytes, mode }: Data): boolean =>
+        new TextDecoder().decode(bytes).startsWith('some text') && mode.kind === 'active';
+      const flip = (data: Data): Data => ({ ...data, bytes: data.bytes.map((byte) => byte ^ 1) });
+      const memory = await sealed((module) => ({ ...module, datas: changed(module.datas, text, flip) }));
+      assert.match(memory.join(), /memory 0 at 0x10.*before the first call/);
+
+      const counts = ({ type }: Global): boolean => type.val === 'i32' && type.mutable;
+      const two = madeSpan(assemble([['i32.const', 2]]), 'test');
+      const put = (global: Global): Global => ({ ...global, init: two });
+      const global = await sealed((module) => ({ ...module, globals: changed(module.globals, counts, put) }));
+      assert.match(global.join(), /global \d, before the first call/);
+
+      const fills = ({ mode, items }: Elem): boolean => mode.kind === 'active' && items.kind === 'funcs';
+      const other = (elem: Elem): Elem => {
+        const { items } = elem;
+        if (items.kind !== 'funcs') return elem;
+        return {
+          ...elem,
+          items: { kind: 'funcs', funcs: items.funcs.map((func) => (func === 0 ? 1 : 0) as FuncIdx) },
+        };
+      };
+      const table = await sealed((module) => ({ ...module, elems: changed(module.elems, fills, other) }));
+      assert.match(table.join(), /slot \d of table 0, before the first call/);
+    });
+
+    it('compares only what it does where it was sealed with other options', async () => {
+      const bytes = await guest();
+      const frozen = await freeze(bytes, SEALED);
+      const report = await verify(bytes, frozen.bytes, { ...SEALED, drop: [], calls: [call('main')] });
+      assert.match(report.state, /^not compared/);
+      assert.deepEqual(report.differences, []);
+    });
   });
 
   it('says what cannot be compared', async () => {
