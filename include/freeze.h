@@ -25,6 +25,7 @@
  *     freeze_poll  until it returns 0; each module is linked, then freeze_linked tells how it went
  *   freeze_profile_save  for --profile-out
  *   freeze_seal    where the module will be sealed (docs/sealing.md)
+ *   freeze_poll    after it, once more until it returns 0
  *   freeze_before_snapshot
  *   freeze_constants
  *   ... the snapshot is taken here; what follows happens in every instance of the frozen module:
@@ -194,8 +195,12 @@ FREEZE_EXPORT(freeze_before_snapshot) void freeze_before_snapshot(void);
 /* ---- Sealing: docs/sealing.md ---------------------------------------------------------------- */
 
 /*
- * Called before freeze_before_snapshot where the module will be sealed: nobody will ask for code any
- * more. Free what only your code generator needs, its trees and counters, and clear it.
+ * Called after the warm-up where the module will be sealed: no code will be linked but what
+ * freeze_poll hands over right after it, or freeze_link links during it. All programs are loaded, so
+ * this is the moment to compile once more what is warm, knowing all of it: what no code can change
+ * any more is constant. (A sealed module without --entry takes programs still: they must not notice.)
+ * Free what only your code generator needs, its trees and counters, and clear it, in
+ * freeze_before_snapshot at the latest.
  */
 FREEZE_EXPORT(freeze_seal) void freeze_seal(void);
 

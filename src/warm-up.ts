@@ -112,7 +112,10 @@ export function warmUp(guest: Guest, protocol: Protocol, options: FreezeOptions,
     options.saveProfile === true
       ? profileOf(guest, labels, profiles, protocol.saveProfile(guest))
       : undefined;
-  if (isSealed(options, protocol)) protocol.seal?.(guest);
+  if (isSealed(options, protocol) && protocol.seal !== undefined) {
+    protocol.seal(guest);
+    protocol.collect(guest);
+  }
   protocol.beforeSnapshot(guest);
   guest.checkLimits();
   refuseOpenFiles(guest, options.allowOpenFiles ?? []);

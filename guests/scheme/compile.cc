@@ -17,6 +17,7 @@
 #include "compile.h"
 
 #include "bytecode.h"
+#include "closed.h"
 #include "heap.h"
 
 namespace {
@@ -110,26 +111,34 @@ class Analysis {
         if (own(var)) info.uses.add(var);
       }
     }
-    info.pauses |= node->kind == Kind::Call || node->kind == Kind::Apply || node->kind == Kind::Loop;
+    info.pauses |= node->kind == Kind::Call || node->kind == Kind::Apply || node->kind == Kind::Loop ||
+                   node->kind == Kind::Inline;
     of(node) = info;
   }
 
   // Is the parameter an operand of arithmetic? Else nothing is won by a check at the entry.
   bool counts(const Node *node, const Var *var) {
     bool arithmetic = node->kind == Kind::Prim && (node->op <= kMax || node->op == kZeroP || node->op == kVectorRef || node->op == kVectorSet);
-    for (const Node *arg : node->args) {
-      if (arithmetic && arg->kind == Kind::Local && arg->var == var) return true;
+    bool passesOn = node->kind == Kind::Inline || (node->kind == Kind::Loop && node->lambda);
+    for (size_t i = 0; i < node->args.size(); i++) {
+      const Node *arg = node->args[i];
+      bool itself = arg->kind == Kind::Local && arg->var == var;
+      if (itself && (arithmetic || (passesOn && i < node->vars.size() && counts(node->args.back(), node->vars[i])))) return true;
       if (counts(arg, var)) return true;
     }
     return false;
   }
 
+  // What the interpreter saw of an argument.
+  static TypeOf seen(const Template *t, size_t i) {
+    if (!t->guarded) return tAny;
+    return t->seen[i] == kSawFixnum ? tFixnum : t->seen[i] == kSawFlonum ? tFlonum : tAny;
+  }
+
   void setParamTypes() {
-    for (size_t i = 0; i < lambda->params && lambda->guarded; i++) {
+    for (size_t i = 0; i < lambda->params; i++) {
       Var *var = lambda->vars[i];
-      if (var->assigned || !counts(lambda->body, var)) continue;
-      if (lambda->seen[i] == kSawFixnum) var->type = tFixnum;
-      if (lambda->seen[i] == kSawFlonum) var->type = tFlonum;
+      if (!var->assigned && counts(lambda->body, var)) var->type = seen(lambda, i);
     }
   }
 
@@ -153,6 +162,7 @@ class Analysis {
           node->vars[i]->type = node->vars[i]->assigned || type == tNone ? tAny : type;
         }
         return infer(node->body());
+      case Kind::Inline: return inferInline(node);
       case Kind::Loop: return inferLoop(node);
       case Kind::Continue: return inferContinue(node);
       case Kind::Prim: return inferPrim(node);
@@ -173,7 +183,9 @@ class Analysis {
     size_t n = loop->vars.size();
     for (size_t i = 0; i < n; i++) {
       TypeOf type = infer(loop->args[i]);
-      loop->vars[i]->type = loop->vars[i]->assigned || type == tNone ? tAny : type;
+      Var *var = loop->vars[i];
+      var->type = var->assigned || type == tNone ? tAny : type;
+      var->expected = loop->lambda && var->type != tAny && var->type == seen(loop->lambda, i) && counts(loop->body(), var);
     }
     for (;;) {
       loops.push_back({loop, std::vector<TypeOf>(n, tNone)});
@@ -182,12 +194,28 @@ class Analysis {
       loops.pop_back();
       bool changed = false;
       for (size_t i = 0; i < n; i++) {
+        if (loop->vars[i]->expected) continue;
         TypeOf type = join((TypeOf)loop->vars[i]->type, next[i]);
         changed |= type != loop->vars[i]->type;
         loop->vars[i]->type = type;
       }
-      if (!changed) return result;
+      if (!changed) return expects(loop) ? tAny : result;
     }
+  }
+
+  // The kinds of arguments are known, or those are expected that the interpreter saw.
+  TypeOf inferInline(Node *node) {
+    for (size_t i = 0; i < node->vars.size(); i++) {
+      Var *var = node->vars[i];
+      TypeOf type = infer(node->args[i]);
+      var->type = var->assigned || type == tNone ? tAny : type;
+      var->expected = false;
+      if (var->type != tAny || var->assigned || !counts(node->body(), var)) continue;
+      var->type = seen(node->lambda, i);
+      var->expected = var->type != tAny;
+    }
+    TypeOf result = infer(node->body());
+    return expects(node) ? tAny : result;
   }
 
   TypeOf inferContinue(Node *node) {
@@ -226,6 +254,13 @@ class Analysis {
   }
 
  public:
+  static bool expects(const Node *node) {
+    for (const Var *var : node->vars) {
+      if (var->expected) return true;
+    }
+    return false;
+  }
+
   // A constant divisor for which the machine's division needs no check.
   static bool dividesSafely(const Node *divisor) { return isSmallFixnum(divisor) && fixnumOf(divisor->value) > 0; }
 };
@@ -266,8 +301,12 @@ class Compiler {
     Node *loop;
     uint32_t label;
     VarSet live;
+    VarSet after;   // what lives behind it
+    bool tail;
+    uint32_t done;  // the block around it that its value leaves early, where values are expected
   };
   std::vector<LoopState> loops;
+  std::vector<Place> inlinedAt;  // the calls in whose place the code stands, from outside in
 
   Bytes finish(uint32_t params) {
     Bytes out;
@@ -409,6 +448,11 @@ class Compiler {
   void failHere(Place place) {
     code.constant(place);
     code.call(hFailAt);
+    for (size_t i = inlinedAt.size(); i-- > 0;) {
+      code.op(wDrop);
+      code.constant(inlinedAt[i]);
+      code.call(hFailAt);
+    }
     code.op(wReturn);
   }
 
@@ -491,6 +535,7 @@ class Compiler {
       case Kind::Seq: return emitSeq(node, live);
       case Kind::Let: return bindLet(node, live), emit(node->body(), live);
       case Kind::Fix: return bindFix(node), emit(node->body(), live);
+      case Kind::Inline: return emitInline(node, live, false);
       case Kind::Loop: return emitLoop(node, live, false);
       case Kind::Continue: return emitContinue(node);
       case Kind::Prim: return emitPrim(node, live);
@@ -551,6 +596,10 @@ class Compiler {
   }
 
   void emitGlobal(Node *node) {
+    if (worldClosed && node->symbol->constant) {
+      code.constant(node->symbol);
+      return code.load(offsetof(Symbol, value));
+    }
     uint32_t value = takeLocal(wI32);
     code.constant(node->symbol);
     code.load(offsetof(Symbol, value));
@@ -739,8 +788,10 @@ class Compiler {
     std::vector<Operand> values = emitOperands(node->args, 0, node->vars.size(), live | liveAtLoop(node), loopTypes(node));
     assign(node, values);
     VarSet inside = live | liveAtLoop(node);
+    bool leavesEarly = !tail && Analysis::expects(node);
+    uint32_t done = leavesEarly ? code.open(wBlock, wI32) : 0;
     uint32_t label = code.open(wLoop, tail ? (uint8_t)wVoid : wasmType(typeOf(node)));
-    loops.push_back({node, label, inside});
+    loops.push_back({node, label, inside, live, tail, done});
     boxVars(node);
     VarSet atStart = inside;
     for (Var *var : node->vars) {
@@ -748,9 +799,10 @@ class Compiler {
     }
     loopSafepoint(atStart);
     if (tail) emitTail(node->body());
-    else emit(node->body(), inside);
+    else emitAs(node->body(), typeOf(node), inside);
     loops.pop_back();
     code.close();
+    if (leavesEarly) code.close();
     if (tail) code.op(wUnreachable);
   }
 
@@ -768,7 +820,7 @@ class Compiler {
   }
 
   void assign(Node *loop, std::vector<Operand> &values) {
-    for (Operand &value : values) push(value);
+    for (size_t i = 0; i < values.size(); i++) pushAs(values[i], (TypeOf)loop->vars[i]->type);
     for (size_t i = values.size(); i-- > 0;) code.set(loop->vars[i]->local);
     release(values);
   }
@@ -789,10 +841,103 @@ class Compiler {
     for (LoopState &state : loops) {
       if (state.loop != node->target) continue;
       LoopState target = state;
-      std::vector<Operand> values = emitOperands(node->args, 0, node->args.size(), target.live, loopTypes(target.loop));
+      std::vector<TypeOf> types = loopTypes(target.loop);
+      for (size_t i = 0; i < types.size(); i++) {
+        if (target.loop->vars[i]->expected && typeOf(node->args[i]) != types[i]) types[i] = tAny;
+      }
+      std::vector<Operand> values = emitOperands(node->args, 0, node->args.size(), target.live, types);
+      if (pushUnexpected(target.loop, values)) {
+        unrootAll(values);
+        code.open(wIf);
+        emitSelfCall(node, target.loop->lambda, values, target.after, target.tail);
+        if (!target.tail) code.branch(wBr, target.done);
+        code.close();
+      }
       assign(target.loop, values);
       return code.branch(wBr, target.label);
     }
+  }
+
+  // ---- Inlined calls (closed.cc) ----
+
+  // Leaves whether one of the values is not of the kind that its variable expects; false, and nothing
+  // emitted, if all are known to be.
+  bool pushUnexpected(Node *node, const std::vector<Operand> &values) {
+    uint32_t checks = 0;
+    for (size_t i = 0; i < values.size(); i++) {
+      Var *var = node->vars[i];
+      if (!var->expected || values[i].type == var->type) continue;
+      push(values[i]);
+      code.constant(var->type == tFixnum ? 1 : 7);
+      code.op(wI32And);
+      if (var->type == tFlonum) {
+        code.constant(kFlonumTag);
+        code.op(wI32Ne);
+      }
+      if (checks++) code.op(wI32Or);
+    }
+    return checks > 0;
+  }
+
+  // A word that is known to be a flonum goes into a variable that is an f64.
+  void pushAs(const Operand &value, TypeOf type) {
+    if (type == tFlonum && value.constant) return code.number(flonumOf(value.value));
+    push(value);
+    if (type == tFlonum && value.type != tFlonum) code.loadF64(kFlonumOffset);
+  }
+
+  // Calls the procedure whose body was inlined, with values that it was not made for. They stay where they are.
+  void emitSelfCall(Node *node, Template *t, const std::vector<Operand> &values, const VarSet &live, bool tail) {
+    std::vector<Operand> words{{true, closureOf(t), 0, tAny, false}};
+    for (Operand value : values) {
+      value.temporary = false;
+      if (value.type == tFlonum && !value.constant) {
+        code.get(value.local);
+        boxFlonum();
+        value = {false, 0, takeLocal(wI32), tAny, true};
+        code.set(value.local);
+      }
+      words.push_back(value);
+    }
+    emitCallOf(node, {t, nullptr}, live, tail, std::move(words));
+  }
+
+  static Value closureOf(Template *t) {
+    if (t->closure) return t->closure;
+    t->closure = allocateObject(kClosure, 0, 1);
+    field(t->closure, 0) = (uint32_t)t;
+    return keep(t->closure);
+  }
+
+  // As the value of a tail call with `tail`: all ways return then.
+  void emitInline(Node *node, const VarSet &live, bool tail) {
+    std::vector<TypeOf> types;
+    for (Var *var : node->vars) types.push_back(var->expected ? tAny : (TypeOf)var->type);
+    std::vector<Operand> values = emitOperands(node->args, 0, node->vars.size(), live, types);
+    unrootAll(values);
+    bool guarded = Analysis::expects(node);
+    uint32_t done = guarded && !tail ? code.open(wBlock, wI32) : 0;
+    uint32_t unexpected = guarded ? code.open(wBlock) : 0;
+    if (guarded) {
+      pushUnexpected(node, values);
+      code.branch(wBrIf, unexpected);
+    }
+    for (size_t i = 0; i < values.size(); i++) {
+      bindLocal(node->vars[i]);
+      pushAs(values[i], (TypeOf)node->vars[i]->type);
+      code.set(node->vars[i]->local);
+    }
+    if (!tail) inlinedAt.push_back(node->place);
+    if (tail) emitTail(node->body());
+    else emitAs(node->body(), typeOf(node), live);
+    if (!tail) inlinedAt.pop_back();
+    if (guarded) {
+      if (!tail) code.branch(wBr, done);
+      code.close();
+      emitSelfCall(node, node->lambda, values, live, tail);
+      if (!tail) code.close();
+    }
+    release(values);
   }
 
   // ---- Roots ----
@@ -817,11 +962,13 @@ class Compiler {
   // The same before a call: every call takes a word at least, the measure of the native stack.
   uint32_t spillForCall(const VarSet &live) {
     uint32_t words = spill(live);
-    if (words > 0) return words;
-    code.get(kSp);
-    code.constant(0u);
-    code.store(0);
-    return 1;
+    // A function with much inlined takes more of the native stack.
+    for (uint32_t wanted = 1 + (worldClosed ? analysis.vars.size() / 12 : 0); words < wanted; words++) {
+      code.get(kSp);
+      code.constant(0u);
+      code.store(4 * words);
+    }
+    return words;
   }
 
   // ---- Operands ----
@@ -1029,7 +1176,7 @@ class Compiler {
   // The operands are no two fixnums. Two flonums, if the interpreter met such; else the guest's case.
   template <class Flonums, class Result>
   void emitSlowNumbers(Node *node, const Operand &a, const Operand &b, uint8_t type, Flonums flonums, Result result) {
-    bool met = lambda->code[node->site] & kFeedbackBit;
+    bool met = (node->lambda ? node->lambda : lambda)->code[node->site] & kFeedbackBit;
     met &= a.type == tAny && b.type == tAny;
     if (met) {
       isFlonumTest(a);
@@ -1518,6 +1665,8 @@ class Compiler {
     Node *f = node->args[0];
     uint32_t argc = node->args.size() - 1;
     Callee callee;
+    if (f->kind == Kind::Global) callee.known = constantProcedure(f->symbol, argc);
+    if (callee.known) return callee;
     if (f->kind == Kind::Global) {
       callee.global = f->symbol;
       callee.known = f->symbol->function;
@@ -1531,10 +1680,24 @@ class Compiler {
   void emitCall(Node *node, const VarSet &live, bool tail) {
     Callee callee = calleeOf(node);
     std::vector<TypeOf> words(node->args.size(), tAny);
+    if (callee.known && !callee.global && node->args[0]->kind == Kind::Global) return emitConstantCall(node, callee, live, tail, words);
     if (!callee.global) return emitCallOf(node, callee, live, tail, emitOperands(node->args, 0, node->args.size(), live, words));
     std::vector<Operand> operands = emitOperands(node->args, 1, node->args.size(), live, words);
     // The procedure gets a local here and its value below, for each way on its own.
     operands.insert(operands.begin(), {false, 0, takeLocal(wI32), tAny, true});
+    emitCallOf(node, callee, live, tail, std::move(operands));
+  }
+
+  // Of a global that is constant. One that captures nothing needs no look at its closure.
+  void emitConstantCall(Node *node, const Callee &callee, const VarSet &live, bool tail, const std::vector<TypeOf> &words) {
+    std::vector<Operand> operands = emitOperands(node->args, 1, node->args.size(), live, words);
+    if (callee.known->free.empty()) {
+      operands.insert(operands.begin(), {true, closureOf(callee.known), 0, tAny, false});
+    } else {
+      operands.insert(operands.begin(), {false, 0, takeLocal(wI32), tAny, true});
+      emitGlobal(node->args[0]);
+      code.set(operands[0].local);
+    }
     emitCallOf(node, callee, live, tail, std::move(operands));
   }
 
@@ -1588,6 +1751,7 @@ class Compiler {
       code.constant(t->slot);
       return callThrough(t->params, tail);
     }
+    if (worldClosed) return callGuest(operands, words, tail);
     // Not compiled yet: perhaps when this runs.
     code.constant(t);
     code.load(0);
@@ -1756,6 +1920,11 @@ class Compiler {
       case Kind::Fix:
         bindFix(node);
         return emitTail(node->body());
+      case Kind::Inline:
+        // A library procedure's error has the line of the call, whose frame stays.
+        if (!node->lambda->library) return emitInline(node, none, true);
+        emitWord(node, none);
+        return code.op(wReturn);
       case Kind::Loop: return emitLoop(node, none, true);
       case Kind::Continue: return emitContinue(node);
       case Kind::Call: return emitCall(node, none, true);

@@ -13,6 +13,19 @@
 // Of all programs, for forgetTrees.
 static std::vector<Node *> allNodes;
 static std::vector<Var *> allVars;
+std::vector<Template *> allForms;
+
+Node *newNode() {
+  Node *node = new Node;
+  allNodes.push_back(node);
+  return node;
+}
+
+Var *newVar() {
+  auto var = new Var;
+  allVars.push_back(var);
+  return var;
+}
 
 namespace {
 
@@ -150,8 +163,7 @@ class Expander {
   // ---- Making nodes ----
 
   Node *make(Kind kind) {
-    Node *node = new Node;
-    allNodes.push_back(node);
+    Node *node = newNode();
     node->kind = kind;
     node->place = currentPlace;
     return node;
@@ -226,8 +238,7 @@ class Expander {
   }
 
   Var *variable(Value name) {
-    auto var = new Var;
-    allVars.push_back(var);
+    Var *var = newVar();
     var->name = displayed(name);
     return var;
   }
@@ -849,6 +860,7 @@ bool expandProgram(Program &program, uint32_t file, const char *text, uint32_t s
     resolve(form);
     compileToBytecode(form);
     program.forms.push_back(form);
+    allForms.push_back(form);
   }
   return true;
 }
@@ -886,7 +898,10 @@ void resolve(Template *form) { resolveNode(form->body, form); }
 
 void forgetTrees() {
   for (Node *node : allNodes) delete node;
-  for (Var *var : allVars) delete var;
+  for (Var *var : allVars) {
+    if (!var->checked) delete var;  // code names the others, for their error
+  }
   std::vector<Node *>().swap(allNodes);
   std::vector<Var *>().swap(allVars);
+  std::vector<Template *>().swap(allForms);
 }

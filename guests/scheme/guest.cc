@@ -12,6 +12,7 @@
 
 #include <vector>
 
+#include "closed.h"
 #include "heap.h"
 #include "interpret.h"
 #include "jit.h"
@@ -56,6 +57,8 @@ bool loadForms(LoadedProgram &loaded, bool &definesMain, uint32_t file, const ch
   if (!expandProgram(program, file, text, size)) return false;
   for (Template *form : program.forms) loaded.forms.push_back(closureOf(form));
   definesMain = program.definesMain;
+  // Nothing is compiled any more: what comes is interpreted, and all the rest with it.
+  if (worldClosed && breaksClosedWorld(program.forms)) jitEnabled = false;
   return true;
 }
 
@@ -138,7 +141,17 @@ int32_t freeze_run(int32_t handle) {
 
 const char *freeze_error() { return lastError.empty() ? nullptr : lastError.c_str(); }
 
-const freeze_module *freeze_poll() { return sealed ? nullptr : nextModule(); }
+const freeze_module *freeze_poll() {
+  if (!sealed) return nextModule();
+  if (worldClosed || !jitEnabled) return nullptr;
+  std::vector<Template *> running;
+  for (const LoadedProgram &program : programs) {
+    if (program.main != kUnbound) continue;
+    for (Value form : program.forms) running.push_back(templateOf(form));
+  }
+  closeWorld(running);
+  return lastModule();
+}
 
 void freeze_linked(const freeze_module *module, int32_t status) { moduleLinked(module, status); }
 
@@ -156,14 +169,12 @@ int32_t freeze_profile_load(const void *bytes, uint32_t size) {
   return 1;
 }
 
-void freeze_seal() {
-  sealed = true;
-  forgetTrees();
-}
+void freeze_seal() { sealed = true; }
 
 void freeze_before_snapshot() {
   flushOutput();
   dropProfile();
+  if (sealed) forgetTrees();
   cleanForSnapshot();
 }
 

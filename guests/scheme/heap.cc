@@ -263,7 +263,7 @@ Symbol *intern(const char *text, uint32_t bytes) {
   for (Symbol *s = *bucket; s; s = s->next) {
     if (stringBytes(s->name) == bytes && !memcmp(stringText(s->name), text, bytes)) return s;
   }
-  auto symbol = new Symbol{kSymbol, kUnbound, nullptr, makeString(text, bytes), nullptr, *bucket};
+  auto symbol = new Symbol{kSymbol, kUnbound, nullptr, makeString(text, bytes), nullptr, *bucket, false};
   return *bucket = symbol;
 }
 

@@ -6,6 +6,7 @@
 #include "jit.h"
 
 #include "assembler.h"
+#include "closed.h"
 #include "compile.h"
 #include "heap.h"
 #include "interpret.h"
@@ -38,6 +39,7 @@ struct {
   std::vector<Template *> templates;
   uint32_t count;  // modules so far
 } pending;
+std::vector<Template *> linked;  // whose code has been linked
 
 Bytes typeSection() {
   Bytes out;
@@ -102,12 +104,17 @@ Bytes elementSection(uint32_t functions) {
   return out;
 }
 
-// base = table.grow(n); table.init(base, all); every template's slot = base + its number
+/*
+ * base = table.grow(n); every template's slot = base + its number, where table.init puts its function.
+ * A template that had a slot keeps it, and gets its new function there.
+ */
 Bytes startFunction(const std::vector<Template *> &templates) {
   Code code;
   constexpr uint32_t kBase = 0;
+  uint32_t fresh = 0;
+  for (Template *t : templates) fresh += !(worldClosed && t->slot);
   code.byte(0xd0), code.byte(wFuncref);  // ref.null func
-  code.constant(templates.size());
+  code.constant(fresh);
   code.byte(0xfc), code.u32(15), code.u32(0);  // table.grow
   code.tee(kBase);
   code.constant(~0u);
@@ -115,16 +122,23 @@ Bytes startFunction(const std::vector<Template *> &templates) {
   code.open(wIf);
   code.op(wUnreachable);  // no room: the host is told that linking trapped
   code.close();
-  code.get(kBase);
-  code.constant(0u);
-  code.constant(templates.size());
-  code.byte(0xfc), code.u32(12), code.u32(0), code.u32(0);  // table.init
+  uint32_t added = 0;
   for (uint32_t i = 0; i < templates.size(); i++) {
-    code.constant(templates[i]);
-    code.get(kBase);
+    bool keeps = worldClosed && templates[i]->slot;
+    auto pushSlot = [&] {
+      if (keeps) return code.constant(templates[i]->slot);
+      code.get(kBase);
+      code.constant(added);
+      code.op(wI32Add);
+    };
+    pushSlot();
     code.constant(i);
-    code.op(wI32Add);
+    code.constant(1u);
+    code.byte(0xfc), code.u32(12), code.u32(0), code.u32(0);  // table.init
+    code.constant(templates[i]);
+    pushSlot();
     code.store(0);
+    added += !keeps;
   }
   code.op(wEnd);
   Bytes out;
@@ -176,17 +190,7 @@ void writeModule(const std::vector<Template *> &templates, const std::vector<Byt
   out.section(0, nameSection(pending.name, templates));
 }
 
-}  // namespace
-
-const freeze_module *nextModule() {
-  std::vector<Template *> templates;
-  for (Template *t : warmTemplates) {
-    bool fits = canCompile(t);
-    t->jit = fits ? JitState::Sent : JitState::Refused;
-    if (fits) templates.push_back(t);
-    t->batch = fits ? templates.size() : 0;
-  }
-  warmTemplates.clear();
+const freeze_module *makeModule(std::vector<Template *> templates) {
   if (templates.empty()) return nullptr;
   std::vector<Bytes> functions;
   for (Template *t : templates) functions.push_back(compileFunction(t));
@@ -198,9 +202,48 @@ const freeze_module *nextModule() {
   return &pending.handle;
 }
 
+}  // namespace
+
+const freeze_module *nextModule() {
+  std::vector<Template *> templates;
+  for (Template *t : warmTemplates) {
+    bool fits = canCompile(t);
+    t->jit = fits ? JitState::Sent : JitState::Refused;
+    if (fits) templates.push_back(t);
+    t->batch = fits ? templates.size() : 0;
+  }
+  warmTemplates.clear();
+  return makeModule(std::move(templates));
+}
+
+const freeze_module *lastModule() {
+  for (Template *t : warmTemplates) {
+    if (!t->slot) linked.push_back(t);
+  }
+  warmTemplates.clear();
+  std::vector<Template *> templates;
+  std::vector<Node *> bodies;
+  for (Template *t : linked) {
+    if (t->batch || !canCompile(t)) continue;
+    bodies.push_back(inlinedBody(t));
+    templates.push_back(t);
+    t->batch = templates.size();
+  }
+  linked.clear();
+  for (size_t i = 0; i < templates.size(); i++) {
+    Node *before = templates[i]->body;
+    templates[i]->body = bodies[i];
+    if (!canCompile(templates[i])) templates[i]->body = before;
+  }
+  return makeModule(std::move(templates));
+}
+
 void moduleLinked(const freeze_module *module, int32_t status) {
   if (module != &pending.handle) return;
-  for (Template *t : pending.templates) t->jit = status == FREEZE_OK ? JitState::Linked : JitState::Refused;
+  for (Template *t : pending.templates) {
+    if (status == FREEZE_OK && t->jit != JitState::Linked) linked.push_back(t);
+    t->jit = status == FREEZE_OK || t->slot ? JitState::Linked : JitState::Refused;
+  }
   pending.templates.clear();
   auto &bytes = pending.code.data;
   memset(bytes.data(), 0, bytes.size());  // a snapshot leaves zeros out

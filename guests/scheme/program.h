@@ -45,6 +45,7 @@ enum class Kind : uint8_t {
   Builtin,    // builtin; args
   Call,       // args: procedure, arguments
   Apply,      // args: procedure, arguments, list of more arguments
+  Inline,     // a call whose procedure's body stands here (closed.cc). vars; args: their values, then the body
 };
 
 struct Node;
@@ -58,6 +59,7 @@ struct Var {
   bool captured = false;  // by an inner lambda
   bool assigned = false;  // by set!, or after its binding
   bool checked = false;   // it may be used before it has a value
+  bool expected = false;  // generated code: its type is checked wherever it gets a value
   uint32_t slot = 0;      // interpreter: index from the frame pointer
   uint32_t id = 0;        // generated code: its number in the owner, its Wasm local, its kind
   uint32_t local = 0;
@@ -72,6 +74,8 @@ struct Node {
   Value value = 0;
   Var *var = nullptr;
   Symbol *symbol = nullptr;
+  // Of a Lambda; of an Inline or a Loop that came of calls, the procedure that is called for values of
+  // other kinds; of a copied operation, whose code its site is in.
   Template *lambda = nullptr;
   Builtin *builtin = nullptr;
   Node *target = nullptr;
@@ -104,6 +108,7 @@ struct Template {
   uint8_t seen[kMaxCompiledParams] = {};
   uint32_t warmth = 0;   // calls and loop iterations so far
   uint32_t batch = 0;    // its number in the module under construction, from 1
+  Value closure = 0;     // a closure that captures nothing, for calls from the closed world; all are alike
   uint32_t misses = 0;   // calls whose arguments the generated code did not expect
   uint32_t *code = nullptr;
   uint32_t words = 0;    // how long it is
@@ -126,6 +131,12 @@ struct Program {
   bool definesMain = false;
 };
 bool expandProgram(Program &program, uint32_t file, const char *text, uint32_t size);
+
+// A node and a variable that belong to the trees: forgetTrees frees them.
+Node *newNode();
+Var *newVar();
+// All top-level forms that were ever loaded.
+extern std::vector<Template *> allForms;
 
 // Frees the nodes and variables of all programs: only code generation needs them once a program runs.
 void forgetTrees();

@@ -91,6 +91,7 @@ struct alignas(8) Symbol {
   Value name;
   Builtin *standard;  // the standard procedure of this name, while no program defines the name
   Symbol *next;
+  bool constant;     // nothing gives it another procedure any more: closed.cc
 };
 inline bool isSymbol(Value v) { return isType(v, kSymbol); }
 inline Symbol *symbolOf(Value v) { return (Symbol *)(v + kHeaderOffset); }

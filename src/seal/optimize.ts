@@ -39,7 +39,7 @@ export interface Recipe {
  */
 export const RECIPES: Readonly<Record<Exclude<OptimizeLevel, 'none'>, Recipe>> = {
   fast: {
-    inline: { generated: { depth: 1, size: 1_500 }, helper: { depth: 1, size: 200 } },
+    inline: { generated: { depth: 1, size: 600 }, helper: { depth: 1, size: 200 } },
     passes: ['no-inline', 'inlining-optimizing'],
     optimizeLevel: 2,
     growth: 16,

@@ -1,0 +1,228 @@
+// The closed world's implementation; its idea stands in closed.h.
+#include "closed.h"
+
+#include "heap.h"
+
+bool worldClosed = false;
+
+namespace {
+
+template <class Visit> void eachNode(const Node *node, const Visit &visit) {
+  visit(node);
+  if (node->kind == Kind::Lambda) eachNode(node->lambda->body, visit);
+  for (const Node *arg : node->args) eachNode(arg, visit);
+}
+
+// Defining it again as a closure of the same lambda expression, which captures nothing, changes nothing.
+bool definesTheSame(const Node *node) {
+  const Node *value = node->args[0];
+  return value->kind == Kind::Lambda && value->lambda == node->symbol->function && value->lambda->free.empty();
+}
+
+}  // namespace
+
+void closeWorld(const std::vector<Template *> &running) {
+  worldClosed = true;
+  for (Template *form : allForms) {
+    eachNode(form->body, [](const Node *node) {
+      if (node->kind == Kind::Global && node->symbol->function) node->symbol->constant = true;
+    });
+  }
+  for (Template *form : allForms) {
+    eachNode(form->body, [](const Node *node) {
+      if (node->kind == Kind::SetGlobal) node->symbol->constant = false;
+    });
+  }
+  for (Template *form : running) {
+    eachNode(form->body, [](const Node *node) {
+      if (node->kind == Kind::Define && !definesTheSame(node)) node->symbol->constant = false;
+    });
+  }
+}
+
+bool breaksClosedWorld(const std::vector<Template *> &forms) {
+  bool breaks = false;
+  for (Template *form : forms) {
+    eachNode(form->body, [&](const Node *node) {
+      breaks |= (node->kind == Kind::SetGlobal || node->kind == Kind::Define) && node->symbol->constant;
+    });
+  }
+  return breaks;
+}
+
+Template *constantProcedure(const Symbol *symbol, uint32_t argc) {
+  if (!worldClosed || !symbol->constant) return nullptr;
+  Template *t = symbol->function;
+  return !t->rest && t->params == argc && argc <= kMaxCompiledParams ? t : nullptr;
+}
+
+namespace {
+
+constexpr uint32_t kMaxInlined = 60;       // nodes of a body that is inlined
+constexpr uint32_t kMaxSelfInlined = 24;   // of one that is inlined into itself twice, not once
+constexpr uint32_t kMaxGrowth = 600;       // nodes that a function may get in all
+constexpr uint32_t kMaxNesting = 4;        // bodies in bodies
+
+uint32_t sizeOf(const Node *node) {
+  uint32_t size = 1;
+  for (const Node *arg : node->args) size += sizeOf(arg);
+  return size;
+}
+
+// May the body be copied? Not what closures see, nor variables that may have no value yet.
+bool copies(const Node *node) {
+  if (node->kind == Kind::Lambda || node->kind == Kind::Fix || node->kind == Kind::Define) return false;
+  if (node->var && node->var->checked) return false;
+  for (const Node *arg : node->args) {
+    if (!copies(arg)) return false;
+  }
+  return true;
+}
+
+bool callsItself(const Node *call, const Template *t) {
+  return call->args[0]->kind == Kind::Global && constantProcedure(call->args[0]->symbol, call->args.size() - 1) == t;
+}
+
+// Is there a call of `t` in tail position?
+bool loops(const Node *node, const Template *t) {
+  switch (node->kind) {
+    case Kind::Call: return callsItself(node, t);
+    case Kind::If: return loops(node->args[1], t) || loops(node->args[2], t);
+    case Kind::Or:
+    case Kind::Seq:
+    case Kind::Let:
+    case Kind::Loop: return loops(node->body(), t);
+    default: return false;
+  }
+}
+
+class Inliner {
+ public:
+  explicit Inliner(Template *root) : root(root) {}
+
+  Node *run() {
+    Scope scope{root, nullptr, copies(root->body), {}, {}, nullptr};
+    return scope.copies ? copyBody(scope, root->vars) : copy(root->body, scope, true);
+  }
+
+ private:
+  // Where a copy goes on.
+  struct Scope {
+    Template *source;      // whose body it is
+    const Scope *outer;    // where that is inlined
+    bool copies;           // has it variables of its own?
+    std::vector<std::pair<const Var *, Var *>> vars;
+    std::vector<std::pair<const Node *, Node *>> loops;
+    Node *self;            // what a tail call of itself continues
+  };
+  Template *root;
+  uint32_t growth = 0;
+
+  Var *copyVar(const Var *from, Scope &scope) {
+    Var *var = newVar();
+    var->name = from->name;
+    var->owner = root;
+    var->assigned = from->assigned;
+    scope.vars.push_back({from, var});
+    return var;
+  }
+
+  static Var *lookUp(Var *var, const Scope &scope) {
+    for (size_t i = scope.vars.size(); i-- > 0;) {
+      if (scope.vars[i].first == var) return scope.vars[i].second;
+    }
+    return var;
+  }
+
+  // The source's body, whose parameters have their values in `params`: a loop if it calls itself.
+  Node *copyBody(Scope &scope, const std::vector<Var *> &params) {
+    Template *t = scope.source;
+    bool isLoop = !t->rest && loops(t->body, t);
+    if (!isLoop) {
+      for (size_t i = 0; i < params.size(); i++) scope.vars.push_back({t->vars[i], params[i]});
+      return copy(t->body, scope, true);
+    }
+    Node *loop = newNode();
+    loop->kind = Kind::Loop;
+    loop->place = t->body->place;
+    loop->lambda = t;
+    for (Var *param : params) {
+      Node *first = newNode();
+      first->kind = Kind::Local;
+      first->var = param;
+      loop->args.push_back(first);
+    }
+    for (Var *var : t->vars) loop->vars.push_back(copyVar(var, scope));
+    scope.self = loop;
+    loop->args.push_back(copy(t->body, scope, true));
+    return loop;
+  }
+
+  Node *copy(const Node *from, Scope &scope, bool tail) {
+    if (from->kind == Kind::Lambda) return const_cast<Node *>(from);
+    if (from->kind == Kind::Call && tail && scope.self && callsItself(from, scope.source)) return copyContinue(from, scope);
+    if (from->kind == Kind::Call) {
+      if (Template *callee = inlinable(from, scope)) return inlineCall(from, callee, scope);
+    }
+    Node *node = newNode();
+    *node = *from;
+    if (node->kind == Kind::Prim && scope.source != root) node->lambda = scope.source;
+    if (node->var) node->var = lookUp(node->var, scope);
+    if (scope.copies) {
+      for (Var *&var : node->vars) var = copyVar(var, scope);
+    }
+    if (node->kind == Kind::Loop) scope.loops.push_back({from, node});
+    if (node->kind == Kind::Continue) {
+      for (auto &[loop, target] : scope.loops) {
+        if (loop == from->target) node->target = target;
+      }
+    }
+    size_t n = node->args.size();
+    for (size_t i = 0; i < n; i++) {
+      bool last = i + 1 == n || (node->kind == Kind::If && i == 1);
+      bool passes = node->kind == Kind::If || node->kind == Kind::Or || node->kind == Kind::Seq || node->kind == Kind::Let ||
+                    node->kind == Kind::Fix || node->kind == Kind::Loop;
+      node->args[i] = copy(from->args[i], scope, tail && passes && last);
+    }
+    return node;
+  }
+
+  Node *copyContinue(const Node *call, Scope &scope) {
+    Node *node = newNode();
+    node->kind = Kind::Continue;
+    node->place = call->place;
+    node->target = scope.self;
+    for (size_t i = 1; i < call->args.size(); i++) node->args.push_back(copy(call->args[i], scope, false));
+    return node;
+  }
+
+  Template *inlinable(const Node *call, const Scope &scope) {
+    if (call->args[0]->kind != Kind::Global) return nullptr;
+    Template *t = constantProcedure(call->args[0]->symbol, call->args.size() - 1);
+    if (!t || !t->free.empty() || !copies(t->body)) return nullptr;
+    uint32_t size = sizeOf(t->body);
+    if (size > kMaxInlined || growth + size > kMaxGrowth) return nullptr;
+    uint32_t nesting = 0, selves = 0;
+    for (const Scope *s = &scope; s; s = s->outer) nesting++, selves += s->source == t;
+    if (nesting > kMaxNesting || selves > (size > kMaxSelfInlined ? 1u : 2u)) return nullptr;
+    growth += size;
+    return t;
+  }
+
+  Node *inlineCall(const Node *call, Template *callee, Scope &scope) {
+    Node *node = newNode();
+    node->kind = Kind::Inline;
+    node->place = call->place;
+    node->symbol = call->args[0]->symbol;
+    node->lambda = callee;
+    for (size_t i = 1; i < call->args.size(); i++) node->args.push_back(copy(call->args[i], scope, false));
+    Scope inner{callee, &scope, true, {}, {}, nullptr};
+    for (Var *var : callee->vars) node->vars.push_back(copyVar(var, inner));
+    node->args.push_back(copyBody(inner, node->vars));
+    return node;
+  }
+};
+
+}  // namespace
+
+Node *inlinedBody(Template *t) { return Inliner(t).run(); }
