@@ -47,7 +47,7 @@ async function runTests() {
     '--test-reporter=spec',
     '--test-concurrency=2',
     // A test that hangs must not take the whole run's time with it.
-    '--test-timeout=600000',
+    '--test-timeout=900000',
     ...options,
     ...files,
   ];
