@@ -11,9 +11,13 @@ import type { Module } from '../wasm/module.ts';
 import { INDEX_KIND, walkBody } from '../wasm/walk.ts';
 import { bodyOf, type Copy, type Extraction, namesSegments } from './extract.ts';
 
-/** For one kind of function: how deep inlined calls may nest, and the most bytes of one, inlined calls included. */
+/**
+ * For one kind of function: how deep inlined calls may nest, and the most bytes of one, by itself and
+ * with inlined calls. A function that is big by itself has been inlined into by the guest's compiler.
+ */
 export interface InlineLimit {
   readonly depth: number;
+  readonly own: number;
   readonly size: number;
 }
 
@@ -87,7 +91,8 @@ class Planner {
     const facts = this.#factsOf(func);
     if (facts?.movable !== true || !facts.returns) return undefined;
     const kind = this.#generated.has(func) ? 'generated' : 'helper';
-    const { depth, size } = this.#limits[kind];
+    const { depth, own, size } = this.#limits[kind];
+    if (facts.size > own) return undefined;
     for (let level = caller[kind] + 1; level <= depth; level++) {
       const nested =
         kind === 'generated'
