@@ -228,7 +228,7 @@ function shown(type: ValType, value: unknown): string {
 // ---- sealed ------------------------------------------------------------------------------------
 
 /** What a call of a slot that cannot be called may say: sealed, some of them are `unreachable`. */
-const SLOT_TRAPS = /trap: (indirect call|out of bounds table access|unreachable)/;
+const SLOT_TRAPS = /trap: (indirect call|null reference|out of bounds table access|unreachable)/;
 
 export function withoutSlotTraps(results: readonly string[]): readonly string[] {
   return results.map((result) => result.replace(SLOT_TRAPS, 'trap: indirect call'));
