@@ -175,14 +175,18 @@ function sizeOf(body: Module['codes'][number] | undefined): number {
   return body === undefined ? 0 : body.end - body.start;
 }
 
-/** Functions are found again by name: the JIT gives each one its own. */
+/**
+ * Functions are found again by name, behind that of their module: the JIT gives each one its own, and may
+ * make it once more when the guest is sealed.
+ */
 async function print(index: number): Promise<Answer> {
   if (last === undefined)
     return { kind: 'failed', message: 'nothing is frozen yet', line: undefined, output: '' };
   const { module } = last;
   const name = moduleNames(module).func.get(index);
   const before = await last.unsealed();
-  const was = [...moduleNames(before).func].find(([, one]) => one === name)?.[0];
+  const own = name?.replace(/^[^.]*\./, '');
+  const was = [...moduleNames(before).func].find(([, one]) => one.replace(/^[^.]*\./, '') === own)?.[0];
   return {
     kind: 'printed',
     index,

@@ -35,7 +35,8 @@ export const sealedTraps: SameTrap = (before, after) =>
   before === after ||
   (SLOT_TRAPS.test(before) && (SLOT_TRAPS.test(after) || after === 'RuntimeError: unreachable'));
 
-const SLOT_TRAPS = /^RuntimeError: (?:null function|table index|indirect call|dereferencing a null)/u;
+const SLOT_TRAPS =
+  /^RuntimeError: (?:null function|function signature|table index|indirect call|dereferencing a null)/u;
 
 export interface FreezingOptions {
   readonly point: Point;
