@@ -9,7 +9,7 @@ import { places, root } from './engines/places.ts';
 import { HAS_EVERYTHING } from './support/features.ts';
 
 /** The tests that depend on what the engine has, by the beginning of their paths. */
-const TESTS = ['freeze/', 'link/', 'random/', 'seal/', 'wizer/core'];
+const TESTS = ['freeze/', 'link/', 'random/', 'seal/', 'wizer/core', 'wizer/command-line'];
 const newest = places.nodes.majors
   .map((major) => join(root, places.nodes.binary.replace('{major}', String(major))))
   .filter((binary) => existsSync(binary))

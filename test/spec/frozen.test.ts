@@ -60,8 +60,8 @@ for (const major of places.nodes.majors) {
   const binary = join(root, places.nodes.binary.replace('{major}', String(major)));
   const skip = absent || (!existsSync(binary) && `no Node ${major} (node scripts/engines.mjs --nodes)`);
   test(`nor on Node ${major}`, { skip }, async (t) => {
-    // Several points where there is time; one that freezes much and checks much elsewhere. Sealing knows no engine.
-    const points = process.env['CI'] === undefined ? ['half/closed'] : ['one', 'late', SHARED, 'half/closed'];
+    // All points where there is time; one that freezes much and checks much elsewhere. Sealing knows no engine.
+    const points = process.env['CI'] === undefined ? ['half/closed'] : [...ALL, 'one/sealed', 'half/closed'];
     const script = fileURLToPath(new URL('./frozen-report.js', import.meta.url));
     const most = { maxBuffer: 1 << 28 };
     const { stdout } = await promisify(execFile)(binary, [script, ...points], most);
