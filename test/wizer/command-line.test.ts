@@ -177,15 +177,18 @@ const CAT = `(module
   (import "wasi_snapshot_preview1" "environ_get" (func $environ (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
-  (memory (export "memory") 1) (data (i32.const 8) "file") (data (i32.const 32) "\\80\\00\\00\\00\\05\\00\\00\\00")
+  (memory (export "memory") 4) (data (i32.const 8) "file") (data (i32.const 32) "\\80\\00\\00\\00\\05\\00\\00\\00")
   (func (export "wizer-initialize")
     (drop (call $open (i32.const 3) (i32.const 0) (i32.const 8) (i32.const 4) (i32.const 0)
       (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16)))
     (drop (call $read (i32.load (i32.const 16)) (i32.const 32) (i32.const 1) (i32.const 48)))
-    (drop (call $environ (i32.const 256) (i32.const 512)))
+    (drop (call $environ (i32.const 4096) (i32.const 65536)))
     (drop (call $random (i32.const 1024) (i32.const 64)))
     (drop (call $clock (i32.const 0) (i64.const 1) (i32.const 2048)))
     (drop (call $write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 48)))))`;
+
+/** Where {@link CAT} has its environment put. */
+const ENVIRONMENT = 65536;
 
 /** What the memory of an output holds. */
 async function textAt(bytes: Uint8Array, at: number, length: number): Promise<string> {
@@ -206,7 +209,7 @@ test('directories, environment and streams, and the same bytes twice', async () 
     assert.equal(stdout.toString(), 'bytes', 'what the module prints goes to stdout');
     const bytes = readFileSync(join(cwd, 'out.wasm'));
     assert.equal(await textAt(bytes, 128, 5), 'bytes');
-    assert.equal(await textAt(bytes, 512, 4), 'A=b\0');
+    assert.equal(await textAt(bytes, ENVIRONMENT, 4), 'A=b\0');
     outputs.push(bytes);
   }
   assert.deepEqual(outputs[0], outputs[1]);
@@ -215,8 +218,9 @@ test('directories, environment and streams, and the same bytes twice', async () 
   const inherit = ['in.wasm', '--allow-wasi', '--dir', 'sub', '--inherit-env=true', '--inherit-stdio=false'];
   const { stdout } = await good([...inherit, '-o', 'out.wasm'], { cwd, env: { ONLY: '1' } });
   assert.equal(stdout.length, 0);
-  const start = await textAt(readFileSync(join(cwd, 'out.wasm')), 512, 200);
-  assert.match(start, /ONLY=1\0/);
+  // The whole of it: npm gives its scripts an environment of many kilobytes.
+  const environment = await textAt(readFileSync(join(cwd, 'out.wasm')), ENVIRONMENT, 3 * 65536);
+  assert.match(environment, /ONLY=1\0/);
 });
 
 test('what the module prints does not get into a module that goes to stdout', async () => {
