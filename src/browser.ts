@@ -10,6 +10,19 @@
  * });
  * ```
  */
+
+export {
+  CheckError,
+  EXIT,
+  FileError,
+  FreezeError,
+  GuestError,
+  LimitError,
+  LinkError,
+  MalformedError,
+  UnsupportedError,
+  UsageError,
+} from './errors/classes.ts';
 export { type Frozen, freeze, freezeDriven } from './freeze.ts';
 export type { HostFactory, LinkEvent } from './host/guest.ts';
 export type { Limits } from './host/limits.ts';
@@ -84,16 +97,4 @@ export {
   verify,
 } from './verify.ts';
 export { VERSION } from './version.ts';
-export {
-  CheckError,
-  EXIT,
-  FileError,
-  FreezeError,
-  GuestError,
-  LimitError,
-  LinkError,
-  MalformedError,
-  UnsupportedError,
-  UsageError,
-} from './wasm/errors.ts';
 export type { EntryOption, Workload } from './workloads.ts';

@@ -2,6 +2,9 @@
  * The list of passes. From here one sees what `freeze` does to a module, in order, and what holds
  * from each step on; how a step does it stands in the file that has its name.
  */
+
+import { leaked } from './errors/check.ts';
+import { outputTooLarge } from './errors/limit.ts';
 import { anyGlob } from './glob.ts';
 import { capture } from './host/capture.ts';
 import { validate } from './host/engine.ts';
@@ -45,7 +48,6 @@ import { stubBodies, stubbedImports } from './stubs.ts';
 import { VERSION } from './version.ts';
 import { startGuest, warmUp } from './warm-up.ts';
 import { encode } from './wasm/encode.ts';
-import { leaked, outputTooLarge } from './wasm/errors.ts';
 import type { Module } from './wasm/module.ts';
 import { parse } from './wasm/parse.ts';
 import { checkEntries, entryFunctions, hookFunction } from './workloads.ts';

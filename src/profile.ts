@@ -5,9 +5,10 @@
  *
  * The schema is profile.schema.json. A later version only adds.
  */
+
+import { badProfile } from './errors/usage.ts';
 import type { Guest } from './host/guest.ts';
 import type { EntityRef } from './link/entity.ts';
-import { badProfile } from './wasm/errors.ts';
 import { spaces } from './wasm/module.ts';
 import { moduleNames } from './wasm/names.ts';
 

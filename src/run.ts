@@ -3,13 +3,13 @@
  * reactor by `_initialize` and calls. What `freeze run` does; a frozen module needs none of this.
  */
 
+import { nothingToRun } from './errors/usage.ts';
 import { Bare } from './host/bare.ts';
 import { type HostFactory, refuseImportedState, type WasmValue } from './host/guest.ts';
 import { guestError } from './host/trap.ts';
 import { createWasi, WasiExit } from './host/wasi/wasi.ts';
 import { instantiate } from './live.ts';
 import { type StubOption, stubbedImports } from './stubs.ts';
-import { nothingToRun } from './wasm/errors.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
 import { parse } from './wasm/parse.ts';
 import { exportCall, type Workload } from './workloads.ts';

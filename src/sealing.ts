@@ -2,6 +2,8 @@
  * Sealing as a step of a build: whether it is done, which exports go, what is vouched for, and what
  * the report says of it.
  */
+
+import { contradictedAssumption, sealedAndOpen, sealOptionsUnsealed } from './errors/usage.ts';
 import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
 import type { PlaceOf } from './link/code-map.ts';
@@ -18,7 +20,6 @@ import { type OptimizeReport, optimize } from './seal/optimize.ts';
 import { type Optimize, type Sealed, seal } from './seal/seal.ts';
 import type { ConstantRange } from './seal/world.ts';
 import type { Snapshot } from './snapshot/state.ts';
-import { contradictedAssumption, sealedAndOpen, sealOptionsUnsealed } from './wasm/errors.ts';
 import { type Module, spaces } from './wasm/module.ts';
 import { functionName, moduleNames } from './wasm/names.ts';
 import type { FuncIdx } from './wasm/types.ts';

@@ -1,11 +1,12 @@
 /**
  * Which imports of a guest become functions of the module, by pattern.
  */
+
+import { noSuchImport } from './errors/usage.ts';
 import { glob } from './glob.ts';
 import { PUSH_IMPORT } from './host/guest.ts';
 import { LINK_STATUS } from './host/live.ts';
 import { type Stub, stubBody } from './link/stub.ts';
-import { noSuchImport } from './wasm/errors.ts';
 import { type Body, type Module, spaces } from './wasm/module.ts';
 import type { TypeIdx } from './wasm/types.ts';
 

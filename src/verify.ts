@@ -6,6 +6,8 @@
  * State is compared where the frozen module has the memories, tables and globals that linking makes, or sealing
  * leaves of them; from a module that was made otherwise only what it does is compared.
  */
+
+import { cannotVerify, notCallable } from './errors/usage.ts';
 import { Caller, EXHAUSTED, type ExportCall, numericParams, randomCalls } from './host/calls.ts';
 import { capture } from './host/capture.ts';
 import type { Engine, RunResult } from './host/engines/job.ts';
@@ -19,7 +21,6 @@ import { bake } from './snapshot/bake.ts';
 import { type Compared, compareStates } from './snapshot/compare.ts';
 import { heldBy, type Snapshot } from './snapshot/state.ts';
 import { stubBodies, stubbedImports } from './stubs.ts';
-import { cannotVerify, notCallable } from './wasm/errors.ts';
 import { exportNamed, type Module, spaces } from './wasm/module.ts';
 import { type CallWorkload, entryFunctions, exportCall, hookFunction } from './workloads.ts';
 

@@ -2,6 +2,9 @@
  * Warming up: the guest is started, given its programs, and run in rounds, until one brings no new
  * code. With a driver the guest's own JavaScript has done that already.
  */
+
+import { openFiles } from './errors/unsupported.ts';
+import { countsNotDriven } from './errors/usage.ts';
 import { anyGlob } from './glob.ts';
 import { CallCounters } from './host/counter.ts';
 import { Guest, type GuestOptions, type HostFactory, type LinkEvent } from './host/guest.ts';
@@ -16,7 +19,6 @@ import type { Call, Program, Protocol } from './protocols/protocol.ts';
 import { linkedBefore } from './report/provenance.ts';
 import { isSealed } from './sealing.ts';
 import { stubbedImports } from './stubs.ts';
-import { countsNotDriven, openFiles } from './wasm/errors.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
 import { checkEntries, exportCall, type Workload } from './workloads.ts';
 

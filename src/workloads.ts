@@ -2,11 +2,12 @@
  * Workloads: what a guest is fed, as calls of its exports with constant arguments. While the guest
  * runs they are calls; in the frozen module they are entries.
  */
+
+import { badArguments, clashingEntry, unknownCommand, unknownExport } from './errors/usage.ts';
 import type { WasmValue } from './host/guest.ts';
 import type { Entry } from './link/entries.ts';
 import type { Kept, Linked } from './link/link.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
-import { badArguments, clashingEntry, unknownCommand, unknownExport } from './wasm/errors.ts';
 import type { Op } from './wasm/instructions.ts';
 import { exportNamed, type Module, spaces } from './wasm/module.ts';
 import { type FuncIdx, type FuncType, showType, type TypeIdx, type ValType } from './wasm/types.ts';

@@ -4,7 +4,7 @@
  * parser alone. Everything else (help, mistakes, suggestions) goes to yargs, in help.ts.
  */
 import parser from 'yargs-parser';
-import { badCommandLine, givenTwice } from '../wasm/errors.ts';
+import { badCommandLine, givenTwice } from '../errors/usage.ts';
 import { COMMANDS, type CommandSpec, isOptional, PARSING, type Parsed, wordName } from './commands.ts';
 
 /** What a line comes down to: a command, or a text to print. */

@@ -1,11 +1,12 @@
 /** `freeze bench`: times of a module, or of two side by side, on each engine at hand. */
 import { basename } from 'node:path';
 import { type BenchReport, bench, type Spread } from '../bench.ts';
+import { benchFailed } from '../errors/guest.ts';
+import { badCommandLine, badOption } from '../errors/usage.ts';
 import { plainEnvironment } from '../host/engines/find.ts';
 import { nodeEngine } from '../host/engines/process.ts';
 import { benchBars } from '../report/page/bars.ts';
 import { table } from '../report/table.ts';
-import { badCommandLine, badOption, benchFailed } from '../wasm/errors.ts';
 import { exportNamed } from '../wasm/module.ts';
 import { parse } from '../wasm/parse.ts';
 import { exportCall } from '../workloads.ts';

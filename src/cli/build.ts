@@ -5,21 +5,16 @@
 import { unlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { differs } from '../errors/check.ts';
+import { GuestError } from '../errors/classes.ts';
+import { driverThrew } from '../errors/driver.ts';
+import { timedOut } from '../errors/limit.ts';
+import { badCommandLine, badOption, binaryToTerminal, sameFile } from '../errors/usage.ts';
 import type { Frozen } from '../freeze.ts';
 import type { FreezeOptions, Progress } from '../options.ts';
 import { readProfile, writeProfile } from '../profile.ts';
 import type { Driver } from '../protocols/driver.ts';
 import type { Program } from '../protocols/protocol.ts';
-import {
-  badCommandLine,
-  badOption,
-  binaryToTerminal,
-  differs,
-  driverThrew,
-  GuestError,
-  sameFile,
-  timedOut,
-} from '../wasm/errors.ts';
 import type { Workload } from '../workloads.ts';
 import { canariesOf } from './canaries.ts';
 import type { Parsed } from './commands.ts';

@@ -3,7 +3,7 @@
  * whenever a file changes; or what that would be.
  */
 import { availableParallelism } from 'node:os';
-import { badOption, noConfig, noSuchBuild } from '../wasm/errors.ts';
+import { badOption, noConfig, noSuchBuild } from '../errors/usage.ts';
 import type { Parsed } from './commands.ts';
 import type { NamedBuild } from './config.ts';
 import type { Io } from './io.ts';

@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { notReproducible, secondBuildFailed } from '../wasm/errors.ts';
+import { notReproducible, secondBuildFailed } from '../errors/check.ts';
 import { beginsAsComponent, readComponentSections, readSections } from '../wasm/parse.ts';
 import { lineOf } from './args.ts';
 import type { Parsed } from './commands.ts';

@@ -2,7 +2,7 @@
  * `freeze completion SHELL`: a script that teaches bash, zsh or fish the commands, their options, and
  * where a file is meant. It is made of the option table, and asks nothing of `freeze` when it runs.
  */
-import { badOption } from '../wasm/errors.ts';
+import { badOption } from '../errors/usage.ts';
 import { COMMANDS, type CommandSpec, type Parsed } from './commands.ts';
 import type { Io } from './io.ts';
 

@@ -4,7 +4,9 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { cannotRead, FreezeError, notAComponent } from '../wasm/errors.ts';
+import { FreezeError } from '../errors/classes.ts';
+import { cannotRead } from '../errors/file.ts';
+import { notAComponent } from '../errors/unsupported.ts';
 import { exportNamed } from '../wasm/module.ts';
 import { parse } from '../wasm/parse.ts';
 import { reason } from './input.ts';

@@ -5,7 +5,9 @@
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type LilconfigResult, lilconfig } from 'lilconfig';
-import { badConfig, cannotRead, FreezeError } from '../wasm/errors.ts';
+import { FreezeError } from '../errors/classes.ts';
+import { cannotRead } from '../errors/file.ts';
+import { badConfig } from '../errors/usage.ts';
 import { outputFiles } from './build.ts';
 import { commandNamed, type OptionSpec, type Parsed } from './commands.ts';
 import { reason } from './input.ts';

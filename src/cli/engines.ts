@@ -5,10 +5,10 @@
  */
 import { readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { badOption } from '../errors/usage.ts';
 import { findNode, findWasmtime, plainEnvironment } from '../host/engines/find.ts';
 import type { Engine } from '../host/engines/job.ts';
 import { major } from '../host/engines/process.ts';
-import { badOption } from '../wasm/errors.ts';
 import type { Io } from './io.ts';
 
 /** Engines whose names begin as one of these; undefined is all. */

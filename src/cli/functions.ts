@@ -1,5 +1,5 @@
 /** The functions that a person names: by an index, an export, or the name section. */
-import { noSuchFunction } from '../wasm/errors.ts';
+import { noSuchFunction } from '../errors/usage.ts';
 import { type Module, spaces } from '../wasm/module.ts';
 import { moduleNames } from '../wasm/names.ts';
 import type { FuncIdx } from '../wasm/types.ts';

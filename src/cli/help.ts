@@ -2,8 +2,8 @@
  * yargs: help, version, and what is wrong with a line, with a suggestion where one is near.
  */
 import yargs, { type Argv } from 'yargs';
+import { badCommandLine } from '../errors/usage.ts';
 import { VERSION } from '../version.ts';
-import { badCommandLine } from '../wasm/errors.ts';
 import { aliases, collect, type Line } from './args.ts';
 import { COMMANDS, type CommandSpec, isOptional, PARSING, wordName } from './commands.ts';
 import { nearest } from './nearest.ts';

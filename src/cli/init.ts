@@ -3,7 +3,8 @@
  */
 import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { badCommandLine, cannotWrite } from '../wasm/errors.ts';
+import { cannotWrite } from '../errors/file.ts';
+import { badCommandLine } from '../errors/usage.ts';
 import type { Parsed } from './commands.ts';
 import { reason } from './input.ts';
 import type { Io } from './io.ts';

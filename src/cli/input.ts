@@ -3,7 +3,8 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
-import { badText, cannotRead } from '../wasm/errors.ts';
+import { cannotRead } from '../errors/file.ts';
+import { badText } from '../errors/malformed.ts';
 
 /** Why a system call failed, in the system's words; without the path, which the message has. */
 export function reason(error: unknown): string {

@@ -1,6 +1,7 @@
 /** `freeze inspect`: what a module is, or the code of some of its functions, as text or as JSON. */
+
+import { badCommandLine } from '../errors/usage.ts';
 import type { MemoryInspection } from '../report/memory/memory.ts';
-import { badCommandLine } from '../wasm/errors.ts';
 import type { Parsed } from './commands.ts';
 import { readModule } from './input.ts';
 import type { Io } from './io.ts';

@@ -1,5 +1,5 @@
 /** What a command has of the process, which only main.ts touches. */
-import type { FreezeError } from '../wasm/errors.ts';
+import type { FreezeError } from '../errors/classes.ts';
 import type { Machine } from './canaries.ts';
 import type { Sink } from './stdio.ts';
 

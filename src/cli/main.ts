@@ -5,7 +5,7 @@
 import { homedir, hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
-import { EXIT, FreezeError, GuestError } from '../wasm/errors.ts';
+import { EXIT, FreezeError, GuestError } from '../errors/classes.ts';
 import type { Line } from './args.ts';
 import type { Machine } from './canaries.ts';
 import type { Parsed } from './commands.ts';

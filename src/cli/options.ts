@@ -2,6 +2,7 @@
  * What the values on a command line mean: text to the options of the API. Nothing is read here.
  */
 
+import { badCommandLine, badOption } from '../errors/usage.ts';
 import type { Limits } from '../host/limits.ts';
 import type { RandomSource } from '../host/wasi/types.ts';
 import type { ImportState } from '../link/keep-imports.ts';
@@ -11,7 +12,6 @@ import type { ProtocolName } from '../protocols/detect.ts';
 import type { OptimizeLevel } from '../seal/optimize.ts';
 import type { Assumption } from '../sealing.ts';
 import type { StubOption } from '../stubs.ts';
-import { badCommandLine, badOption } from '../wasm/errors.ts';
 import type { Workload } from '../workloads.ts';
 import type { Parsed } from './commands.ts';
 import type { Wit } from './component.ts';

@@ -16,7 +16,7 @@ import {
 import { rename, unlink, writeFile as writeDevice } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { cannotWrite } from '../wasm/errors.ts';
+import { cannotWrite } from '../errors/file.ts';
 import { reason } from './input.ts';
 
 export type Target =

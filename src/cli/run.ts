@@ -3,7 +3,7 @@
  * return is printed after it.
  */
 import { basename } from 'node:path';
-import { badCommandLine } from '../wasm/errors.ts';
+import { badCommandLine } from '../errors/usage.ts';
 import type { Parsed } from './commands.ts';
 import { hostFactory } from './host.ts';
 import { readModule } from './input.ts';

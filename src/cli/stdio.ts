@@ -3,7 +3,7 @@
  * and a reader that has gone stops the guest instead of being written to for ever.
  */
 import { readSync, writeSync } from 'node:fs';
-import { cannotRead, cannotWrite, closedPipe } from '../wasm/errors.ts';
+import { cannotRead, cannotWrite, closedPipe } from '../errors/file.ts';
 import { reason } from './input.ts';
 
 export interface Sink {

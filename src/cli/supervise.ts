@@ -4,8 +4,8 @@
  * a thread a call, and no second copy of the engine.
  */
 import { Script } from 'node:vm';
+import { deadlinePassed } from '../errors/wizer.ts';
 import type { Supervise } from '../host/guest.ts';
-import { deadlinePassed } from '../wasm/errors.ts';
 
 /** What the script calls: a global, for it sees nothing else. */
 const WORK = Symbol.for('freeze.deadline');

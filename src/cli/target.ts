@@ -1,7 +1,8 @@
 /** `--target NAME`: the output is one that a host takes, or it is not written. */
 import { gzipSync } from 'node:zlib';
+import { notForTarget } from '../errors/unsupported.ts';
+import { badOption } from '../errors/usage.ts';
 import { findingsFor, isTarget, TARGETS, type TargetName } from '../targets.ts';
-import { badOption, notForTarget } from '../wasm/errors.ts';
 import { parse } from '../wasm/parse.ts';
 import { nearest } from './nearest.ts';
 

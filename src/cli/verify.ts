@@ -3,8 +3,9 @@
  * engine at hand. It ends with a code of its own where they differ.
  */
 import { basename } from 'node:path';
+import { EXIT } from '../errors/classes.ts';
+import { badCommandLine } from '../errors/usage.ts';
 import type { Difference, VerifyOptions, VerifyReport } from '../verify.ts';
-import { badCommandLine, EXIT } from '../wasm/errors.ts';
 import type { Workload } from '../workloads.ts';
 import { programReader } from './build.ts';
 import type { Parsed } from './commands.ts';

@@ -4,7 +4,7 @@
  */
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import { cannotRead } from '../wasm/errors.ts';
+import { cannotRead } from '../errors/file.ts';
 import { inputFiles } from './build.ts';
 import { buildAll } from './build-all.ts';
 import type { NamedBuild } from './config.ts';

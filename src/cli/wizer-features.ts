@@ -1,5 +1,5 @@
 /** `--wasm-…=false`: a module that uses what was forbidden is refused, with the functions that do. */
-import { proposalForbidden } from '../wasm/errors.ts';
+import { proposalForbidden } from '../errors/wizer.ts';
 import { featuresUsed } from '../wasm/features.ts';
 import { parse } from '../wasm/parse.ts';
 import type { Proposal } from './wizer-options.ts';

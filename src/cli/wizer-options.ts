@@ -3,8 +3,9 @@
  * it. It is read here, not by yargs: values of flags are Wizer's own manner, and who stands in for Wizer
  * is started often and must start fast.
  */
+
+import { badCommandLine, badOption, givenTwice } from '../errors/usage.ts';
 import { VERSION } from '../version.ts';
-import { badCommandLine, badOption, givenTwice } from '../wasm/errors.ts';
 
 interface OptionSpec {
   /** `bool` takes `=true` or `=false`; alone it means true. */

@@ -3,18 +3,12 @@
  * that programs which call Wizer look for; what it does is `freeze` with an init function (docs/wizer.md).
  */
 import { unlinkSync } from 'node:fs';
+import { FreezeError, GuestError, GuestExit, InitError } from '../errors/classes.ts';
+import { badOption, binaryToTerminal } from '../errors/usage.ts';
 import type { HostFactory } from '../host/guest.ts';
 import type { Preload } from '../host/preload.ts';
 import type { Rename } from '../link/renames.ts';
 import type { FreezeOptions } from '../options.ts';
-import {
-  badOption,
-  binaryToTerminal,
-  FreezeError,
-  GuestError,
-  GuestExit,
-  InitError,
-} from '../wasm/errors.ts';
 import { checkDirectory, readModule } from './input.ts';
 import type { Io } from './io.ts';
 import type { DirText } from './options.ts';

@@ -2,8 +2,10 @@
  * A module as it is: instantiated with its host and nothing of ours around it. What `freeze run`
  * calls; nobody links code here, so a guest that hands some over is told that it is not available.
  */
+
+import { guestExited } from '../errors/guest.ts';
+import { engineLacks } from '../errors/unsupported.ts';
 import type { Stub } from '../link/stub.ts';
-import { engineLacks, guestExited } from '../wasm/errors.ts';
 import type { Module } from '../wasm/module.ts';
 import { compile } from './engine.ts';
 import { guestImports, type HostFactory, type WasmValue } from './guest.ts';

@@ -2,6 +2,8 @@
  * Capture: the state of a guest and of its auxiliary modules as plain values. Memories are views of
  * the live ones; nothing may run between capture and bake.
  */
+
+import { mutableObject, sharedMemory, unfreezableReference, unknownFunction } from '../errors/unsupported.ts';
 import type { Probes } from '../link/instrument.ts';
 import type {
   GlobalState,
@@ -11,7 +13,6 @@ import type {
   Snapshot,
   TableState,
 } from '../snapshot/state.ts';
-import { mutableObject, sharedMemory, unfreezableReference, unknownFunction } from '../wasm/errors.ts';
 import { readExpr } from '../wasm/instructions.ts';
 import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
 import { isRef, type RefType, type SubType, showType, type ValType } from '../wasm/types.ts';

@@ -1,7 +1,8 @@
 /**
  * The engine: validate, compile and instantiate, with its errors told apart.
  */
-import { engineLacks, engineLacksFeatures, invalidModule } from '../wasm/errors.ts';
+import { invalidModule } from '../errors/malformed.ts';
+import { engineLacks, engineLacksFeatures } from '../errors/unsupported.ts';
 import type { Module } from '../wasm/module.ts';
 import { lackingFeatures } from './features.ts';
 

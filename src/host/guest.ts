@@ -1,6 +1,11 @@
 /**
  * A running guest: instantiated from its instrumented module, with its host and its live linker.
  */
+
+import { type FreezeError, GuestError } from '../errors/classes.ts';
+import { grewTooMuch, nearLimit } from '../errors/limit.ts';
+import { engineLacks, importedState, missingImports, noMemory } from '../errors/unsupported.ts';
+import { preloadUnfit } from '../errors/usage.ts';
 import { deferStart, freeName } from '../link/defer.ts';
 import { type EntityRef, sameImport } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
@@ -8,17 +13,6 @@ import type { GuestLinks } from '../link/link.ts';
 import { auxExportName, hasThawedFlag, THAWED } from '../link/open.ts';
 import type { Stub } from '../link/stub.ts';
 import { encode } from '../wasm/encode.ts';
-import {
-  engineLacks,
-  type FreezeError,
-  GuestError,
-  grewTooMuch,
-  importedState,
-  missingImports,
-  nearLimit,
-  preloadUnfit,
-  UnsupportedError,
-} from '../wasm/errors.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
 import type { CallCounters } from './counter.ts';
@@ -251,11 +245,7 @@ export class Guest {
   memory(): Uint8Array {
     const memory = this.instance.exports['memory'];
     if (!(memory instanceof WebAssembly.Memory)) {
-      throw new UnsupportedError(
-        'no-memory',
-        'the guest exports no memory named "memory"',
-        'export it: linkers do with --export-memory',
-      );
+      throw noMemory();
     }
     return new Uint8Array(memory.buffer);
   }

@@ -3,7 +3,7 @@
  * tables get their limit as a maximum of the instrumented module: growing beyond it fails, as it may
  * on any host. What the output says is untouched.
  */
-import { declaresTooMuch } from '../wasm/errors.ts';
+import { declaresTooMuch } from '../errors/limit.ts';
 import { type Module, spaces } from '../wasm/module.ts';
 import type { LiveLimits } from './live.ts';
 

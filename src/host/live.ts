@@ -3,20 +3,14 @@
  * guest's own values, and patched in. What was linked is recorded, each import with the entity
  * that it was given: names are only how a value is found, identity is what counts.
  */
+
+import { FreezeError, type LimitError, type LinkError } from '../errors/classes.ts';
+import { auxLimit } from '../errors/limit.ts';
+import { auxInvalid, auxTooLarge, auxTrapped, unresolvedImport } from '../errors/link.ts';
 import { deferInstantiation, freeName, runsNothing } from '../link/defer.ts';
 import type { Aux, Binding } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
 import { encode } from '../wasm/encode.ts';
-import {
-  auxInvalid,
-  auxLimit,
-  auxTooLarge,
-  auxTrapped,
-  FreezeError,
-  type LimitError,
-  type LinkError,
-  unresolvedImport,
-} from '../wasm/errors.ts';
 import { assemble } from '../wasm/instructions.ts';
 import { exportNamed, type Import, type Module } from '../wasm/module.ts';
 import { ownName } from '../wasm/names.ts';

@@ -2,7 +2,8 @@
  * Preloaded modules: instances that the guest's imports come from while it runs. Their state is no
  * part of the snapshot, and the imports stay: who thaws the output gives them again.
  */
-import { preloadTrapped, preloadUnfit } from '../wasm/errors.ts';
+import { preloadTrapped } from '../errors/guest.ts';
+import { preloadUnfit } from '../errors/usage.ts';
 import { compile } from './engine.ts';
 import type { HostFactory } from './guest.ts';
 

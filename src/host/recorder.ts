@@ -10,7 +10,7 @@ import {
   notRecorded,
   notTheGuest,
   twoGuests,
-} from '../wasm/errors.ts';
+} from '../errors/driver.ts';
 import type { LiveLimits } from './live.ts';
 import type { FunctionMap } from './recorder/maps.ts';
 import { Recording } from './recorder/recording.ts';

@@ -2,16 +2,10 @@
  * What came out of a call into the guest, told apart: a trap, an exit, an exception, or an error of
  * our own on its way through. The stack keeps the frames that are Wasm, with their names.
  */
-import {
-  badWasiOption,
-  FreezeError,
-  GuestError,
-  guestDrewRandom,
-  guestExited,
-  guestThrew,
-  guestTrapped,
-  wasiWithoutMemory,
-} from '../wasm/errors.ts';
+import { FreezeError, GuestError } from '../errors/classes.ts';
+import { guestDrewRandom, guestExited, guestThrew, guestTrapped } from '../errors/guest.ts';
+import { wasiWithoutMemory } from '../errors/unsupported.ts';
+import { badWasiOption } from '../errors/usage.ts';
 import { RandomDenied, WasiExit, WasiOptionError, WasiUnbound } from './wasi/types.ts';
 
 /** A V8 stack line of a Wasm frame: `at name (wasm://wasm/module-hash:wasm-function[12]:0x2f1)`. */

@@ -5,7 +5,7 @@
  * https://github.com/WebAssembly/tool-conventions/blob/main/CodeMetadata.md
  * https://github.com/WebAssembly/branch-hinting
  */
-import { FreezeError } from '../wasm/errors.ts';
+import { FreezeError } from '../errors/classes.ts';
 import type { CustomSection } from '../wasm/module.ts';
 import { Reader } from '../wasm/reader.ts';
 import { type Span, walkBody } from '../wasm/walk.ts';

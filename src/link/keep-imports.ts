@@ -10,8 +10,9 @@
  *
  * Every index is what it was: imports and the definitions that take their place come first alike.
  */
+
+import { importedState, sharedMemory } from '../errors/unsupported.ts';
 import { madeSpan } from '../wasm/encode.ts';
-import { importedState, sharedMemory } from '../wasm/errors.ts';
 import { assemble, assembleBody, type Op, readExpr } from '../wasm/instructions.ts';
 import {
   type ConstExpr,

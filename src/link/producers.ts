@@ -3,7 +3,7 @@
  *
  * https://github.com/WebAssembly/tool-conventions/blob/main/ProducersSection.md
  */
-import { FreezeError } from '../wasm/errors.ts';
+import { FreezeError } from '../errors/classes.ts';
 import type { CustomSection, Module } from '../wasm/module.ts';
 import { Reader } from '../wasm/reader.ts';
 import { Writer } from '../wasm/writer.ts';

@@ -5,7 +5,7 @@
  * A map is total. A kind without a map keeps its indices; an index that a map marks GONE is refused
  * by name, because code that names what is no longer there must not be written.
  */
-import { unmapped } from '../wasm/errors.ts';
+import { unmapped } from '../errors/link.ts';
 import {
   INDEX_KIND,
   INDEX_NAMES,

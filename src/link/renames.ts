@@ -1,7 +1,7 @@
 /**
  * Exports that go, and exports that take new names: what an initialized module shows of itself.
  */
-import { clashingRename, unknownRename } from '../wasm/errors.ts';
+import { clashingRename, unknownRename } from '../errors/wizer.ts';
 import { exportNamed, type Module } from '../wasm/module.ts';
 import { declareFunctions } from './declare.ts';
 

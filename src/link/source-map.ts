@@ -4,7 +4,7 @@
  *
  * https://tc39.es/ecma426/ (the format; mappings are base64 VLQs, each relative to the one before)
  */
-import { badSourceMap } from '../wasm/errors.ts';
+import { badSourceMap } from '../errors/usage.ts';
 import { type Module, rawSection } from '../wasm/module.ts';
 import { readSections } from '../wasm/parse.ts';
 import { CodeMap, type PlaceOf } from './code-map.ts';

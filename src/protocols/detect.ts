@@ -1,6 +1,7 @@
 /** Which protocol a guest speaks, by its exports, or the one that the user says. */
+
+import { unfitProtocol } from '../errors/usage.ts';
 import type { Guest } from '../host/guest.ts';
-import { unfitProtocol } from '../wasm/errors.ts';
 import { exportNamed, type Module } from '../wasm/module.ts';
 import { freezeAbi, MARK } from './freeze-abi.ts';
 import { PLAIN } from './plain.ts';

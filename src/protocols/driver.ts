@@ -2,10 +2,12 @@
  * A driver: JavaScript that brings a guest up as the guest's own host does, warms it up, and says
  * which instance is the guest and when it is warm. See docs/drivers.md.
  */
+
+import { FreezeError } from '../errors/classes.ts';
+import { driverThrew, driverTimedOut, noDriver } from '../errors/driver.ts';
 import type { LiveLimits } from '../host/live.ts';
 import { type Driven, type DriverHandle, Recorder } from '../host/recorder.ts';
 import { wasmStack } from '../host/trap.ts';
-import { driverThrew, driverTimedOut, FreezeError, noDriver } from '../wasm/errors.ts';
 import { PLAIN } from './plain.ts';
 import type { Protocol } from './protocol.ts';
 

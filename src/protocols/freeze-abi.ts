@@ -1,8 +1,10 @@
 /**
  * The contract of include/freeze.h, version 1. Comments there say what each export promises.
  */
+
+import { guestRefused } from '../errors/guest.ts';
+import { cannotLoad, otherContract, takesNoProfile } from '../errors/unsupported.ts';
 import type { Guest } from '../host/guest.ts';
-import { guestRefused, takesNoProfile, UnsupportedError } from '../wasm/errors.ts';
 import { type Call, drain, type MemoryRange, type Program, type Protocol } from './protocol.ts';
 
 export const FREEZE_CONTRACT = 1;
@@ -41,11 +43,7 @@ const utf8 = new TextDecoder();
 export function freezeAbi(guest: Guest): Protocol {
   const version = guest.call(MARK, [], 'in freeze_contract');
   if (version !== FREEZE_CONTRACT) {
-    throw new UnsupportedError(
-      'contract',
-      `the guest follows version ${String(version)} of freeze.h; this freeze knows version ${FREEZE_CONTRACT}`,
-      'rebuild the guest with the header that came with this freeze',
-    );
+    throw otherContract(String(version), FREEZE_CONTRACT);
   }
   return {
     name: 'freeze',
@@ -85,11 +83,7 @@ function withBytes<T>(guest: Guest, bytes: Uint8Array, use: (address: number) =>
 
 function load(guest: Guest, program: Program): Call {
   for (const name of ['freeze_load', 'freeze_run', 'freeze_alloc', 'freeze_free']) {
-    if (!guest.has(name))
-      throw new UnsupportedError(
-        'no-load',
-        `the guest exports no ${name}, so it takes no program like ${program.name}`,
-      );
+    if (!guest.has(name)) throw cannotLoad(name, program.name);
   }
   const name = new TextEncoder().encode(program.name);
   const handle = withBytes(guest, name, (nameAt) =>

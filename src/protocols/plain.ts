@@ -1,7 +1,7 @@
 /**
  * No protocol: a guest that is warmed up by calls of its exports, and may push code on its own.
  */
-import { takesNoPrograms } from '../wasm/errors.ts';
+import { takesNoPrograms } from '../errors/usage.ts';
 import { NO_PROFILES, type Protocol } from './protocol.ts';
 
 export const PLAIN: Protocol = {

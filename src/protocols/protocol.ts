@@ -2,8 +2,10 @@
  * A protocol is how a kind of guest is driven: how it takes a program, how it runs one, and how it
  * hands over the code that its JIT made. It knows the guest's exports and nothing of linking.
  */
+
+import { endless, endlesslyRefused } from '../errors/guest.ts';
+import { takesNoProfile } from '../errors/unsupported.ts';
 import type { Guest, WasmValue } from '../host/guest.ts';
-import { GuestError, takesNoProfile } from '../wasm/errors.ts';
 
 /** A program as the user gave it. */
 export interface Program {
@@ -71,12 +73,7 @@ export function drain(name: string, poll: () => number | undefined): number {
     if (status === undefined) return count;
     refused = status === 0 ? 0 : refused + 1;
   }
-  throw new GuestError(
-    'endless',
-    refused < MOST_REFUSED
-      ? `${name} hands over modules without end: ${MOST_POLLS} and more`
-      : `${name} goes on handing over modules that cannot be linked: ${MOST_REFUSED} one after the other`,
-  );
+  throw refused < MOST_REFUSED ? endless(name, MOST_POLLS) : endlesslyRefused(name, MOST_REFUSED);
 }
 
 /** For protocols that know no profiles. */

@@ -4,8 +4,9 @@
  * that ran. Compiled code belongs to the parsed expression, so a program is parsed once and its
  * address is what an entry calls.
  */
+
+import { guestRefused } from '../errors/guest.ts';
 import type { Guest } from '../host/guest.ts';
-import { guestRefused } from '../wasm/errors.ts';
 import { type Call, drain, NO_PROFILES, type Program, type Protocol } from './protocol.ts';
 
 /** The exports that tell it. */

@@ -2,8 +2,10 @@
  * Wizer's manner of initializing a module (docs/wizer.md): `_initialize`, where the module has it, then
  * one function of type [] → [], called once; its export goes, and others may take new names.
  */
+
+import { initFailed } from '../errors/guest.ts';
+import { badInitFunction, noInitFunction } from '../errors/wizer.ts';
 import type { Rename } from '../link/renames.ts';
-import { badInitFunction, initFailed, noInitFunction } from '../wasm/errors.ts';
 import { exportNamed, type Module, spaces } from '../wasm/module.ts';
 import type { TypeIdx } from '../wasm/types.ts';
 import { PLAIN } from './plain.ts';

@@ -2,7 +2,7 @@
  * SHA-256 of what a build is made of, by Web Crypto, which Node and browsers have. It works beside
  * the build: the digests are begun early and awaited late.
  */
-import { noWebCrypto } from '../wasm/errors.ts';
+import { noWebCrypto } from '../errors/unsupported.ts';
 
 /** In hexadecimal. */
 export async function sha256(bytes: Uint8Array): Promise<string> {

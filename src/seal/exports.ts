@@ -2,7 +2,7 @@
  * Which exports a sealed module keeps. What a protocol was driven by has done its work, and the
  * tables were exported for live linking; everything else is the guest's word to its hosts, and stays.
  */
-import { droppedEntry, noSuchExport } from '../wasm/errors.ts';
+import { droppedEntry, noSuchExport } from '../errors/usage.ts';
 import type { Export, Module } from '../wasm/module.ts';
 
 export interface ExportChoice {

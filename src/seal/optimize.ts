@@ -6,8 +6,9 @@
  * Each way to fail keeps the input, and says so: an optimizer that throws, a result that is too big,
  * does not validate, or has a feature or a NaN that the input did not have.
  */
+
+import { FreezeError } from '../errors/classes.ts';
 import { encode } from '../wasm/encode.ts';
-import { FreezeError } from '../wasm/errors.ts';
 import { featuresUsed } from '../wasm/features.ts';
 import { readBody } from '../wasm/instructions.ts';
 import type { Module } from '../wasm/module.ts';

@@ -3,7 +3,7 @@
  * closed where the body ends and nowhere before, and every index names something. Types are not
  * checked; that is the engine's part.
  */
-import { missingEnd, trailing, unknownIndex } from './errors.ts';
+import { missingEnd, trailing, unknownIndex } from '../errors/malformed.ts';
 import { type ConstExpr, type Module, spaces } from './module.ts';
 import { type Opcode, opcodeNamed } from './opcodes.ts';
 import {

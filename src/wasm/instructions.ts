@@ -2,7 +2,7 @@
  * Instructions as values, for printing and for building: slower than walk.ts, and made for code
  * that a person looks at or that `freeze` itself writes. Both directions follow the opcode table.
  */
-import { badByte, unknownOpcode } from './errors.ts';
+import { badByte, unknownOpcode } from '../errors/malformed.ts';
 import { type Immediate, type OpcodeRow, opcodeNamed, opcodeRow, prefixed } from './opcodes.ts';
 import { Reader } from './reader.ts';
 import {

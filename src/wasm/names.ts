@@ -4,7 +4,7 @@
  * https://webassembly.github.io/spec/core/appendix/custom.html#name-section
  * https://github.com/WebAssembly/extended-name-section
  */
-import { FreezeError } from './errors.ts';
+import { FreezeError } from '../errors/classes.ts';
 import type { CustomSection, Module } from './module.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';

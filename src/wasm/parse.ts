@@ -6,14 +6,14 @@
 import {
   badByte,
   countMismatch,
-  isComponent,
   notWasm,
   sectionOrder,
   trailing,
   unexpectedEnd,
   unknownSection,
   wrongVersion,
-} from './errors.ts';
+} from '../errors/malformed.ts';
+import { isComponent } from '../errors/unsupported.ts';
 import {
   type Body,
   type ConstExpr,

@@ -4,7 +4,7 @@
  *
  * https://webassembly.github.io/spec/core/binary/values.html
  */
-import { badLeb, badUtf8, unexpectedEnd } from './errors.ts';
+import { badLeb, badUtf8, unexpectedEnd } from '../errors/malformed.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

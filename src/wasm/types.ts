@@ -3,7 +3,7 @@
  *
  * https://webassembly.github.io/spec/core/binary/types.html
  */
-import { badByte } from './errors.ts';
+import { badByte } from '../errors/malformed.ts';
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 

@@ -8,7 +8,7 @@
  *
  * https://webassembly.github.io/spec/core/binary/instructions.html
  */
-import { badByte, badLeb, tooManyLocals, unexpectedEnd, unknownOpcode } from './errors.ts';
+import { badByte, badLeb, tooManyLocals, unexpectedEnd, unknownOpcode } from '../errors/malformed.ts';
 import { IMMEDIATES, type Immediate, OPCODE_COUNT, OPCODES, type Opcode, prefixed } from './opcodes.ts';
 
 /** The kinds of index that a module-level change can move, as bits of a set. */

@@ -1,6 +1,8 @@
 /**
  * The worker of the page: the Scheme guest and the whole of `freeze`, in the browser.
  */
+
+import { FreezeError } from '../errors/classes.ts';
 import { freeze } from '../freeze.ts';
 import { Guest, type HostFactory } from '../host/guest.ts';
 import { createWasi } from '../host/wasi/wasi.ts';
@@ -10,7 +12,6 @@ import { protocolFor } from '../protocols/detect.ts';
 import type { Program, Protocol } from '../protocols/protocol.ts';
 import { memoryMaps } from '../report/memory-map.ts';
 import { readProvenance } from '../report/provenance.ts';
-import { FreezeError } from '../wasm/errors.ts';
 import { type Module, spaces } from '../wasm/module.ts';
 import { moduleNames } from '../wasm/names.ts';
 import { parse } from '../wasm/parse.ts';

@@ -9,7 +9,7 @@ import { COMMANDS, isOptional } from '../../src/cli/commands.ts';
 import { readWithYargs } from '../../src/cli/help.ts';
 import { nearest } from '../../src/cli/nearest.ts';
 import { callOf, entryOf, randomOf, stubOf, workloadOf } from '../../src/cli/options.ts';
-import { UsageError } from '../../src/wasm/errors.ts';
+import { UsageError } from '../../src/errors/classes.ts';
 import { wat } from '../support/wat.ts';
 import { cli, errorLine, folder, good, matchesSnapshot, ROOT } from './cli.ts';
 import { COUNTER } from './guests.ts';

@@ -6,7 +6,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, symlinkSync
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Disk, machineDisk, type Output, targetOf, writeOutputs } from '../../src/cli/output.ts';
-import { FileError } from '../../src/wasm/errors.ts';
+import { FileError } from '../../src/errors/classes.ts';
 import { wat } from '../support/wat.ts';
 import { folder, MAIN } from './cli.ts';
 import { COUNTER, PROBE } from './guests.ts';

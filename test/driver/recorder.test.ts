@@ -1,11 +1,11 @@
 // What JavaScript sees of the WebAssembly that records, what a guest may import, and what is refused.
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { FreezeError } from '../../src/errors/classes.ts';
 import { type Frozen, freeze, freezeDriven } from '../../src/freeze.ts';
 import type { DriverHandle } from '../../src/host/recorder.ts';
 import type { FreezeOptions } from '../../src/options.ts';
 import { driverOf } from '../../src/protocols/driver.ts';
-import { FreezeError } from '../../src/wasm/errors.ts';
 import { spaces } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import { bytesLiteral, wat } from '../support/wat.ts';

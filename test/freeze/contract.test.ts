@@ -1,9 +1,9 @@
 // include/freeze.h as freeze keeps it: pull, push, what the guest is told, and limits.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { FreezeError } from '../../src/errors/classes.ts';
 import { freeze } from '../../src/freeze.ts';
 import type { FreezeOptions } from '../../src/options.ts';
-import { FreezeError } from '../../src/wasm/errors.ts';
 import { differential } from '../support/differential.ts';
 import { pullGuest } from '../support/pull.ts';
 import { bytesLiteral, wat } from '../support/wat.ts';

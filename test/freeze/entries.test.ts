@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { FreezeError } from '../../src/errors/classes.ts';
 import { freeze } from '../../src/freeze.ts';
 import type { FreezeOptions } from '../../src/options.ts';
-import { FreezeError } from '../../src/wasm/errors.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import type { Workload } from '../../src/workloads.ts';
 import { differential, hostWith, perform, thaw } from '../support/differential.ts';

@@ -4,7 +4,7 @@
 //     FREEZE_SEED=1234567 FREEZE_RANDOM=1 ...                            that one; its guest is printed
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { GuestError } from '../../src/wasm/errors.ts';
+import { GuestError } from '../../src/errors/classes.ts';
 import { differential, type LaterCall } from '../support/differential.ts';
 import { needs } from '../support/features.ts';
 import { Random, randomCase } from '../support/random-modules.ts';

@@ -1,7 +1,7 @@
 // What cannot be frozen is refused by name, with its place.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FreezeError } from '../../src/wasm/errors.ts';
+import { FreezeError } from '../../src/errors/classes.ts';
 import { type Case, freezeAndKeep, hostWith } from '../support/differential.ts';
 import { needs } from '../support/features.ts';
 import { wat } from '../support/wat.ts';

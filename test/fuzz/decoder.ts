@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FreezeError, MalformedError } from '../../src/errors/classes.ts';
 import { instrument } from '../../src/link/instrument.ts';
 import { checkCode } from '../../src/wasm/check.ts';
 import { encode } from '../../src/wasm/encode.ts';
-import { FreezeError, MalformedError } from '../../src/wasm/errors.ts';
 import { featuresUsed } from '../../src/wasm/features.ts';
 import type { Module } from '../../src/wasm/module.ts';
 import { parse, readSections } from '../../src/wasm/parse.ts';

@@ -2,6 +2,7 @@
 // is called on the instance that was frozen and on the frozen module. They do the same, and hold the same; sealed,
 // the frozen module does the same too.
 
+import { FreezeError, GuestError, UnsupportedError } from '../../src/errors/classes.ts';
 import { zero } from '../../src/host/recorder/host-state.ts';
 import { internalize } from '../../src/link/internalize.ts';
 import { link } from '../../src/link/link.ts';
@@ -9,7 +10,6 @@ import type { FreezeOptions } from '../../src/options.ts';
 import type { OptimizeLevel } from '../../src/seal/optimize.ts';
 import { stubBodies, stubbedImports } from '../../src/stubs.ts';
 import { encode } from '../../src/wasm/encode.ts';
-import { FreezeError, GuestError, UnsupportedError } from '../../src/wasm/errors.ts';
 import { assemble } from '../../src/wasm/instructions.ts';
 import { type Module, spaces } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';

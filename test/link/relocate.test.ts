@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { LinkError } from '../../src/errors/classes.ts';
 import { GONE, type Maps, movedKinds, relocateBody, relocateExpr } from '../../src/link/relocate.ts';
 import { madeSpan, spanBytes } from '../../src/wasm/encode.ts';
-import { LinkError } from '../../src/wasm/errors.ts';
 import { assemble, assembleBody, type LocalGroup, type Op, readBody } from '../../src/wasm/instructions.ts';
 import type { TagIdx, TypeIdx } from '../../src/wasm/types.ts';
 import { INDEX_KIND, type IndexName, walkBody } from '../../src/wasm/walk.ts';

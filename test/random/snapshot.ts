@@ -1,7 +1,7 @@
 // One random module: init, then main, in one instance; and init, snapshot, thaw, then main. Both must
 // give the same results, traps and calls of the host, and end with the same memory, globals and tables.
 import assert from 'node:assert/strict';
-import { FreezeError } from '../../src/wasm/errors.ts';
+import { FreezeError } from '../../src/errors/classes.ts';
 import { type Module, spaces } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import type { FuncType, TypeIdx, ValType } from '../../src/wasm/types.ts';

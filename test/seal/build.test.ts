@@ -1,10 +1,10 @@
 // Sealing in a build: who is sealed, which exports go, what is vouched for, and what is refused.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { FreezeError } from '../../src/errors/classes.ts';
 import { freeze } from '../../src/freeze.ts';
 import type { FreezeOptions } from '../../src/options.ts';
 import { readProvenance } from '../../src/report/provenance.ts';
-import { FreezeError } from '../../src/wasm/errors.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import { wat } from '../support/wat.ts';
 import { outcomes } from './sealed.ts';

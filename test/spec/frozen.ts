@@ -1,9 +1,10 @@
 // The suite as the oracle of freezing: each module is frozen after some of its actions, and the frozen module
 // stands in its place for those that remain. It is `freeze` itself that does it, with the script as warm-up.
+
+import { FreezeError } from '../../src/errors/classes.ts';
 import { type Frozen, freeze } from '../../src/freeze.ts';
 import { Guest, type HostFactory } from '../../src/host/guest.ts';
 import type { FreezeOptions } from '../../src/options.ts';
-import { FreezeError } from '../../src/wasm/errors.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import type { Declined, Replacement, Replacing, SameTrap, Staged, TransformContext } from './run.ts';
 import type { Command } from './suite.ts';

@@ -1,8 +1,9 @@
 // Modules that import memories, tables, globals or tags of other modules: their script is the driver that brings
 // them up, and what they share with others is their own once they are frozen. So the checks that follow run on
 // the frozen module as long as they are of no other instance.
+
+import { FreezeError } from '../../src/errors/classes.ts';
 import { freezeDriven } from '../../src/freeze.ts';
-import { FreezeError } from '../../src/wasm/errors.ts';
 import { POINTS } from './frozen.ts';
 import { type Outcome, reachOf, Script } from './run.ts';
 import { readSignature } from './signature.ts';

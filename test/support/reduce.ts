@@ -3,9 +3,10 @@
 //
 // Attempts go from coarse to fine: whole lists (exports, segments, customs) in halves, bodies in halves,
 // then stretches of instructions within each body. Rounds are repeated until one brings nothing.
+
+import { LinkError } from '../../src/errors/classes.ts';
 import { GONE, mapIndex, relocateBody, relocateExpr } from '../../src/link/relocate.ts';
 import { encode, madeSpan } from '../../src/wasm/encode.ts';
-import { LinkError } from '../../src/wasm/errors.ts';
 import { assemble, assembleBody, type Instruction, type Op, readBody } from '../../src/wasm/instructions.ts';
 import {
   type Body,

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, beforeEach, test } from 'node:test';
+import { GuestError, MalformedError, UnsupportedError } from '../../src/errors/classes.ts';
 import { freeze } from '../../src/freeze.ts';
 import { type Thawed, thaw } from '../../src/thaw.ts';
-import { GuestError, MalformedError, UnsupportedError } from '../../src/wasm/errors.ts';
 import { root } from '../engines/places.ts';
 import { wat } from '../support/wat.ts';
 

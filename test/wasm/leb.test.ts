@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { MalformedError } from '../../src/wasm/errors.ts';
+import { MalformedError } from '../../src/errors/classes.ts';
 import { assembleBody } from '../../src/wasm/instructions.ts';
 import { Reader } from '../../src/wasm/reader.ts';
 import { walkBody } from '../../src/wasm/walk.ts';

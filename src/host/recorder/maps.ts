@@ -3,8 +3,9 @@
  * the driver, such a map becomes a table of the output; where the guest calls by id through an
  * import, that import becomes a function that looks into the table.
  */
+
+import { badHandover } from '../../errors/driver.ts';
 import { madeSpan } from '../../wasm/encode.ts';
-import { badHandover } from '../../wasm/errors.ts';
 import { assembleBody, type Op } from '../../wasm/instructions.ts';
 import { EMPTY_MODULE, type Import, type Module, spaces } from '../../wasm/module.ts';
 import {

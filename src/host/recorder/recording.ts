@@ -10,10 +10,14 @@
  *
  * https://webassembly.github.io/spec/js-api/
  */
+
+import { FreezeError } from '../../errors/classes.ts';
+import { moduleAfterDone } from '../../errors/driver.ts';
+import { auxLimit } from '../../errors/limit.ts';
+import { auxInvalid, auxTrapped } from '../../errors/link.ts';
 import { deferInstantiation, runsNothing } from '../../link/defer.ts';
 import { instrument } from '../../link/instrument.ts';
 import { encode } from '../../wasm/encode.ts';
-import { auxInvalid, auxLimit, auxTrapped, FreezeError, moduleAfterDone } from '../../wasm/errors.ts';
 import type { Module } from '../../wasm/module.ts';
 import { moduleNames } from '../../wasm/names.ts';
 import { parse } from '../../wasm/parse.ts';

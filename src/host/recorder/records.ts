@@ -2,8 +2,9 @@
  * What a driver's run leaves behind: the modules and instances that were made, each with the values
  * that it imported, and the memories, tables, globals, tags and functions that JavaScript made.
  */
+
+import type { LinkError } from '../../errors/classes.ts';
 import type { Probes } from '../../link/instrument.ts';
-import type { LinkError } from '../../wasm/errors.ts';
 import type { Module } from '../../wasm/module.ts';
 import type { FuncType, GlobalType, MemType, TableType } from '../../wasm/types.ts';
 

@@ -3,11 +3,18 @@
  * given. The guest's definitions, those of the other instances, and what JavaScript made are all
  * there is; a function of JavaScript's own stays an import, or is refused where live code needs it.
  */
+
+import {
+  badHandover,
+  foreignState,
+  hostFunction,
+  importedTwice,
+  unknownOrigin,
+} from '../../errors/driver.ts';
 import type { Adopted, Binding, EntityRef } from '../../link/entity.ts';
 import type { Probes } from '../../link/instrument.ts';
 import { type Given, internalize } from '../../link/internalize.ts';
 import type { Kept } from '../../link/link.ts';
-import { badHandover, foreignState, hostFunction, importedTwice, unknownOrigin } from '../../wasm/errors.ts';
 import { assemble, type Op } from '../../wasm/instructions.ts';
 import { type ExternKind, type Import, type Module, spaces } from '../../wasm/module.ts';
 import { type FuncType, type GlobalType, isRef, type TypeIdx } from '../../wasm/types.ts';

@@ -1,0 +1,190 @@
+// Wrong options, arguments and configs: for who types them.
+import { UsageError } from './classes.ts';
+
+export function badSourceMap(what: string): UsageError {
+  return new UsageError('source-map', `the source map is not one of this module: ${what}`);
+}
+
+export function takesNoPrograms(name: string): UsageError {
+  return new UsageError(
+    'no-protocol',
+    `the guest follows no protocol that takes a program like ${name}`,
+    'give a call of an export, EXPORT(ARGS), or build the guest with include/freeze.h; a module that freeze wrote takes programs where it was built with --open',
+  );
+}
+
+export function unknownExport(name: string, known: readonly string[]): UsageError {
+  const shown = known.slice(0, 12).join(', ');
+  return new UsageError(
+    'export',
+    `the guest exports no function "${name}"`,
+    known.length === 0 ? 'it exports none' : `it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+  );
+}
+
+export function badArguments(call: string, want: string): UsageError {
+  return new UsageError('arguments', `${call}: the arguments do not fit, the export takes (${want})`);
+}
+
+export function preloadUnfit(message: string): UsageError {
+  const [, why = message] = /^[^:]*: (.*)$/.exec(message) ?? [];
+  return new UsageError('preload', `a preloaded module does not fit: ${why}`);
+}
+
+export function unfitProtocol(protocol: string, missing: readonly string[]): UsageError {
+  return new UsageError(
+    'protocol',
+    `the guest does not speak the ${protocol} protocol: it lacks ${missing.join(', ')}`,
+  );
+}
+
+export function clashingEntry(name: string): UsageError {
+  return new UsageError(
+    'entry',
+    `the entry "${name}" has the name of an export that the guest has`,
+    'choose another name',
+  );
+}
+
+export function unknownCommand(name: string, known: readonly string[]): UsageError {
+  return new UsageError(
+    'command',
+    `--command ${name}: there is no entry of this name`,
+    `entries are ${known.join(', ') || 'given with --entry'}`,
+  );
+}
+
+export function noSuchExport(option: string, pattern: string, names: readonly string[]): UsageError {
+  const shown = names.slice(0, 12).join(', ');
+  return new UsageError(
+    'export',
+    `${option} ${pattern} fits no export of the frozen module`,
+    names.length === 0 ? 'it exports nothing' : `it exports ${shown}${names.length > 12 ? ', ...' : ''}`,
+  );
+}
+
+export function contradictedAssumption(what: string, op: string, func: string): UsageError {
+  return new UsageError(
+    'assumption',
+    `--assume table-const: ${what} in the warm-up, and ${op} in function ${func} can do it again`,
+    'leave --assume out, or drop the exports through which that function is reached (freeze why shows them)',
+  );
+}
+
+export function sealedAndOpen(): UsageError {
+  return new UsageError('unsealed', 'a module is either sealed or open: give --seal or --open');
+}
+
+export function sealOptionsUnsealed(option: string): UsageError {
+  return new UsageError(
+    'unsealed',
+    `--${option} is for sealed modules, and this one is not sealed`,
+    'add --seal: guests that speak no protocol are not sealed unless that is said',
+  );
+}
+
+export function droppedEntry(name: string): UsageError {
+  return new UsageError(
+    'entry',
+    `--drop would take away the entry "${name}"`,
+    'leave the entry out, or name the exports to drop more closely',
+  );
+}
+
+export function noSuchImport(pattern: string, imports: readonly string[]): UsageError {
+  return new UsageError(
+    'stub-import',
+    `--stub-import ${pattern}: the guest imports nothing of this name`,
+    `it imports ${imports.join(', ') || 'nothing'}`,
+  );
+}
+
+export function badWasiOption(what: string): UsageError {
+  return new UsageError('wasi-option', `the WASI host cannot give the guest this: ${what}`);
+}
+
+export function badProfile(name: string, why: string): UsageError {
+  return new UsageError('profile', `${name} is no profile: ${why}`, 'a build writes one with --profile-out');
+}
+
+export function countsNotDriven(): UsageError {
+  return new UsageError(
+    'count-calls',
+    'calls of table slots are not counted where a driver brings the guest up',
+  );
+}
+
+export function badCommandLine(what: string, hint?: string): UsageError {
+  return new UsageError('command-line', what, hint);
+}
+
+export function badOption(option: string, value: string, want: string): UsageError {
+  return new UsageError('option', `${option} ${value}: ${want}`);
+}
+
+export function givenTwice(option: string): UsageError {
+  return new UsageError('twice', `${option} is given twice, and takes one value`);
+}
+
+export function sameFile(path: string, one: string, other: string): UsageError {
+  return new UsageError(
+    'same-file',
+    `${one} and ${other} are the same file: ${path}`,
+    'give -o another path; an input is never overwritten',
+  );
+}
+
+export function binaryToTerminal(): UsageError {
+  return new UsageError(
+    'terminal',
+    'the frozen module would go to the terminal',
+    'give a file with -o, or redirect stdout',
+  );
+}
+
+export function nothingToRun(known: readonly string[]): UsageError {
+  const shown = known.slice(0, 12).join(', ');
+  return new UsageError(
+    'nothing-to-run',
+    'the module is no command: it exports no function "_start"',
+    known.length === 0
+      ? 'it exports no function at all'
+      : `say what to call: --invoke "NAME(ARGS)"; it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+  );
+}
+
+export function noSuchFunction(name: string, count: number): UsageError {
+  return new UsageError(
+    'function',
+    `${name}: the module has no function of this name or index`,
+    `it has ${count} functions; give an index, an export, or a name of the name section`,
+  );
+}
+
+export function badConfig(path: string, what: string, hint?: string): UsageError {
+  return new UsageError('config', `${path}: ${what}`, hint);
+}
+
+export function noConfig(known: readonly string[]): UsageError {
+  return new UsageError(
+    'nothing-to-build',
+    'no guest is given, and this folder has no config',
+    `freeze build GUEST, or write one of ${known.join(', ')}`,
+  );
+}
+
+export function noSuchBuild(name: string, known: readonly string[]): UsageError {
+  return new UsageError(
+    'no-build',
+    `the config has no build ${name}`,
+    `it has ${known.join(', ') || 'one, without a name'}`,
+  );
+}
+
+export function notCallable(name: string): UsageError {
+  return new UsageError('not-callable', `${name} takes or gives references: only numbers can be compared`);
+}
+
+export function cannotVerify(what: string): UsageError {
+  return new UsageError('cannot-verify', what);
+}
