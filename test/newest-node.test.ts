@@ -31,7 +31,7 @@ it('the newest Node at hand agrees, with the features that this one lacks', { sk
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
     FREEZE_ENGINES: 'wasmtime',
-    FREEZE_RANDOM: '150',
+    FREEZE_RANDOM: '400',
   };
   const args = ['--test', '--test-reporter=tap', ...files];
   const { status, stdout } = spawnSync(newest ?? '', args, { env, encoding: 'utf8' });

@@ -1,5 +1,7 @@
-// Binaryen's wasm-opt, many times in one process: its bin is started as a command, half a second each
-// time, nearly all of it to decode and compile a module that is always the same.
+// Binaryen's wasm-opt, many times in one process, and in one instance: its bin is started as a command,
+// half a second each time, nearly all of it to decode and compile a module that is always the same; and
+// of what is left an instance of its own takes four fifths. Its `main` can be called as often as one
+// likes. The modules that it makes do not depend on what it made before (a test holds it to that).
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -18,6 +20,11 @@ type Glue = (
 /** What is taken out of the glue that Emscripten wrote. */
 interface Inside {
   readonly findWasmBinary: () => Uint8Array<ArrayBuffer>;
+  /** Gives the status with which `main` ended. */
+  readonly callMain: (args: string[]) => number;
+  /** Arguments are put on the stack, and left there. */
+  readonly stackSave: () => number;
+  readonly stackRestore: (pointer: number) => void;
 }
 
 /** Runs wasm-opt on files. Throws where it ends with a status that is not 0. */
@@ -25,44 +32,64 @@ export interface WasmOpt {
   run(args: readonly string[]): void;
 }
 
+/** What `main` leaves behind in the memory of an instance is not given back: so many runs, and a new one. */
+const RUNS = 100;
+
 /** jco brings Binaryen along: a package of its own it is not. */
 function scriptPath(): string {
   return join(dirname(require.resolve('binaryen')), 'bin', 'wasm-opt');
 }
 
-export function wasmOpt(): WasmOpt {
+/** `runs` is how many an instance is used for. */
+export function wasmOpt(runs: number = RUNS): WasmOpt {
   const file = scriptPath();
   const source = readFileSync(file, 'utf8').replace(/^#!.*/, '');
   const names = ['Module', 'require', 'process', '__dirname', '__filename'];
-  const glue = new Function(...names, `${source}\nreturn { findWasmBinary };`) as Glue;
-  const start = (options: object, argv: readonly string[]): Inside => {
-    const shown = { ...process, versions: process.versions, argv: ['node', file, ...argv], exitCode: 0 };
-    return glue(options, require, shown, dirname(file), file);
+  const inside = '{ findWasmBinary, callMain, stackSave, stackRestore }';
+  const glue = new Function(...names, `${source}\nreturn ${inside};`) as Glue;
+  const start = (options: object): Inside => {
+    const shown = {
+      ...process,
+      versions: process.versions,
+      env: {},
+      argv: ['node', file],
+      exitCode: 0,
+    };
+    return glue({ ...options, noInitialRun: true }, require, shown, dirname(file), file);
   };
-  const binary = start({ instantiateWasm: () => {} }, []).findWasmBinary();
-  const compiled = new WebAssembly.Module(binary);
+  const compiled = new WebAssembly.Module(start({ instantiateWasm: () => {} }).findWasmBinary());
+  let said = '';
+  const instantiate = (): Inside =>
+    start({
+      printErr: (line: string) => {
+        said += `${line}\n`;
+      },
+      print: () => {},
+      // `main` is left by throwing; who called it takes the status out of that.
+      quit: (_: number, error: unknown) => {
+        throw error;
+      },
+      instantiateWasm: (imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => void) => {
+        receive(new WebAssembly.Instance(compiled, imports));
+      },
+    });
+  let instance: Inside | undefined;
+  let left = 0;
   return {
     run: (args) => {
-      let said = '';
-      let status = 0;
-      const options = {
-        printErr: (line: string) => {
-          said += `${line}\n`;
-        },
-        print: () => {},
-        quit: (code: number, error: unknown) => {
-          status = code;
-          throw error;
-        },
-        instantiateWasm: (
-          imports: WebAssembly.Imports,
-          receive: (instance: WebAssembly.Instance) => void,
-        ) => {
-          receive(new WebAssembly.Instance(compiled, imports));
-        },
-      };
-      start(options, args);
+      if (instance === undefined || left-- === 0) {
+        instance = instantiate();
+        left = runs - 1;
+      }
+      said = '';
+      const used = instance;
+      const stack = used.stackSave();
+      // One that failed is not used again.
+      instance = undefined;
+      const status = used.callMain([...args]);
+      used.stackRestore(stack);
       if (status !== 0) throw new Error(`wasm-opt ended with ${status}: ${said}`);
+      instance = used;
     },
   };
 }
