@@ -23,6 +23,7 @@ export {
   UnsupportedError,
   UsageError,
 } from './errors/classes.ts';
+export type { Warning } from './errors/warning.ts';
 export { type Frozen, freeze, freezeDriven } from './freeze.ts';
 export type { HostFactory, LinkEvent } from './host/guest.ts';
 export type { Limits } from './host/limits.ts';

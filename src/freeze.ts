@@ -5,6 +5,7 @@
 
 import { leaked } from './errors/check.ts';
 import { outputTooLarge } from './errors/limit.ts';
+import { frozenBefore, relaxedSimd, stackNotWiped } from './errors/warning.ts';
 import { anyGlob } from './glob.ts';
 import { capture } from './host/capture.ts';
 import { validate } from './host/engine.ts';
@@ -27,7 +28,7 @@ import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import { initFunction, spentExports, wizer } from './protocols/wizer.ts';
-import { findLeaks, type LeakReport, leakText } from './report/leaks.ts';
+import { findLeaks, type LeakReport, leakWarning } from './report/leaks.ts';
 import { measureMemory } from './report/memory/memory.ts';
 import {
   digestInputs,
@@ -98,7 +99,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
 
   const digests = options.provenance === false ? undefined : digestInputs(bytes, options);
   const before = given && readProvenance(given);
-  if (before !== undefined && before.open !== true) journal.warn(FROZEN_SHUT);
+  if (before !== undefined && before.open !== true) journal.warn(frozenBefore());
 
   // The guest runs, instrumented: every piece of its state can be reached from outside.
   const guest = await journal.passAsync('thaw', () =>
@@ -121,7 +122,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   // What functions that have returned left on the stack is no state.
   const stack = options.wipeStack === false ? undefined : wipeStack(guest);
   if (options.wipeStack === true && stack !== undefined && 'unknown' in stack)
-    journal.warn(`the stack was not wiped: ${stack.unknown}`);
+    journal.warn(stackNotWiped(stack.unknown));
 
   // Plain values from here on; no engine below this line, but to validate.
   const snapshot = journal.pass('capture', () => capture(guest));
@@ -172,7 +173,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   const leaks = journal.pass('leaks', () => leaksIn(debug.module, guest, options));
   const bad = leaks.found.filter((leak) => !leak.allowed);
   if (options.failOnLeak === true && bad.length > 0) throw leaked(bad.flatMap((leak) => leak.names));
-  for (const leak of bad) journal.warn(leakText(leak));
+  for (const leak of bad) journal.warn(leakWarning(leak));
 
   // It says what it was made of.
   const signed = await journal.passAsync('provenance', async () => {
@@ -216,10 +217,6 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   };
 }
 
-const FROZEN_SHUT =
-  'the guest is a frozen module already, and not an open one: code that it makes now may have nobody to link it; ' +
-  'build it with --open where it is to be frozen again';
-
 /** Where values of this machine, or random bytes that were served, stand in the module. */
 function leaksIn(module: Module, guest: Guest, options: FreezeOptions): LeakReport {
   return findLeaks(module, {
@@ -237,9 +234,7 @@ function warnOfRelaxed({ codes, ...module }: Module, journal: Journal): void {
   const uses = [...instructionsOf(codes, 'relaxed-simd')].map(
     ([name, i]) => `${name} in function ${first + i}`,
   );
-  if (uses.length === 0) return;
-  const shown = uses.slice(0, 3).join(', ') + (uses.length > 3 ? ` and ${uses.length - 3} more` : '');
-  journal.warn(`what it computes with these may differ from machine to machine: ${shown}`);
+  if (uses.length > 0) journal.warn(relaxedSimd(uses));
 }
 
 /** How the guest is driven from here on: one that a driver has brought up speaks a protocol only where its exports say so. */

@@ -1,6 +1,7 @@
 /**
  * What a build did, written down while it does it: the report is made of it, and progress is told.
  */
+import { filesNotKept, moduleLeftOut, type Warning } from './errors/warning.ts';
 import type { Guest, LinkEvent } from './host/guest.ts';
 import type { WipedStack } from './host/wipe-stack.ts';
 import type { Entry } from './link/entries.ts';
@@ -27,7 +28,7 @@ export class Journal {
   readonly #passes: PassReport[] = [];
   readonly #rounds: RoundReport[] = [];
   readonly #modules: ModuleReport[] = [];
-  readonly #warnings: string[] = [];
+  readonly #warnings: Warning[] = [];
   #round = 1;
 
   constructor({ onProgress }: FreezeOptions) {
@@ -54,7 +55,7 @@ export class Journal {
     this.#tell({ kind: 'workload', label, round });
   }
 
-  warn(warning: string): void {
+  warn(warning: Warning): void {
     this.#warnings.push(warning);
   }
 
@@ -81,7 +82,7 @@ export class Journal {
       linked: error === undefined,
       ...(error === undefined ? {} : { error }),
     });
-    if (error !== undefined) this.#warnings.push(`left out: ${error}`);
+    if (error !== undefined) this.warn(moduleLeftOut(error));
     this.#tell({
       kind: 'module',
       name,
@@ -107,6 +108,9 @@ export class Journal {
   }): Report {
     const { module, finished, guest } = facts;
     const named = spaces(module).imports.func;
+    const filesWritten = guest.wasi.filesWritten();
+    if (filesWritten.length > 0 && guest.wasi.onDisk !== true)
+      this.warn(filesNotKept(filesWritten.map(({ path }) => path)));
     return {
       schema: REPORT_SCHEMA,
       version: VERSION,
@@ -126,7 +130,7 @@ export class Journal {
       ...(facts.stack === undefined ? {} : { wipedStack: facts.stack }),
       entries: facts.entries.map((entry) => entry.name),
       stubbed: [...facts.stubs.keys()].map((index) => `${named[index]?.module}.${named[index]?.name}`),
-      filesWritten: guest.wasi.filesWritten(),
+      filesWritten,
       randomBytes: guest.wasi.drawn(),
       random: drawsOf(guest),
       leaks: facts.leaks,

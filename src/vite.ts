@@ -15,7 +15,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
-import { freeze } from './freeze.ts';
+import { type Frozen, freeze } from './freeze.ts';
 import type { FreezeOptions } from './options.ts';
 
 export interface FreezePluginOptions
@@ -30,6 +30,7 @@ export interface FreezePluginOptions
 interface Context {
   addWatchFile(file: string): void;
   emitFile(file: { type: 'asset'; name: string; source: Uint8Array }): string;
+  warn(log: { message: string; code: string; id: string }): void;
 }
 
 interface Plugin {
@@ -64,7 +65,9 @@ export default function freezePlugin(options: FreezePluginOptions): Plugin {
       if (path === undefined) return undefined;
       const warmups = new URLSearchParams(more).getAll('warmup').map((one) => resolve(dirname(path), one));
       for (const file of [path, ...warmups, resolve(options.guest)]) this.addWatchFile(file);
-      const bytes = await frozen(path, warmups, options);
+      const { bytes, report } = await frozen(path, warmups, options);
+      for (const { code, message, hint } of report.warnings)
+        this.warn({ message: `${message} (${hint})`, code, id: path });
       // A server of sources has no assets.
       if (serving) return moduleOf(JSON.stringify(`data:;base64,${Buffer.from(bytes).toString('base64')}`));
       const name = `${path.replace(/^.*[\\/]/, '').replace(/\.[^.]*$/, '')}.wasm`;
@@ -78,7 +81,7 @@ async function frozen(
   path: string,
   warmupPaths: readonly string[],
   { guest, entry = DEFAULT_ENTRY, ...more }: FreezePluginOptions,
-): Promise<Uint8Array> {
+): Promise<Frozen> {
   // Names stand in messages, and in the module: they begin where the program is, not at this machine's root.
   const program = async (file: string) => ({
     kind: 'program' as const,
@@ -87,13 +90,12 @@ async function frozen(
   });
   const main = await program(path);
   const warmups = await Promise.all(warmupPaths.map(program));
-  const { bytes } = await freeze(new Uint8Array(await readFile(guest)), {
+  return freeze(new Uint8Array(await readFile(guest)), {
     ...more,
     loads: [main],
     warmups: warmups.length === 0 ? [main] : warmups,
     entries: [{ name: entry, workload: main }],
   });
-  return bytes;
 }
 
 /** The module that stands for the import; `url` is an expression. Files are read where there is a Node. */

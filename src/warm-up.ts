@@ -5,6 +5,7 @@
 
 import { openFiles } from './errors/unsupported.ts';
 import { countsNotDriven } from './errors/usage.ts';
+import { stillNewCode } from './errors/warning.ts';
 import { anyGlob } from './glob.ts';
 import { CallCounters } from './host/counter.ts';
 import { Guest, type GuestOptions, type HostFactory, type LinkEvent } from './host/guest.ts';
@@ -151,6 +152,6 @@ function runUntilQuiet(
     if (!news) return;
   }
   if (wanted === undefined) {
-    journal.warn(`the guest still made new code in round ${rounds}; --rounds allows more`);
+    journal.warn(stillNewCode(rounds));
   }
 }

@@ -10,6 +10,7 @@ import { GuestError } from '../errors/classes.ts';
 import { driverThrew } from '../errors/driver.ts';
 import { timedOut } from '../errors/limit.ts';
 import { badCommandLine, badOption, binaryToTerminal, sameFile } from '../errors/usage.ts';
+import { notCached, type Warning } from '../errors/warning.ts';
 import type { Frozen } from '../freeze.ts';
 import type { FreezeOptions, Progress } from '../options.ts';
 import { readProfile, writeProfile } from '../profile.ts';
@@ -133,9 +134,7 @@ export async function build(parsed: Parsed, given: Io): Promise<number> {
 
   const { summary } = await import('../report/summary.ts');
   for (const line of summary(frozen.report, input, output)) terminal.line(line);
-  // Warnings are lines of the summary, too.
-  if (level === 'warn')
-    for (const warning of frozen.report.warnings) terminal.line(`warning: ${warning}`, 'yellow', 'warn');
+  for (const warning of frozen.report.warnings) terminal.warn(warning);
   return 0;
 }
 
@@ -149,21 +148,27 @@ async function fromCache(
 ): Promise<Frozen> {
   const { Cache, keyOf, uncacheable } = await import('./cache.ts');
   const why = uncacheable(parsed);
+  const warnings: Warning[] = [];
+  /** What is wrong with the cache is told with the build, and not kept with it. */
+  const told = ({ report, ...frozen }: Frozen, cache?: 'hit' | 'miss'): Frozen => ({
+    ...frozen,
+    report: { ...report, warnings: [...report.warnings, ...warnings], ...(cache && { cache }) },
+  });
   if (why !== undefined) {
-    terminal.line(`not cached: ${why}`, 'dim');
-    return make();
+    warnings.push(notCached(why));
+    return told(await make());
   }
-  const cache = new Cache(folder, (line) => terminal.line(line, 'yellow', 'warn'));
+  const cache = new Cache(folder, (warning) => warnings.push(warning));
   const key = keyOf(
     parsed,
     inputs(planOf(parsed)).map(([, path]) => readInput(path, io.readStdin)),
   );
   const kept = cache.take(key);
   terminal.line(kept === undefined ? 'cache: miss' : 'cache: hit', 'dim');
-  if (kept !== undefined) return { ...kept, report: { ...kept.report, cache: 'hit' } };
+  if (kept !== undefined) return told(kept, 'hit');
   const made = await make();
   cache.keep(key, made);
-  return { ...made, report: { ...made.report, cache: 'miss' } };
+  return told(made, 'miss');
 }
 
 function planOf(parsed: Parsed): Plan {

@@ -1,16 +1,16 @@
 /**
  * `--cache DIR`: what a build made, by the content of all that went in. A build of the same inputs,
  * options and version takes it from there. A file of a cache that is not whole is as good as none, and
- * one that cannot be written is a line: a cache never changes what comes out.
+ * one that cannot be written is a warning: a cache never changes what comes out.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cacheDamaged, cacheUnread, cacheUnwritten, type Warning } from '../errors/warning.ts';
 import type { Frozen } from '../freeze.ts';
 import { VERSION } from '../version.ts';
 import { lineOf } from './args.ts';
 import type { Parsed } from './commands.ts';
-
 import { reason } from './input.ts';
 
 /** What has no part in what a build makes. */
@@ -56,12 +56,12 @@ const NEWLINE = 10;
 
 export class Cache {
   readonly #folder: string;
-  readonly #say: (line: string) => void;
+  readonly #warn: (warning: Warning) => void;
 
-  /** `say` is told what is wrong with the cache. */
-  constructor(folder: string, say: (line: string) => void) {
+  /** `warn` is told what is wrong with the cache. */
+  constructor(folder: string, warn: (warning: Warning) => void) {
     this.#folder = folder;
-    this.#say = say;
+    this.#warn = warn;
   }
 
   /** What a build made; undefined where it is not there, or not whole. */
@@ -71,7 +71,7 @@ export class Cache {
       file = readFileSync(this.#path(key));
     } catch (error) {
       const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      if (!absent) this.#say(`cannot read the cache: ${reason(error)}`);
+      if (!absent) this.#warn(cacheUnread(reason(error)));
       return undefined;
     }
     try {
@@ -82,7 +82,7 @@ export class Cache {
     } catch {
       // Told below.
     }
-    this.#say(`the cache is damaged, and built anew: ${this.#path(key)}`);
+    this.#warn(cacheDamaged(this.#path(key)));
     return undefined;
   }
 
@@ -100,7 +100,7 @@ export class Cache {
         throw error;
       }
     } catch (error) {
-      this.#say(`cannot write the cache: ${reason(error)}`);
+      this.#warn(cacheUnwritten(reason(error)));
     }
   }
 

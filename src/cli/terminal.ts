@@ -3,6 +3,7 @@
  * long, and what the guest prints, marked as its own.
  */
 import { styleText } from 'node:util';
+import type { Warning } from '../errors/warning.ts';
 import type { Progress } from '../options.ts';
 import type { Sink } from './stdio.ts';
 
@@ -74,7 +75,7 @@ export class Terminal {
     else this.#begin(workloadStep(event.label, event.round), false);
   };
 
-  /** What is wrong with a module is an error, or a warning of the summary. */
+  /** What is wrong with a module is an error, or a warning at the end. */
   #module(name: string, size: number): void {
     this.#modules++;
     if (this.#shows('debug')) this.line(`module ${name}, ${size} bytes`, 'dim', 'debug');
@@ -119,6 +120,18 @@ export class Terminal {
     this.#clear();
     const shown = printable(text);
     this.#err.write(`${style === undefined ? shown : styled(this.#err, style, shown)}\n`);
+  }
+
+  /** What, with its code, and a line on what to do: as errors are told. */
+  warn({ code, message, hint }: Warning): void {
+    if (!this.#shows('warn')) return;
+    this.#clear();
+    const [label, tail, what] = [
+      styled(this.#err, 'yellow', 'warning:'),
+      styled(this.#err, 'dim', `[${code}]`),
+      styled(this.#err, 'dim', 'hint:'),
+    ];
+    this.#err.write(`${label} ${printable(message)} ${tail}\n  ${what} ${printable(hint)}\n`);
   }
 
   /** Takes what the guest writes, in pieces that need not be lines. */

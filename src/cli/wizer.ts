@@ -61,10 +61,8 @@ async function initialize(line: WizerLine, io: Io): Promise<void> {
   await io.guarded(cleanUp, () =>
     writeOutputs([{ target, bytes: output }], io.out.write, machineDisk(unfinished)),
   );
-  const lost = report.filesWritten.map(
-    ({ path }) => `${path} was written while the module was initialized, and is not kept`,
-  );
-  for (const warning of [...report.warnings, ...lost]) io.err.write(`warning: ${printable(warning)}\n`);
+  for (const { code, message, hint } of report.warnings)
+    io.err.write(`warning: ${printable(message)} [${code}]\n  hint: ${printable(hint)}\n`);
 }
 
 function optionsOf(line: WizerLine, io: Io, target: Target): FreezeOptions {

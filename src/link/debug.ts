@@ -6,6 +6,7 @@
  * https://yurydelendik.github.io/webassembly-dwarf/ (code section offsets)
  * https://tc39.es/ecma426/ (source maps of Wasm modules count from the start of the file)
  */
+import { debugLeftOut, linkerSectionLeftOut, sourceMapLeftOut, type Warning } from '../errors/warning.ts';
 import type { CustomSection, Module } from '../wasm/module.ts';
 import { Writer } from '../wasm/writer.ts';
 import { CodeMap, type PlaceOf } from './code-map.ts';
@@ -17,8 +18,8 @@ const AFTER_DATA = 11;
 
 export interface Debug {
   readonly module: Module;
-  /** What was left out, and why: a line each. */
-  readonly warnings: readonly string[];
+  /** What was left out, and why. */
+  readonly warnings: readonly Warning[];
 }
 
 export interface DebugOptions {
@@ -33,12 +34,12 @@ export interface DebugOptions {
 
 /** `after` with the debug sections of `before` as they are true of it. */
 export function moveDebug(before: Module, after: Module, { sourceMap, placeOf }: DebugOptions = {}): Debug {
-  const warnings: string[] = [];
+  const warnings: Warning[] = [];
   const customs = moveSections(after, new CodeMap(before, after, placeOf), warnings).filter(
     ({ name }) => !isRelocation(name),
   );
   for (const { name } of after.customs.filter((custom) => isRelocation(custom.name)))
-    warnings.push(`left out, as it is of the guest's own segments: ${name}`);
+    warnings.push(linkerSectionLeftOut(name));
   const at = customs.findIndex(({ name }) => name === SOURCE_MAPPING_URL);
   if (sourceMap !== undefined) {
     const bytes = new Writer().name(sourceMap).finish();
@@ -46,9 +47,7 @@ export function moveDebug(before: Module, after: Module, { sourceMap, placeOf }:
     customs.splice(at < 0 ? customs.length : at, 1, custom);
   } else if (at >= 0) {
     customs.splice(at, 1);
-    warnings.push(
-      `left out, as the code has moved: ${SOURCE_MAPPING_URL}; --source-map FILE carries it over`,
-    );
+    warnings.push(sourceMapLeftOut(SOURCE_MAPPING_URL));
   }
   return { module: { ...after, customs }, warnings };
 }
@@ -58,13 +57,13 @@ function isRelocation(name: string): boolean {
   return name === 'linking' || name.startsWith('reloc.');
 }
 
-function moveSections(after: Module, map: CodeMap, warnings: string[]): readonly CustomSection[] {
+function moveSections(after: Module, map: CodeMap, warnings: Warning[]): readonly CustomSection[] {
   const dwarf = after.customs.filter(({ name }) => isDwarf(name));
   if (dwarf.length === 0) return after.customs;
   if (map.still) return after.customs;
   const sections = new Map(dwarf.map(({ name, bytes }) => [name, bytes]));
   const { changed, dropped } = moveDwarf(sections, map);
-  for (const [name, why] of dropped) warnings.push(`left out, as the code has moved: ${name} (${why})`);
+  for (const [name, why] of dropped) warnings.push(debugLeftOut(name, why));
   return after.customs.flatMap((custom): CustomSection[] => {
     if (dropped.has(custom.name)) return [];
     const bytes = changed.get(custom.name);

@@ -4,6 +4,7 @@
  * everything that was written from the warmed-up guest, its memories, its passive data and custom
  * sections. A value itself is told to nobody: reports and logs travel further than modules.
  */
+import { valueInModule, type Warning } from '../errors/warning.ts';
 import type { Pattern } from '../glob.ts';
 import type { RandomDraw } from '../host/wasi/types.ts';
 import { constantAddress } from '../snapshot/layout.ts';
@@ -136,7 +137,7 @@ export function findLeaks(module: Module, question: LeakQuestion): LeakReport {
 const MOST_SHOWN = 3;
 
 /** A leak as a warning. Never the value: a log travels further than a module. */
-export function leakText({ names, count, places, remedy }: Leak): string {
+export function leakWarning({ names, count, places, remedy }: Leak): Warning {
   const shown = places.slice(0, MOST_SHOWN).map(({ memory, address, region }) => {
     const place = `0x${address.toString(16)} (${region})`;
     return memory === undefined || memory === 0 ? place : `${place} of memory ${memory}`;
@@ -144,7 +145,7 @@ export function leakText({ names, count, places, remedy }: Leak): string {
   const more = count > shown.length ? `, and ${count - shown.length} more` : '';
   const also = names.length > MOST_SHOWN ? ', …' : '';
   const name = `${names.slice(0, MOST_SHOWN).join(', ')}${also}`;
-  return `${name} stands in the module, at ${shown.join(', ')}${more}; to remove it: ${remedy}`;
+  return valueInModule(name, `${shown.join(', ')}${more}`, remedy);
 }
 
 /** Whether finding a value would mean anything: digits alone, as in SHLVL=1000, are everywhere. */

@@ -3,6 +3,7 @@
  * from where. It is the same for the same input: nothing of the machine or of the time is in it, and
  * no value that was given to the guest, only the names.
  */
+import { frozenByOther, type Warning } from '../errors/warning.ts';
 import type { FunctionRange, Linked } from '../link/link.ts';
 import { auxExporters } from '../link/open.ts';
 import { GONE, type IndexMap } from '../link/relocate.ts';
@@ -165,10 +166,10 @@ function historyOf({ version, sources }: Provenance): { readonly version: string
 }
 
 /** What to warn of, where the guest was frozen by another version: its entries and hooks are taken as that made them. */
-export function versionWarning(guest: Module, version: string): string | undefined {
+export function versionWarning(guest: Module, version: string): Warning | undefined {
   const before = readProvenance(guest);
   if (before === undefined || before.version === version) return undefined;
-  return `the guest was frozen by freeze ${before.version}, and this is ${version}: its hook and entries stay as that version made them; freeze the original guest to be sure`;
+  return frozenByOther(before.version, version);
 }
 
 /** Digests that are under way while the guest runs. */

@@ -2,13 +2,14 @@
  * What a build did, as one object: the closing summary prints it, `--json` writes it. Sizes are in
  * bytes, times in milliseconds. Its fields only grow; `schema` counts the changes that break.
  */
+import type { Warning } from '../errors/warning.ts';
 import type { WipedStack } from '../host/wipe-stack.ts';
 import type { LinkStats } from '../link/link.ts';
 import type { BakeStats } from '../snapshot/bake.ts';
 import type { LeakReport } from './leaks.ts';
 import type { SealReport } from './seal.ts';
 
-export const REPORT_SCHEMA = 1;
+export const REPORT_SCHEMA = 2;
 
 export interface ModuleReport {
   readonly name: string;
@@ -73,7 +74,7 @@ export interface Report {
   readonly random: readonly DrawReport[];
   readonly leaks: LeakReport;
   readonly passes: readonly PassReport[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
   /** Whether all of this is of an earlier build, or is kept now; absent without a cache. */
   readonly cache?: 'hit' | 'miss';
 }

@@ -5,7 +5,7 @@
 import type { PassReport, Report } from './report.ts';
 import type { SealReport } from './seal.ts';
 
-/** The lines that close a build. `input` and `output` are what the user calls the two files. */
+/** The lines that close a build, but for warnings. `input` and `output` are what the user calls the two files. */
 export function summary(report: Report, input: string, output: string): readonly string[] {
   const { linked, snapshot, modules, rounds } = report;
   const left = modules.filter((module) => !module.linked).length;
@@ -38,10 +38,6 @@ export function summary(report: Report, input: string, output: string): readonly
     ...sealing(report),
     ...optional('entries', report.entries),
     ...optional('stubbed', report.stubbed),
-    ...optional(
-      'files lost',
-      report.filesWritten.map(({ path, size: bytes }) => `${path} (${size(bytes)})`),
-    ),
     ...(report.randomBytes === 0 ? [] : ([['random', drawn(report)]] as const)),
     ['seconds', report.passes.map(passed).join(', ')],
   ];
@@ -50,7 +46,6 @@ export function summary(report: Report, input: string, output: string): readonly
     `${input} -> ${output}`,
     ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`),
     ...openTables(report).map((line) => `  ${line}`),
-    ...report.warnings.map((warning) => `  warning: ${warning}`),
   ];
 }
 

@@ -2,6 +2,7 @@
  * What the page and its worker say to each other. The guest runs in the worker, so that the page
  * answers while a program runs, and an endless one can be stopped.
  */
+import type { Warning } from '../errors/warning.ts';
 import type { MemoryMap } from '../report/memory-map.ts';
 
 /** The three ways to run a program: interpreted, with live-linked code, and frozen. */
@@ -29,7 +30,7 @@ export interface FrozenFacts {
   readonly memory: MemoryMap | undefined;
   /** Compilation and instantiation. */
   readonly startMs: number;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** Times are in milliseconds, sizes in bytes. */

@@ -2,6 +2,7 @@
  * The page: an editor, three ways to run what is in it, and what came of each. The guest runs in
  * worker.ts.
  */
+import type { Warning } from '../errors/warning.ts';
 import { size } from '../report/summary.ts';
 import { drawChart, milliseconds, type Run, WAY_NAMES } from './chart.ts';
 import { drawMemory } from './memory-picture.ts';
@@ -133,13 +134,19 @@ async function showFrozen(facts: FrozenFacts, done: Done): Promise<void> {
     `${size(facts.guestBytes)} of guest became ${size(facts.bytes.length)}:`,
     `${plural(facts.functions.length, 'generated function')} (${size(code)}) from ${plural(done.modules, 'module')}, and its memory.`,
     `It starts in ${milliseconds(facts.startMs)} ms.`,
-    ...facts.warnings,
   ].join(' ');
+  byId('warnings').replaceChildren(...facts.warnings.map(warningItem));
   drawMemory(byId('memory'), facts.memory);
   functions.replaceChildren(
     ...facts.functions.map((one) => new Option(`${one.name} (${size(one.size)})`, String(one.index))),
   );
   await showFunction();
+}
+
+function warningItem({ code, message, hint }: Warning): HTMLElement {
+  const item = document.createElement('li');
+  item.textContent = `${message} [${code}]: ${hint}`;
+  return item;
 }
 
 async function showFunction(): Promise<void> {

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import type { Sink } from '../../src/cli/stdio.ts';
 import { printable, Terminal, type TerminalOptions } from '../../src/cli/terminal.ts';
-import type { Report } from '../../src/report/report.ts';
+import { moduleLeftOut } from '../../src/errors/warning.ts';
+import { REPORT_SCHEMA, type Report } from '../../src/report/report.ts';
 import { size, summary } from '../../src/report/summary.ts';
 import { wat } from '../support/wat.ts';
 import { cli, folder, good } from './cli.ts';
@@ -145,7 +146,7 @@ test('nothing is written with escapes into pipes', async () => {
 });
 
 const REPORT: Report = {
-  schema: 1,
+  schema: REPORT_SCHEMA,
   version: '0.1.0',
   protocol: 'plain',
   input: { size: 500, functions: 3 },
@@ -170,22 +171,20 @@ const REPORT: Report = {
     { pass: 'parse', ms: 1.2345 },
     { pass: 'warm up', ms: 61_000 },
   ],
-  warnings: ['left out: it is bad'],
+  warnings: [moduleLeftOut('it is bad')],
 };
 
 test('the summary has everything that a build did', () => {
   assert.deepEqual(summary(REPORT, 'a.wasm', 'b.wasm'), [
     'a.wasm -> b.wasm',
-    '  modules     2 modules collected (100 B) in 2 rounds, 1 left out',
-    '  functions   1 function linked (10 B), 2 unreached, 4 in all',
-    '  memory      128.0 KiB in 1 segment (1.5 KiB), 1 table slot',
-    '  size        500 B before, 2.0 KiB after',
-    '  entries     main, other',
-    '  stubbed     env.f0, env.f1, env.f2, env.f3, env.f4, env.f5, env.f6, env.f7, and 2 more',
-    '  files lost  /tmp/x (5.0 MiB)',
-    '  random      1 byte, the same in every instance',
-    '  seconds     parse 0.001, warm up 61.000',
-    '  warning: left out: it is bad',
+    '  modules    2 modules collected (100 B) in 2 rounds, 1 left out',
+    '  functions  1 function linked (10 B), 2 unreached, 4 in all',
+    '  memory     128.0 KiB in 1 segment (1.5 KiB), 1 table slot',
+    '  size       500 B before, 2.0 KiB after',
+    '  entries    main, other',
+    '  stubbed    env.f0, env.f1, env.f2, env.f3, env.f4, env.f5, env.f6, env.f7, and 2 more',
+    '  random     1 byte, the same in every instance',
+    '  seconds    parse 0.001, warm up 61.000',
   ]);
   assert.deepEqual([0, 1023, 1024, 1048575, 1048576].map(size), [
     '0 B',
@@ -194,4 +193,18 @@ test('the summary has everything that a build did', () => {
     '1024.0 KiB',
     '1.0 MiB',
   ]);
+});
+
+test('a warning is told as errors are: what, its code, what to do; and nothing of it to who wants errors alone', () => {
+  const warning = moduleLeftOut('it is\nbad');
+  const told = (level: TerminalOptions['level'], colour = false): string => {
+    const { it, seen } = terminal({ level, colour });
+    it.warn(warning);
+    return seen();
+  };
+  assert.equal(told('warn'), `warning: left out: it is; bad [module-left-out]\n  hint: ${warning.hint}\n`);
+  assert.equal(told('info'), told('warn'));
+  assert.equal(told('error'), '');
+  assert.equal(stripVTControlCharacters(told('warn', true)), told('warn'));
+  assert.notEqual(told('warn', true), told('warn'));
 });

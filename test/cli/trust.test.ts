@@ -25,7 +25,7 @@ test('a guest that bakes its environment: each value is found, named, and never 
   const told = await good(['build', 'g.wasm', ...baking, '-o', 'out.wasm', '--json', 'r.json'], { cwd });
   assert.match(
     told.stderr,
-    /warning: env:TOKEN stands in the module, at 0x806 \(.*\); to remove it: leave out --env TOKEN/,
+    /warning: env:TOKEN stands in the module, at 0x806 \(.*\) \[value-in-module\]\n {2}hint: leave out --env TOKEN/,
   );
   assert.equal(readFileSync(join(cwd, 'r.json'), 'utf8').includes(SECRET), false);
   assert.equal(told.stderr.replace(/^guest\|.*$/m, '').includes(SECRET), false);

@@ -5,9 +5,9 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { root } from '../engines/places.ts';
 
-/** What stands as the code where an error is made: `new LinkError(\n 'unmapped',`, `super('exit',`. */
+/** What stands as the code where one is made: `new LinkError(\n 'unmapped',`, `super('exit',`, `return warning(`. */
 const MADE =
-  /(?:new (?:Malformed|Unsupported|Link|Guest|Limit|Usage|File|Check)Error|super)\(\s*'([a-z0-9-]+)',/g;
+  /(?:new (?:Malformed|Unsupported|Link|Guest|Limit|Usage|File|Check)Error|super|return warning)\(\s*'([a-z0-9-]+)',/g;
 
 /** Every code, and the folder of src that it is made in. */
 function codes(): readonly { readonly code: string; readonly folder: string }[] {

@@ -142,3 +142,22 @@ test('what goes wrong in a build is the error of freeze', async () => {
   await assert.rejects(failing(join(folder, 'bad.wasm')), /no WebAssembly module|not a WebAssembly/);
   await assert.rejects(failing(guest), /bad\.scm:1: car: not a pair: 5/);
 });
+
+test('what a build warns of, the bundler warns of, by its code', async () => {
+  // An empty section that a linker would read: id 0, 8 bytes, a name of 7.
+  const linking = Buffer.concat([Buffer.of(0, 8, 7), Buffer.from('linking')]);
+  writeFileSync(join(folder, 'linking.wasm'), Buffer.concat([readFileSync(guest), linking]));
+  writeFileSync(join(folder, 'one.scm'), '(display 1)');
+  writeFileSync(join(folder, 'one.js'), "import './one.scm?freeze';\n");
+  const warned: (readonly [code: string | undefined, message: string])[] = [];
+  const bundle = await rolldown({
+    cwd: folder,
+    input: join(folder, 'one.js'),
+    plugins: [freezePlugin({ guest: join(folder, 'linking.wasm') })],
+    onLog: (_level, { pluginCode, message }) => warned.push([String(pluginCode), message]),
+  });
+  await bundle.generate({ format: 'es' });
+  const ours = warned.filter(([code]) => code === 'linker-left-out');
+  assert.equal(ours.length, 1, JSON.stringify(warned));
+  assert.match(ours[0]?.[1] ?? '', /left out, .*: linking/);
+});

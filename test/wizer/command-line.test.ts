@@ -357,6 +357,6 @@ test('files that the module writes are told, and not kept', async () => {
       (i32.const 1) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 16)))))`;
   const cwd = folder({ 'in.wasm': await wat(writer) });
   const { stderr } = await good(['in.wasm', '--allow-wasi', '--dir', '.', '-o', 'out.wasm'], { cwd });
-  assert.match(stderr, /warning: .*new was written/);
+  assert.match(stderr, /warning: .*new was written .* \[files-not-kept\]\n {2}hint: /);
   assert.equal(existsSync(join(cwd, 'new')), false);
 });

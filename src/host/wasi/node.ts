@@ -84,6 +84,7 @@ export async function createNodeWasi(
     imports,
     bind: (target) => attach(memory, base, memoryOf(target)),
     filesWritten: () => log.written(),
+    onDisk: true,
     openFiles: () => log.open(),
     drawn: () => random.drawn(),
     draws: () => random.draws(),

@@ -142,6 +142,8 @@ export interface WasiHost {
   bind(target: WebAssembly.Instance | WebAssembly.Memory): void;
   /** Files the guest created or changed, sorted by path. In memory only, but for `node.ts`. */
   filesWritten(): readonly WrittenFile[];
+  /** Set where these are files of the machine, and stay. */
+  readonly onDisk?: true;
   /** Descriptors open beyond stdio and preopens, in the order of their numbers. */
   openFiles(): readonly OpenFile[];
   /** How many random bytes the guest drew. */

@@ -88,7 +88,20 @@ function part(heading: string, ...content: readonly Markup[]): Markup {
 
 function warnings({ warnings: lines }: Report): readonly Markup[] {
   if (lines.length === 0) return [];
-  const list = element('ul', {}, ...lines.map((line) => element('li', {}, line)));
+  const list = element(
+    'ul',
+    {},
+    ...lines.map(({ code, message, hint }) =>
+      element(
+        'li',
+        {},
+        `${message} `,
+        element('code', {}, `[${code}]`),
+        element('br', {}),
+        element('span', { class: 'quiet' }, hint),
+      ),
+    ),
+  );
   return [element('section', { class: 'warnings' }, element('h2', {}, 'Warnings'), list)];
 }
 
