@@ -27,31 +27,60 @@ export interface SideOptions extends Omit<FreezeOptions, 'host' | 'driver'> {
   readonly hostFor?: (streams: Streams) => HostFactory;
 }
 
-/** What a side printed, since `clear`. */
-export class Output {
-  readonly #chunks: Record<'stdout' | 'stderr', Uint8Array[]> = { stdout: [], stderr: [] };
-  readonly streams: Streams = {
-    stdout: (chunk) => this.#chunks.stdout.push(chunk.slice()),
-    stderr: (chunk) => this.#chunks.stderr.push(chunk.slice()),
-  };
+/** Characters of a stream that are kept: a guest may print without end. */
+const MOST_KEPT = 2 ** 24;
 
-  clear(): void {
-    this.#chunks.stdout = [];
-    this.#chunks.stderr = [];
+/** A text of any length: how it begins, and of the rest how much it is and a number that tells it from others. */
+class Abridged {
+  #start = '';
+  #more = 0;
+  /** FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
+  #mixed = 0x811c9dc5;
+
+  add(text: string): void {
+    const room = MOST_KEPT - this.#start.length;
+    if (room > 0) this.#start += text.slice(0, room);
+    for (let at = Math.max(0, room); at < text.length; at++)
+      this.#mixed = Math.imul(this.#mixed ^ text.charCodeAt(at), 0x01000193);
+    this.#more += Math.max(0, text.length - Math.max(0, room));
   }
 
-  stdout(): string {
-    return textOf(this.#chunks.stdout);
-  }
-
-  stderr(): string {
-    return textOf(this.#chunks.stderr);
+  text(): string {
+    if (this.#more === 0) return this.#start;
+    return `${this.#start}… and ${this.#more} characters more, of the digest ${this.#mixed >>> 0}`;
   }
 }
 
-function textOf(chunks: readonly Uint8Array[]): string {
-  const decoder = new TextDecoder();
-  return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('') + decoder.decode();
+/** What an engine printed, as it would have been kept here. */
+export function abridged(text: string): string {
+  const kept = new Abridged();
+  kept.add(text);
+  return kept.text();
+}
+
+/** What a side prints, from `keep` on. */
+export class Output {
+  readonly #texts = { stdout: new Abridged(), stderr: new Abridged() };
+  readonly #decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  readonly streams: Streams = {
+    stdout: (chunk) => this.#add('stdout', chunk),
+    stderr: (chunk) => this.#add('stderr', chunk),
+  };
+  #keeps = false;
+
+  keep(): void {
+    this.#keeps = true;
+  }
+
+  #add(stream: 'stdout' | 'stderr', chunk: Uint8Array): void {
+    if (this.#keeps) this.#texts[stream].add(this.#decoders[stream].decode(chunk, { stream: true }));
+  }
+
+  /** All of it: what follows begins with a character of its own. */
+  text(stream: 'stdout' | 'stderr'): string {
+    this.#texts[stream].add(this.#decoders[stream].decode());
+    return this.#texts[stream].text();
+  }
 }
 
 export interface Side {
@@ -91,7 +120,7 @@ export async function liveSide(bytes: Uint8Array, options: SideOptions): Promise
   if (options.wipeStack !== false) wipeStack(guest);
   // Nobody links for a frozen module either.
   guest.close();
-  output.clear();
+  output.keep();
   const called = (workload: Parameters<typeof calls.get>[0]): ExportCall => {
     const call = calls.get(workload);
     return { name: call?.export ?? '', args: (call?.args ?? []) as readonly (number | bigint)[] };
@@ -115,6 +144,7 @@ export async function liveSide(bytes: Uint8Array, options: SideOptions): Promise
 /** An instance of the frozen module. */
 export async function thawedSide(frozen: Uint8Array, options: SideOptions): Promise<Side> {
   const output = new Output();
+  output.keep();
   const host = hostOf(options, output);
   const guest = await Guest.start({
     module: parse(frozen),
@@ -122,6 +152,7 @@ export async function thawedSide(frozen: Uint8Array, options: SideOptions): Prom
     stubs: new Map(),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     skipBadModules: false,
+    ...(options.supervise === undefined ? {} : { supervise: options.supervise }),
   });
   return {
     guest,

@@ -14,13 +14,16 @@ import type { Engine, RunResult } from './host/engines/job.ts';
 import { addEntries } from './link/entries.ts';
 import { type Linked, link } from './link/link.ts';
 import { withoutFalseNames } from './link/names.ts';
+import { sha256 } from './report/digest.ts';
+import { readProvenance } from './report/provenance.ts';
 import type { Sealed } from './seal/seal.ts';
 import { sealBuild } from './sealing.ts';
-import { type LiveSide, liveSide, type Side, type SideOptions, thawedSide } from './sides.ts';
+import { abridged, type LiveSide, liveSide, type Side, type SideOptions, thawedSide } from './sides.ts';
 import { bake } from './snapshot/bake.ts';
 import { type Compared, compareStates } from './snapshot/compare.ts';
 import { heldBy, type Snapshot } from './snapshot/state.ts';
 import { stubBodies, stubbedImports } from './stubs.ts';
+import { VERSION } from './version.ts';
 import { exportNamed, type Module, spaces } from './wasm/module.ts';
 import { type CallWorkload, entryFunctions, exportCall, hookFunction } from './workloads.ts';
 
@@ -61,6 +64,8 @@ export interface VerifyReport {
   /** The engines that ran the frozen module, this one first, and what kept others from it. */
   readonly engines: readonly string[];
   readonly absent: readonly string[];
+  /** What the frozen module says of itself that does not fit: it was made of another guest, or by another version. */
+  readonly warnings: readonly string[];
   readonly differences: readonly Difference[];
 }
 
@@ -86,13 +91,13 @@ export async function verify(
 
   live.restore();
   thawed.restore();
-  const results = callBoth(live, thawed, bytes, frozen, steps, findings);
+  const results = callBoth(live, thawed, [bytes, frozen], steps, options, findings);
   const exhausted = results.some(([first]) => first === EXHAUSTED);
   if (!exhausted) compare('after the last call');
 
   const absent: string[] = [];
   const ran = [HERE];
-  const expected = { results, stdout: live.output.stdout(), stderr: live.output.stderr() };
+  const expected = { results, stdout: live.output.text('stdout'), stderr: live.output.text('stderr') };
   for (const engine of options.engines ?? []) {
     const found = await elsewhere(engine, steps, expected, options);
     if (typeof found === 'string') absent.push(found);
@@ -108,8 +113,23 @@ export async function verify(
       map === undefined ? 'not compared: it is another module than linking and sealing make' : 'compared',
     engines: ran,
     absent,
+    warnings: await doubts(bytes, thawed.guest.module),
     differences: findings,
   };
+}
+
+/** Why a difference may say nothing of the frozen module. */
+async function doubts(bytes: Uint8Array, frozen: Module): Promise<readonly string[]> {
+  const made = readProvenance(frozen);
+  if (made === undefined) return [];
+  const input = made.sources?.input;
+  const same = input === undefined || input.sha256 === (await sha256(bytes));
+  return [
+    ...(same ? [] : ['the frozen module was made of another guest: their SHA-256 differ']),
+    ...(made.version === VERSION
+      ? []
+      : [`the frozen module was made by freeze ${made.version}, and this is ${VERSION}`]),
+  ];
 }
 
 // ---- calls -------------------------------------------------------------------------------------
@@ -158,9 +178,9 @@ function fuzz(live: LiveSide, thawed: Side, { fuzz: count = 0, seed = 0n }: Veri
 function callBoth(
   live: LiveSide,
   thawed: Side,
-  bytes: Uint8Array,
-  frozen: Uint8Array,
+  [bytes, frozen]: readonly [guest: Uint8Array, frozen: Uint8Array],
   steps: readonly Step[],
+  { supervise = (work) => work() }: VerifyOptions,
   findings: Difference[],
 ): readonly (readonly string[])[] {
   const before = new Caller(
@@ -175,13 +195,15 @@ function callBoth(
   );
   const results: (readonly string[])[] = [];
   for (const one of steps) {
-    const [was, is] = [before.call(one.live), after.call(one.frozen)];
+    const doing = labelOf(one);
+    const was = supervise(() => before.call(one.live), doing);
+    const is = supervise(() => after.call(one.frozen), doing);
     results.push(was);
-    findings.push(...difference(HERE, labelOf(one), was.join(' '), is.join(' ')));
+    findings.push(...difference(HERE, doing, was.join(' '), is.join(' ')));
     if (was[0]?.startsWith('exit: ') === true) break;
   }
   for (const stream of ['stdout', 'stderr'] as const)
-    findings.push(...difference(HERE, stream, live.output[stream](), thawed.output[stream]()));
+    findings.push(...difference(HERE, stream, live.output.text(stream), thawed.output.text(stream)));
   return results;
 }
 
@@ -304,7 +326,7 @@ async function elsewhere(
   });
   return [
     ...rows,
-    ...difference(engine.name, 'stdout', expected.stdout, run.stdout),
-    ...difference(engine.name, 'stderr', expected.stderr, run.stderr),
+    ...difference(engine.name, 'stdout', expected.stdout, abridged(run.stdout)),
+    ...difference(engine.name, 'stderr', expected.stderr, abridged(run.stderr)),
   ];
 }

@@ -375,7 +375,16 @@ async function check(
   // What the guest prints and what progresses was told the first time.
   const { host: _host, driver: _driver, onProgress: _onProgress, ...same } = options;
   const engines = await findEngines(undefined, io);
-  const { differences } = await compare(bytes, frozen, same, plan.host, basename(plan.guest), engines, io);
+  const { differences } = await compare(
+    bytes,
+    frozen,
+    same,
+    plan.host,
+    basename(plan.guest),
+    engines,
+    plan.timeout,
+    io,
+  );
   const [first] = differences;
   if (first !== undefined)
     throw differs(differences.length, `${first.engine}: ${first.where}`, first.live, first.frozen);

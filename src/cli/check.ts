@@ -4,7 +4,7 @@
  * its own, one thread for what the engine does beside, functions compiled at once and not when they
  * are called, and no compile cache.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,9 +42,15 @@ export async function checkReproducible(
   const away = (): void => rmSync(elsewhere, { recursive: true, force: true });
   try {
     const output = join(elsewhere, 'again.wasm');
-    await io.guarded(away, () =>
-      buildAgain([...again(parsed), '-q', '-o', output], elsewhere, stdin, parsed, io),
-    );
+    let child: ChildProcess | undefined;
+    const end = (): void => {
+      child?.kill('SIGKILL');
+      away();
+    };
+    await io.guarded(end, () => {
+      child = startAgain([...again(parsed), '-q', '-o', output], elsewhere, parsed, io);
+      return finish(child, stdin);
+    });
     compare(bytes, readFileSync(output));
   } finally {
     away();
@@ -57,28 +63,25 @@ function again(parsed: Parsed): readonly string[] {
   return lineOf({ ...parsed, options });
 }
 
-async function buildAgain(
-  words: readonly string[],
-  elsewhere: string,
-  stdin: Uint8Array,
-  parsed: Parsed,
-  io: Io,
-): Promise<void> {
+function startAgain(words: readonly string[], elsewhere: string, parsed: Parsed, io: Io): ChildProcess {
   const { env } = io.machine();
   const { node, script, elsewhere: variable } = io.self;
   // A driver is a program of the user's, and has what it has in the first build.
   const kept = parsed.options.has('driver')
     ? env
     : Object.fromEntries(NEEDED.map((name) => [name, env[name]]));
-  const child = spawn(node, [...OTHER_ENGINE, script, ...words], {
+  return spawn(node, [...OTHER_ENGINE, script, ...words], {
     env: { ...kept, ...OTHER_ENVIRONMENT, [variable]: elsewhere },
     stdio: ['pipe', 'ignore', 'pipe'],
   });
+}
+
+async function finish(child: ChildProcess, stdin: Uint8Array): Promise<void> {
   // A build that fails early does not read all of it.
-  child.stdin.on('error', () => {});
-  child.stdin.end(stdin);
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(stdin);
   let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
   const code = await new Promise<number | null>((done, fail) => {

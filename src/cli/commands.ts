@@ -26,7 +26,7 @@ export interface CommandSpec {
 const WORK = 'What the guest does:';
 const GUEST = 'The guest:';
 const HOST = 'What its host gives it (nothing, unless said so):';
-const LIMITS = 'Limits (beyond one, the build ends with exit code 1):';
+const LIMITS = 'Limits (beyond one, it ends with exit code 1):';
 const CHECKS = 'Checks (where one fails, nothing is written and the exit code is 6):';
 const SEALING = 'Sealing (the default for guests that speak a protocol; docs/sealing.md):';
 const OUTPUT = 'Output:';
@@ -64,7 +64,7 @@ const limitOptions: Readonly<Record<string, OptionSpec>> = {
   timeout: {
     kind: 'one',
     group: LIMITS,
-    describe: 'SECONDS that starting the guest, or one run of a workload, may take; default 60',
+    describe: 'SECONDS that starting the guest, one run of a workload, or a call, may take; default 60',
   },
   'max-memory': { kind: 'one', group: LIMITS, describe: 'SIZE of each of its memories; default 4G' },
   'max-table': { kind: 'one', group: LIMITS, describe: 'slots of each of its tables; default 10000000' },
@@ -74,6 +74,9 @@ const limitOptions: Readonly<Record<string, OptionSpec>> = {
   'max-segments': { kind: 'one', group: LIMITS, describe: 'segments in them all; default 1000000' },
   'max-output': { kind: 'one', group: LIMITS, describe: 'SIZE of the frozen module; default 1G' },
 };
+
+/** Those that hold while a guest is warmed up. */
+const { 'max-output': _, ...warmLimits } = limitOptions;
 
 const BUILD: CommandSpec = {
   name: 'build',
@@ -387,6 +390,7 @@ const VERIFY: CommandSpec = {
     },
     ...Object.fromEntries(WARMING.map((name) => [name, optionOf(BUILD, name)])),
     ...hostOptions,
+    ...warmLimits,
     json: { kind: 'flag', group: OUTPUT, describe: 'print one JSON object instead of text' },
     quiet: {
       kind: 'flag',

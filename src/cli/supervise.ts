@@ -4,7 +4,7 @@
  * a thread a call, and no second copy of the engine.
  */
 import { Script } from 'node:vm';
-import { deadlinePassed } from '../errors/wizer.ts';
+import type { FreezeError } from '../errors/classes.ts';
 import type { Supervise } from '../host/guest.ts';
 
 /** What the script calls: a global, for it sees nothing else. */
@@ -16,10 +16,10 @@ function isTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 }
 
-/** Ends each piece of work after so many seconds, with a GuestError. */
-export function deadline(seconds: number): Supervise {
+/** Ends each piece of work after so many seconds, with the error that `late` makes of what it was doing. */
+export function deadline(seconds: number, late: (doing: string) => FreezeError): Supervise {
   const holder = globalThis as { [WORK]?: () => void };
-  return <T>(work: () => T): T => {
+  return <T>(work: () => T, doing: string): T => {
     const outer = holder[WORK];
     let result: { readonly value: T } | undefined;
     holder[WORK] = () => {
@@ -28,7 +28,7 @@ export function deadline(seconds: number): Supervise {
     try {
       script.runInThisContext({ timeout: Math.ceil(seconds * 1000), displayErrors: false });
     } catch (error) {
-      throw isTimeout(error) ? deadlinePassed(seconds) : error;
+      throw isTimeout(error) ? late(doing) : error;
     } finally {
       if (outer === undefined) delete holder[WORK];
       else holder[WORK] = outer;

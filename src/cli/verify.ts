@@ -19,6 +19,7 @@ import {
   flag,
   hostOf,
   invokeOf,
+  limitsOf,
   many,
   one,
   protocolOf,
@@ -26,6 +27,7 @@ import {
   sealingOf,
   seedOf,
   stubOf,
+  timeoutOf,
   type WorkloadText,
   wipeStackOf,
   workloadOf,
@@ -42,6 +44,7 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
   const wanted = enginesOf(one(parsed, 'engines'));
   const command = one(parsed, 'command');
   const host = hostOf(parsed, 'deny');
+  const timeout = timeoutOf(one(parsed, 'timeout'));
   const more = {
     stubs: many(parsed, 'stub-import').map(stubOf),
     skipBadModules: flag(parsed, 'skip-bad-modules'),
@@ -52,6 +55,7 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
     ...(wipeStack === undefined ? {} : { wipeStack }),
     ...(calls.length === 0 ? {} : { calls }),
     ...sealingOf(parsed),
+    limits: limitsOf(parsed),
     ...(command === undefined ? {} : { command }),
   };
   if ([guest, frozen, host.stdin].filter((path) => path === '-').length > 1)
@@ -75,6 +79,7 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
     host,
     basename(guest),
     await findEngines(wanted, io),
+    timeout,
     io,
   );
   if (flag(parsed, 'json')) io.out.write(`${JSON.stringify(report, undefined, 2)}\n`);
@@ -85,10 +90,19 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
 /** More say no more. */
 const MOST_SHOWN = 20;
 
-function linesOf({ same, calls, state, engines, absent, differences }: VerifyReport): readonly string[] {
+function linesOf({
+  same,
+  calls,
+  state,
+  engines,
+  absent,
+  warnings,
+  differences,
+}: VerifyReport): readonly string[] {
   const lines = [
     `${same ? 'the same' : 'different'}: ${calls} call${calls === 1 ? '' : 's'} in ${engines.join(', ')}; state ${state}`,
     ...absent.map((line) => `  not run in ${line}`),
+    ...warnings.map((line) => `  warning: ${line}`),
     ...differences.slice(0, MOST_SHOWN).map(lineOf),
   ];
   const more = differences.length - MOST_SHOWN;

@@ -5,6 +5,7 @@
 import { unlinkSync } from 'node:fs';
 import { FreezeError, GuestError, GuestExit, InitError } from '../errors/classes.ts';
 import { badOption, binaryToTerminal } from '../errors/usage.ts';
+import { deadlinePassed } from '../errors/wizer.ts';
 import type { HostFactory } from '../host/guest.ts';
 import type { Preload } from '../host/preload.ts';
 import type { Rename } from '../link/renames.ts';
@@ -79,7 +80,7 @@ function optionsOf(line: WizerLine, io: Io, target: Target): FreezeOptions {
     // As wasmtime's default is, not Wizer's.
     unknownImports: wasmtimeKey(line, 'unknown-imports-trap', true) ? 'trap' : 'refuse',
     host: hostOf(line, io, target),
-    supervise: deadline(timeout),
+    supervise: deadline(timeout, () => deadlinePassed(timeout)),
     provenance: false,
     // Wizer leaves files open: what init opened is gone, as there.
     allowOpenFiles: ['*'],

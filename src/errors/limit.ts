@@ -49,10 +49,11 @@ export function outputTooLarge(bytes: number, limit: number): LimitError {
   );
 }
 
+/** `doing` may go on from "the guest trapped": `in f()`. */
 export function timedOut(doing: string, seconds: number): LimitError {
   return new LimitError(
     'timeout',
-    `${doing} did not end in ${seconds} s (--timeout)`,
+    `${doing.replace(/^(in|while it ran) /, '')} did not end in ${seconds} s (--timeout)`,
     '--timeout SECONDS allows more; 0 is without end',
   );
 }

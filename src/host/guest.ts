@@ -57,7 +57,8 @@ export interface GuestOptions {
   readonly linkedBefore?: readonly string[];
 }
 
-export type Supervise = <T>(work: () => T) => T;
+/** `doing` says what the work is: `in _initialize`, `while it ran a.scm`. */
+export type Supervise = <T>(work: () => T, doing: string) => T;
 
 export type UnknownImports = 'refuse' | 'trap';
 
@@ -156,7 +157,7 @@ export class Guest {
       );
       if (guest.has('memory')) wasi.bind(instance);
       const start = instance.exports[startName];
-      if (typeof start === 'function') guest.#supervised(() => start());
+      if (typeof start === 'function') guest.#supervised(() => start(), 'while it was instantiated');
     } catch (error) {
       if (error instanceof WebAssembly.LinkError)
         throw options.preloads?.length ? preloadUnfit(error.message) : engineLacks(error.message);
@@ -206,15 +207,15 @@ export class Guest {
     const func = this.instance.exports[name];
     if (typeof func !== 'function') throw new TypeError(`the guest exports no function ${name}`);
     try {
-      return this.#supervised(() => func(...args));
+      return this.#supervised(() => func(...args), doing);
     } catch (error) {
       throw this.#withUse(guestError(error, doing));
     }
   }
 
-  #supervised<T>(work: () => T): T {
+  #supervised<T>(work: () => T, doing: string): T {
     const { supervise } = this.#options;
-    return supervise === undefined ? work() : supervise(work);
+    return supervise === undefined ? work() : supervise(work, doing);
   }
 
   /** Throws a LimitError where a memory or a table has grown to all that it may have. */

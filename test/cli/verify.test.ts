@@ -1,10 +1,12 @@
 // `freeze verify` and `freeze build --verify` on the command line.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { wat } from '../support/wat.ts';
-import { cli, errorLine, folder, good, refused } from './cli.ts';
+import { cli, errorLine, folder, good, MAIN, refused } from './cli.ts';
 import { COUNTER } from './guests.ts';
 
 const BUILD = ['build', 'c.wasm', '--warmup', 'add(3)', '-o', 'c.frozen.wasm', '-q'];
@@ -89,3 +91,86 @@ test('mistakes are told, each with exit code 2', async () => {
   assert.equal(one.code, 2);
   errorLine(one.stderr, /verify needs files: freeze verify GUEST FROZEN/);
 });
+
+test('what does not end is stopped: a warm-up, a call, the frozen module alone, and in a build', async () => {
+  // Ends before the snapshot, and never behind it.
+  const cwd = folder({
+    'g.wasm': await wat(`(module (memory (export "memory") 1) (global $warm (mut i32) (i32.const 0))
+      (func (export "ever") (loop $l (br $l)))
+      (func (export "twice") (loop $l (br_if $l (global.get $warm))) (global.set $warm (i32.const 1))))`),
+  });
+  await good(['build', 'g.wasm', '-o', 'f.wasm', '-q'], { cwd });
+  const verify = ['verify', 'g.wasm', 'f.wasm', '--engines', 'none', '--timeout', '1'];
+  for (const [option, call] of [
+    ['--warmup', 'ever()'],
+    ['--call', 'ever()'],
+    ['--fuzz', '9'],
+  ] as const) {
+    const result = await cli([...verify, option, call], { cwd });
+    assert.equal(result.code, 1);
+    errorLine(result.stderr, /^freeze: (ever|twice)\(\) did not end in 1 s \(--timeout\)$/);
+  }
+  const says = /^freeze: twice\(\) did not end in 1 s/;
+  const build = ['g.wasm', '--warmup', 'twice()', '--rounds', '1', '--timeout', '1', '--verify', '-q'];
+  await refused(build, { code: 1, says }, { cwd, env: { FREEZE_PYTHON: '/nowhere' } });
+});
+
+test('the limits of a build hold', async () => {
+  const cwd = folder({
+    'g.wasm': await wat(`(module (memory (export "memory") 1) (func (export "grow")
+      (loop $l (br_if $l (i32.ge_s (memory.grow (i32.const 1)) (i32.const 0))))))`),
+  });
+  await good(['build', 'g.wasm', '-o', 'f.wasm', '-q'], { cwd });
+  const verify = ['verify', 'g.wasm', 'f.wasm', '--engines', 'none', '--max-memory', '1M'];
+  const result = await cli([...verify, '--warmup', 'grow()'], { cwd });
+  assert.equal(result.code, 1);
+  errorLine(result.stderr, /the 1048576 of --max-memory$/);
+});
+
+test('a frozen module of another guest, or of another version, is told', async () => {
+  const cwd = await counter();
+  const frozen = readFileSync(join(cwd, 'c.frozen.wasm'));
+  const version = frozen.indexOf('"version":"') + '"version":"'.length;
+  frozen[version] = '9'.charCodeAt(0);
+  frozen[frozen.indexOf('"sha256":"') + '"sha256":"'.length] = 'g'.charCodeAt(0);
+  writeFileSync(join(cwd, 'old.wasm'), frozen);
+  const args = ['verify', 'c.wasm', 'old.wasm', '--warmup', 'add(3)', '--engines', 'none'];
+  const { stdout } = await good(args, { cwd });
+  assert.match(
+    stdout.toString(),
+    /^the same: .*\n {2}warning: .* of another guest: .*\n {2}warning: .* by freeze 9\./,
+  );
+});
+
+test('a signal while another engine runs leaves no file, and no process', {
+  skip: process.platform === 'win32' ? 'the engine is a shell script' : false,
+}, async () => {
+  const cwd = await counter();
+  mkdirSync(join(cwd, 'tmp'));
+  const script =
+    '#!/bin/sh\n[ "$1" = --version ] && echo v99.0.0 && exit\necho $$ > started\nexec sleep 600\n';
+  writeFileSync(join(cwd, 'node99'), script);
+  chmodSync(join(cwd, 'node99'), 0o755);
+  const env = { ...process.env, FREEZE_NODES: join(cwd, 'node99'), TMPDIR: join(cwd, 'tmp') };
+  const child = spawn(process.execPath, [MAIN, ...VERIFY, '--engines', 'node99'], {
+    cwd,
+    env,
+    stdio: 'ignore',
+  });
+  while (!readdirSync(cwd).includes('started')) await new Promise((done) => setTimeout(done, 50));
+  child.kill('SIGTERM');
+  assert.deepEqual(await once(child, 'close'), [null, 'SIGTERM']);
+  assert.deepEqual(readdirSync(join(cwd, 'tmp')), []);
+  const pid = Number(readFileSync(join(cwd, 'started'), 'utf8'));
+  while (isRunning(pid)) await new Promise((done) => setTimeout(done, 50));
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    // A zombie is nobody's any more, and answers: where nobody waits for it, it is there for ever.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/\) Z /.test(stat);
+  } catch {
+    return false;
+  }
+}

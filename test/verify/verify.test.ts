@@ -7,6 +7,7 @@ import { after, describe, it } from 'node:test';
 import { freeze } from '../../src/freeze.ts';
 import { createWasi } from '../../src/host/wasi/wasi.ts';
 import type { FreezeOptions } from '../../src/options.ts';
+import { abridged, Output } from '../../src/sides.ts';
 import { type Difference, type VerifyOptions, verify } from '../../src/verify.ts';
 import { encode, madeSpan } from '../../src/wasm/encode.ts';
 import { assemble, assembleBody } from '../../src/wasm/instructions.ts';
@@ -227,6 +228,26 @@ describe('verify', () => {
         ({ where, live, frozen: is }) => where === 'stdout' && live === 'hello' && is === 'salut',
       ),
     );
+  });
+
+  it('keeps a bounded part of what is printed without end, and still tells it from anything else', () => {
+    const print = (last: string): Output => {
+      const output = new Output();
+      const chunk = new TextEncoder().encode('é'.repeat(1_000_000));
+      output.streams.stdout(chunk);
+      output.keep();
+      // A character may be cut between two chunks.
+      for (let n = 0; n < 20; n++)
+        for (const part of [chunk.subarray(0, 3), chunk.subarray(3)]) output.streams.stdout(part);
+      output.streams.stdout(new TextEncoder().encode(last));
+      return output;
+    };
+    const text = print('a').text('stdout');
+    assert.equal(text.indexOf('…'), 2 ** 24);
+    assert.match(text.slice(2 ** 24), /^… and 3222785 characters more, of the digest \d+$/);
+    assert.notEqual(print('b').text('stdout'), text);
+    // What an engine printed comes whole.
+    assert.equal(abridged(`${'é'.repeat(20_000_000)}a`), text);
   });
 
   it('compares guests whose hook draws randomness, which a build denies', async () => {

@@ -28,6 +28,8 @@ export interface RunOptions {
   /** A trap is then the result of its call, `['trap: unreachable']`, and the next call follows. */
   readonly keepGoing?: boolean;
   readonly timeoutMs?: number;
+  /** Where it may put files while it runs; one of its own, if none is named. */
+  readonly folder?: string;
 }
 
 export interface RunResult {
@@ -54,7 +56,7 @@ export interface Engine {
   readonly name: string;
   readonly version: string;
   run(wasmPath: string, options?: RunOptions): Promise<RunResult>;
-  /** Ends what the engine keeps between runs; it starts again by itself when needed. */
+  /** Ends what is running, and what the engine keeps between runs; it starts again by itself when needed. */
   close(): Promise<void>;
 }
 

@@ -27,6 +27,11 @@ interface Program {
   readonly env: Environment;
 }
 
+interface Running extends Program {
+  /** The processes of it that there are. */
+  readonly running: Set<ChildProcess>;
+}
+
 /** The runners are no TypeScript, and stay where they are when it is compiled to `dist`. */
 export function runnerFile(name: string): string {
   return fileURLToPath(new URL(`../../../../src/host/engines/${name}`, import.meta.url));
@@ -49,22 +54,25 @@ export function major(version: string): string {
 }
 
 function programEngine(name: string, version: string, program: Program): Engine {
+  const running = new Set<ChildProcess>();
   return {
     name,
     version,
-    run: (wasmPath, options = {}) => run(name, program, resolve(wasmPath), options),
-    close: () => Promise.resolve(),
+    run: (wasmPath, options = {}) => run(name, { ...program, running }, resolve(wasmPath), options),
+    close: async () => {
+      for (const child of running) child.kill('SIGKILL');
+    },
   };
 }
 
 async function run(
   name: string,
-  program: Program,
+  program: Running,
   wasmPath: string,
   options: RunOptions,
 ): Promise<RunResult> {
   const prepared = prepare(wasmPath, options);
-  const folder = mkdtempSync(join(tmpdir(), 'freeze-engine-'));
+  const folder = mkdtempSync(join(options.folder ?? tmpdir(), 'freeze-engine-'));
   try {
     const stream = (file: string, content: string | Uint8Array = ''): string => {
       writeFileSync(join(folder, file), content);
@@ -85,12 +93,13 @@ async function run(
 /** Starts the program, gives it the job, and resolves to all that it printed. */
 function converse(
   name: string,
-  { command, args, env }: Program,
+  { command, args, env, running }: Running,
   job: string,
   timeoutMs: number,
 ): Promise<string> {
   return new Promise((done, failed) => {
     const child = spawn(command, args, { env: { ...env } });
+    running.add(child);
     let late = false;
     const timer = setTimeout(() => {
       late = true;
@@ -100,10 +109,12 @@ function converse(
     const said = collect(child.stderr);
     child.on('error', (error) => {
       clearTimeout(timer);
+      running.delete(child);
       failed(new EngineError(`${name}: ${error.message}`));
     });
     child.on('close', (code, signal) => {
       clearTimeout(timer);
+      running.delete(child);
       if (late) failed(new EngineError(`${name}: no answer after ${timeoutMs} ms`));
       else if (code === 0) done(printed());
       else failed(new EngineError(`${name}: ended with ${signal ?? code}\n${said()}`));
