@@ -8,6 +8,7 @@
  */
 
 import { cannotVerify, notCallable } from './errors/usage.ts';
+import { madeByOther, madeOfOther, type Warning } from './errors/warning.ts';
 import { Caller, EXHAUSTED, type ExportCall, numericParams, randomCalls } from './host/calls.ts';
 import { capture } from './host/capture.ts';
 import type { Engine, RunResult } from './host/engines/job.ts';
@@ -65,7 +66,7 @@ export interface VerifyReport {
   readonly engines: readonly string[];
   readonly absent: readonly string[];
   /** What the frozen module says of itself that does not fit: it was made of another guest, or by another version. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
   readonly differences: readonly Difference[];
 }
 
@@ -119,16 +120,14 @@ export async function verify(
 }
 
 /** Why a difference may say nothing of the frozen module. */
-async function doubts(bytes: Uint8Array, frozen: Module): Promise<readonly string[]> {
+async function doubts(bytes: Uint8Array, frozen: Module): Promise<readonly Warning[]> {
   const made = readProvenance(frozen);
   if (made === undefined) return [];
   const input = made.sources?.input;
   const same = input === undefined || input.sha256 === (await sha256(bytes));
   return [
-    ...(same ? [] : ['the frozen module was made of another guest: their SHA-256 differ']),
-    ...(made.version === VERSION
-      ? []
-      : [`the frozen module was made by freeze ${made.version}, and this is ${VERSION}`]),
+    ...(same ? [] : [madeOfOther()]),
+    ...(made.version === VERSION ? [] : [madeByOther(made.version, VERSION)]),
   ];
 }
 

@@ -102,7 +102,7 @@ function linesOf({
   const lines = [
     `${same ? 'the same' : 'different'}: ${calls} call${calls === 1 ? '' : 's'} in ${engines.join(', ')}; state ${state}`,
     ...absent.map((line) => `  not run in ${line}`),
-    ...warnings.map((line) => `  warning: ${line}`),
+    ...warnings.map(({ message, hint }) => `  warning: ${message}\n    hint: ${hint}`),
     ...differences.slice(0, MOST_SHOWN).map(lineOf),
   ];
   const more = differences.length - MOST_SHOWN;

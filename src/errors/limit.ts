@@ -9,35 +9,43 @@ export function auxLimit(aux: string, limit: number, what: string, option: strin
   );
 }
 
+/** `what` goes on to "with": `memory 0 starts`. */
 export function declaresTooMuch(what: string, wants: string, option: string, limit: string): LimitError {
   return new LimitError(
     'limit',
-    `${what} starts with ${wants}, more than the ${limit} of ${option}`,
+    `${what} with ${wants}, more than the ${limit} of ${option}`,
     `${option} allows more`,
   );
 }
 
-export function grewTooMuch(what: string, option: string, limit: number): LimitError {
+/** Of a memory or a table, and what it may have: all that an option says, or its share of that. */
+interface Grown {
+  readonly what: string;
+  readonly used: number;
+  readonly option: string;
+  readonly cap: number;
+  readonly limit: number;
+}
+
+function allowance({ option, cap, limit }: Grown): string {
+  return cap === limit ? `the ${limit} of ${option}` : `${cap}, its share of the ${limit} of ${option}`;
+}
+
+export function grewTooMuch(use: Grown): LimitError {
   return new LimitError(
     'limit',
-    `${what} has grown to all that it may have: the ${limit} of ${option}`,
-    `${option} allows more`,
+    `${use.what} has grown to all that it may have: ${allowance(use)}`,
+    `${use.option} allows more`,
   );
 }
 
 /** The guest failed, and may have been refused to grow before. */
-export function nearLimit(
-  error: GuestError,
-  what: string,
-  used: number,
-  option: string,
-  limit: number,
-): GuestError {
+export function nearLimit(error: GuestError, use: Grown): GuestError {
   return new GuestError(
     error.code,
-    `${error.message}; its ${what} has grown to ${used} of the ${limit} of ${option}`,
+    `${error.message}; its ${use.what} has grown to ${use.used} of ${allowance(use)}`,
     error.wasmStack,
-    error.hint ?? `${option} allows more`,
+    error.hint ?? `${use.option} allows more`,
   );
 }
 

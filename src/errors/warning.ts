@@ -47,6 +47,23 @@ export function frozenByOther(version: string, own: string): Warning {
   );
 }
 
+/** The two that are compared are not of one kind: a difference may say nothing of either. */
+export function madeOfOther(): Warning {
+  return warning(
+    'other-guest',
+    'the frozen module was made of another guest: their SHA-256 differ',
+    'freeze inspect tells the SHA-256 of the guest that it was made of',
+  );
+}
+
+export function madeByOther(version: string, own: string): Warning {
+  return warning(
+    'other-version',
+    `the frozen module was made by freeze ${version}, and this is ${own}`,
+    'compare with the version that made it, or freeze the guest again',
+  );
+}
+
 /** `uses` are instructions with their functions. */
 export function relaxedSimd(uses: readonly string[]): Warning {
   const shown = uses.slice(0, 3).join(', ') + (uses.length > 3 ? ` and ${uses.length - 3} more` : '');

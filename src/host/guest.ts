@@ -17,7 +17,7 @@ import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
 import type { CallCounters } from './counter.ts';
 import { compile, trap } from './engine.ts';
-import { capped, fullest, type Limits, type Use } from './limits.ts';
+import { type Caps, capped, fullest, type Limits, Room, type Sizes, type Use, usesOf } from './limits.ts';
 import { LINK_STATUS, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
 import { type Preload, preload } from './preload.ts';
 import type { Driven } from './recorder/resolve.ts';
@@ -95,6 +95,8 @@ export class Guest {
   /** Bytes of its module, where a driver brought it. */
   readonly size: number;
   readonly #options: GuestOptions;
+  /** How far its memories and tables may grow. */
+  readonly #caps: Caps;
   readonly #imports: WebAssembly.Imports;
   #closed = false;
 
@@ -118,6 +120,7 @@ export class Guest {
     this.registry = registry;
     this.linker = linker;
     this.#options = options;
+    this.#caps = new Room(options.limits).guest(options.module);
     this.#imports = imports;
   }
 
@@ -130,7 +133,10 @@ export class Guest {
     const { counters } = options;
     const counting = counters?.instrument(module);
     const { module: instrumented, probes } = instrument(
-      capped(deferStart(counting?.module ?? module, startName), options.limits),
+      capped(
+        deferStart(counting?.module ?? module, startName),
+        new Room(options.limits).guest(counting?.module ?? module),
+      ),
       { importedFunctions: true },
     );
     const compiled = await compile(encode(instrumented), 'the guest', module);
@@ -221,15 +227,17 @@ export class Guest {
   /** Throws a LimitError where a memory or a table has grown to all that it may have. */
   checkLimits(): void {
     const use = this.#fullest();
-    if (use !== undefined && use.used >= use.limit) throw grewTooMuch(use.what, use.option, use.limit);
+    if (use !== undefined && use.used >= use.cap) throw grewTooMuch(use);
   }
 
   #fullest(): Use | undefined {
-    const { exports } = this.instance;
-    return fullest(this.module, this.#options.limits, {
-      pages: (mem) => (exports[this.probes.mem(mem)] as WebAssembly.Memory).buffer.byteLength / PAGE,
-      slots: (table) => Number((exports[this.probes.table(table)] as WebAssembly.Table).length),
+    const { limits } = this.#options;
+    const auxes = this.linker.auxes.flatMap(({ name, module, probes, instance: { exports }, caps }) => {
+      const uses = caps === undefined ? [] : usesOf(module, caps, limits, sizesOf(probes, exports));
+      return uses.map((use) => ({ ...use, what: `${use.what} of auxiliary module ${name}` }));
     });
+    const own = usesOf(this.module, this.#caps, limits, sizesOf(this.probes, this.instance.exports));
+    return fullest([...own, ...auxes]);
   }
 
   /**
@@ -238,8 +246,8 @@ export class Guest {
    */
   #withUse(error: FreezeError): FreezeError {
     const use = this.#fullest();
-    if (!(error instanceof GuestError) || use === undefined || use.used * 2 < use.limit) return error;
-    return nearLimit(error, use.what, use.used, use.option, use.limit);
+    if (!(error instanceof GuestError) || use === undefined || use.used * 2 < use.cap) return error;
+    return nearLimit(error, use);
   }
 
   /** The memory that is exported as `memory`, as it is now: growth makes earlier views empty. */
@@ -310,6 +318,13 @@ export class Guest {
     if (!(table instanceof WebAssembly.Table) || slot >= table.length) return undefined;
     return table.get(slot);
   }
+}
+
+function sizesOf(probes: Probes, exports: WebAssembly.Exports): Sizes {
+  return {
+    pages: (mem) => (exports[probes.mem(mem)] as WebAssembly.Memory).buffer.byteLength / PAGE,
+    slots: (table) => Number((exports[probes.table(table)] as WebAssembly.Table).length),
+  };
 }
 
 /** State that the guest does not own is not ours to write down. */

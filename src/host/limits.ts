@@ -5,12 +5,28 @@
  */
 import { declaresTooMuch } from '../errors/limit.ts';
 import { type Module, spaces } from '../wasm/module.ts';
-import type { LiveLimits } from './live.ts';
+
+export interface LiveLimits {
+  /** Auxiliary modules in all, those that could not be linked not counted. */
+  readonly modules: number;
+  /** Bytes of auxiliary modules in all. */
+  readonly bytes: number;
+  /** Functions, and segments of data and elements, that auxiliary modules define in all. */
+  readonly functions: number;
+  readonly segments: number;
+}
+
+/** A limit that was passed by generated modules, and the option that raises it. */
+export interface Excess {
+  readonly most: number;
+  readonly what: string;
+  readonly option: string;
+}
 
 export interface Limits extends LiveLimits {
-  /** Bytes of each memory. */
+  /** Bytes of all memories of the guest. Those that generated modules define have as much again. */
   readonly memory: number;
-  /** Slots of each table. */
+  /** Slots of all tables of the guest, and again of those that generated modules define. */
   readonly table: number;
   /** Bytes of the frozen module. */
   readonly output: number;
@@ -33,37 +49,120 @@ export const DEFAULT_LIMITS: Limits = {
   output: 1024 * MIB,
 };
 
+/** The largest memory and table that each may be, by position: in pages, and in slots. */
+export interface Caps {
+  readonly pages: readonly bigint[];
+  readonly slots: readonly bigint[];
+}
+
 const PAGE = 65_536n;
 
-/** The module with its own memories and tables held to the limits. Throws a LimitError where one starts beyond. */
-export function capped(module: Module, { memory, table }: Limits): Module {
-  const { imported } = spaces(module);
-  const pages = BigInt(memory) / PAGE;
-  const mems = module.mems.map((type, position) => {
-    if (type.min > pages)
-      throw declaresTooMuch(
-        `memory ${imported.mem + position}`,
-        `${type.min * PAGE} bytes`,
-        '--max-memory',
-        `${memory}`,
-      );
-    return reaches(type.max, pages) ? { ...type, max: pages } : type;
-  });
-  const slots = BigInt(table);
-  const tables = module.tables.map((one, position) => {
-    const { limits } = one.type;
-    if (limits.min > slots)
-      throw declaresTooMuch(
-        `table ${imported.table + position}`,
-        `${limits.min} slots`,
-        '--max-table',
-        `${table}`,
-      );
-    return reaches(limits.max, slots)
-      ? { ...one, type: { ...one.type, limits: { ...limits, max: slots } } }
-      : one;
-  });
-  return { ...module, mems, tables };
+/**
+ * The room that there is for memories and tables. A module cannot be refused to grow for what others have, so each
+ * is given its share beforehand: all of the guest's together have what the limits say. Those that generated modules
+ * define, which is rare, together have as much again; of what is left of that, a module may grow by half.
+ */
+export class Room {
+  readonly #limits: Pick<Limits, 'memory' | 'table'>;
+  #pages: bigint;
+  #slots: bigint;
+
+  constructor(limits: Pick<Limits, 'memory' | 'table'>) {
+    this.#limits = limits;
+    this.#pages = BigInt(limits.memory) / PAGE;
+    this.#slots = BigInt(limits.table);
+  }
+
+  /** What the guest's may be. Throws a LimitError where they start beyond. */
+  guest(module: Module): Caps {
+    const pages = shares(module.mems, BigInt(this.#limits.memory) / PAGE);
+    if (pages === undefined) {
+      const bytes = sum(module.mems.map(({ min }) => min)) * PAGE;
+      throw declaresTooMuch(memoriesOf(module), `${bytes} bytes`, '--max-memory', `${this.#limits.memory}`);
+    }
+    const limits = module.tables.map(({ type }) => type.limits);
+    const slots = shares(limits, BigInt(this.#limits.table));
+    if (slots === undefined) {
+      const all = sum(limits.map(({ min }) => min));
+      throw declaresTooMuch(tablesOf(module), `${all} slots`, '--max-table', `${this.#limits.table}`);
+    }
+    return { pages, slots };
+  }
+
+  /** What those of a generated module may be, or the limit that leaves no room for them. */
+  aux({ mems, tables }: Module): Caps | Excess {
+    const { memory, table } = this.#limits;
+    const limits = tables.map(({ type }) => type.limits);
+    const pages = shares(mems, growing(mems, this.#pages));
+    if (pages === undefined) return { most: memory, what: 'bytes of memory', option: '--max-memory' };
+    const slots = shares(limits, growing(limits, this.#slots));
+    if (slots === undefined) return { most: table, what: 'table slots', option: '--max-table' };
+    this.#pages -= sum(pages);
+    this.#slots -= sum(slots);
+    return { pages, slots };
+  }
+}
+
+interface Sized {
+  readonly min: bigint;
+  readonly max: bigint | undefined;
+}
+
+function sum(all: readonly bigint[]): bigint {
+  return all.reduce((before, one) => before + one, 0n);
+}
+
+/** How much of `room` they are offered: what they start with, and half of the rest. */
+function growing(all: readonly Sized[], room: bigint): bigint {
+  const start = sum(all.map(({ min }) => min));
+  return start > room ? room : start + (room - start) / 2n;
+}
+
+/** Parts `room` among all of them; undefined where they start with more. */
+function shares(all: readonly Sized[], room: bigint): readonly bigint[] | undefined {
+  let left = room - sum(all.map(({ min }) => min));
+  if (left < 0n) return undefined;
+  // Who wants least is asked first: what one leaves, the others have.
+  const wants = all.map(({ min, max }) => (max === undefined ? room : max - min));
+  const order = [...wants.keys()].sort((a, b) => Number((wants[a] ?? 0n) - (wants[b] ?? 0n)) || a - b);
+  const caps = all.map(({ min }) => min);
+  let remaining = BigInt(all.length);
+  for (const at of order) {
+    const share = left / remaining--;
+    const want = wants[at] ?? 0n;
+    const more = want < share ? want : share;
+    caps[at] = (caps[at] ?? 0n) + more;
+    left -= more;
+  }
+  return caps;
+}
+
+function memoriesOf(module: Module): string {
+  const { mems } = module;
+  return mems.length === 1
+    ? `memory ${spaces(module).imported.mem} starts`
+    : `its ${mems.length} memories start`;
+}
+
+function tablesOf(module: Module): string {
+  const { tables } = module;
+  return tables.length === 1
+    ? `table ${spaces(module).imported.table} starts`
+    : `its ${tables.length} tables start`;
+}
+
+/** The module with its own memories and tables held to the caps. */
+export function capped(module: Module, { pages, slots }: Caps): Module {
+  const held = <T extends Sized>(type: T, cap: bigint | undefined): T =>
+    cap === undefined || !reaches(type.max, cap) ? type : { ...type, max: cap };
+  return {
+    ...module,
+    mems: module.mems.map((type, position) => held(type, pages[position])),
+    tables: module.tables.map((one, position) => {
+      const limits = held(one.type.limits, slots[position]);
+      return limits === one.type.limits ? one : { ...one, type: { ...one.type, limits } };
+    }),
+  };
 }
 
 function reaches(max: bigint | undefined, limit: bigint): boolean {
@@ -82,23 +181,33 @@ export interface Use {
   readonly what: string;
   readonly option: '--max-memory' | '--max-table';
   readonly used: number;
+  /** What it may have, of the limit that all have together. */
+  readonly cap: number;
   readonly limit: number;
 }
 
-/** What is fullest of all that has no lower maximum of its own; undefined where there is nothing. */
-export function fullest(module: Module, limits: Limits, sizes: Sizes): Use | undefined {
+/** Those that have no lower maximum of their own. */
+export function usesOf(module: Module, caps: Caps, limits: Limits, sizes: Sizes): readonly Use[] {
   const { imported } = spaces(module);
   const mems = module.mems.flatMap(({ max }, position): Use[] => {
     const index = imported.mem + position;
+    const pages = caps.pages[position] ?? 0n;
+    if (!reaches(max, pages)) return [];
+    const [used, cap] = [sizes.pages(index) * Number(PAGE), Number(pages * PAGE)];
     const limit = limits.memory - (limits.memory % Number(PAGE));
-    if (!reaches(max, BigInt(limit) / PAGE)) return [];
-    const used = sizes.pages(index) * Number(PAGE);
-    return [{ what: `memory ${index}`, option: '--max-memory', used, limit }];
+    return [{ what: `memory ${index}`, option: '--max-memory', used, cap, limit }];
   });
   const tables = module.tables.flatMap(({ type }, position): Use[] => {
     const index = imported.table + position;
-    if (!reaches(type.limits.max, BigInt(limits.table))) return [];
-    return [{ what: `table ${index}`, option: '--max-table', used: sizes.slots(index), limit: limits.table }];
+    const slots = caps.slots[position] ?? 0n;
+    if (!reaches(type.limits.max, slots)) return [];
+    const [used, cap] = [sizes.slots(index), Number(slots)];
+    return [{ what: `table ${index}`, option: '--max-table', used, cap, limit: limits.table }];
   });
-  return [...mems, ...tables].sort((a, b) => b.used / b.limit - a.used / a.limit)[0];
+  return [...mems, ...tables];
+}
+
+/** The fullest; undefined where there is none. */
+export function fullest(uses: readonly Use[]): Use | undefined {
+  return uses.toSorted((a, b) => b.used / b.cap - a.used / a.cap)[0];
 }

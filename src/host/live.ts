@@ -17,6 +17,7 @@ import { ownName } from '../wasm/names.ts';
 import { parse } from '../wasm/parse.ts';
 import type { CallCounters } from './counter.ts';
 import { compileNow } from './engine.ts';
+import { type Caps, capped, type Excess, type Limits, type LiveLimits, Room } from './limits.ts';
 import type { Registry } from './registry.ts';
 import { WasiExit } from './wasi/types.ts';
 
@@ -34,6 +35,8 @@ export type LinkStatus = (typeof LINK_STATUS)[keyof typeof LINK_STATUS];
 export interface LiveAux extends Aux {
   readonly instance: WebAssembly.Instance;
   readonly probes: Probes;
+  /** How far its own memories and tables may grow. */
+  readonly caps?: Caps;
   readonly size: number;
   /** As the guest made it; none where it was put together here. */
   readonly bytes?: Uint8Array;
@@ -41,16 +44,6 @@ export interface LiveAux extends Aux {
 
 /** Finds the value for an import; undefined where there is none. */
 export type Resolve = (item: Import) => unknown;
-
-export interface LiveLimits {
-  /** Auxiliary modules in all, those that could not be linked not counted. */
-  readonly modules: number;
-  /** Bytes of auxiliary modules in all. */
-  readonly bytes: number;
-  /** Functions, and segments of data and elements, that auxiliary modules define in all. */
-  readonly functions: number;
-  readonly segments: number;
-}
 
 export interface LiveOutcome {
   /** The module's name: unique among all. */
@@ -61,7 +54,7 @@ export interface LiveOutcome {
 }
 
 export interface LiveOptions {
-  readonly limits: LiveLimits;
+  readonly limits: Limits;
   /**
    * Whether what is linked is recorded, so that it can be frozen. Otherwise a module is instantiated
    * as it is, and lives as long as a table or a later module holds something of it.
@@ -78,20 +71,18 @@ interface Resolved {
   readonly bindings: readonly Binding[];
 }
 
-/** A limit that was passed, and the option that raises it. */
-interface Excess {
-  readonly most: number;
-  readonly what: string;
-  readonly option: string;
-}
-
 /** A module that is about to be instantiated. */
 interface Compiled {
   readonly module: Module;
   readonly compiled: WebAssembly.Module;
   /** How it was instrumented, where it is recorded: its probes, and the export that patches it in. */
   readonly recorded:
-    | { readonly probes: Probes; readonly patch: string; readonly counters: string | undefined }
+    | {
+        readonly probes: Probes;
+        readonly patch: string;
+        readonly counters: string | undefined;
+        readonly caps: Caps;
+      }
     | undefined;
 }
 
@@ -102,6 +93,8 @@ export class LiveLinker {
   count = 0;
   readonly #registry: Registry;
   readonly #limits: LiveLimits;
+  /** For memories and tables of their own. */
+  readonly #room: Room;
   readonly #record: boolean;
   /** What counts calls through table slots, where that is wanted. */
   readonly counters: CallCounters | undefined;
@@ -118,6 +111,7 @@ export class LiveLinker {
     this.counters = counters;
     this.#registry = registry;
     this.#limits = limits;
+    this.#room = new Room(limits);
     this.#record = record;
     this.#names = new Set(linkedBefore);
     this.#before = linkedBefore.length;
@@ -153,8 +147,9 @@ export class LiveLinker {
     this.count++;
     if (module.exports.length > 0) this.#exports.set(name, { module, exports: instance.exports });
     if (recorded === undefined) return { name, status: LINK_STATUS.ok, error: undefined };
-    const { probes, patch } = recorded;
-    const aux = { name, module, bindings: resolved.bindings, instance, probes, size: bytes.length, bytes };
+    const { probes, patch, caps } = recorded;
+    const { bindings } = resolved;
+    const aux = { name, module, bindings, instance, probes, caps, size: bytes.length, bytes };
     this.auxes.push(aux);
     this.#registry.addInstance(this.auxes.length, module, probes, instance.exports);
     const tables = this.#registry.tablesOf(module, probes, instance.exports);
@@ -190,10 +185,13 @@ export class LiveLinker {
       if (excess !== undefined) return { excess };
       if (!this.#record) return { module, compiled: compileNow(bytes), recorded: undefined };
       const patch = freeName(module, '\0patch');
-      const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
+      const caps = this.#room.aux(module);
+      if ('option' in caps) return { excess: caps };
+      const held = capped(module, caps);
+      const quiet = runsNothing(held) ? held : deferInstantiation(held, patch);
       const counting = this.counters?.instrument(quiet);
       const instrumented = instrument(counting?.module ?? quiet);
-      const recorded = { probes: instrumented.probes, patch, counters: counting?.counters };
+      const recorded = { probes: instrumented.probes, patch, counters: counting?.counters, caps };
       return { module, compiled: compileNow(encode(instrumented.module)), recorded };
     } catch (error) {
       if (error instanceof FreezeError || error instanceof WebAssembly.CompileError)

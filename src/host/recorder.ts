@@ -11,7 +11,7 @@ import {
   notTheGuest,
   twoGuests,
 } from '../errors/driver.ts';
-import type { LiveLimits } from './live.ts';
+import type { Limits } from './limits.ts';
 import type { FunctionMap } from './recorder/maps.ts';
 import { Recording } from './recorder/recording.ts';
 import type { AnyFunction, InstanceRecord } from './recorder/records.ts';
@@ -49,7 +49,7 @@ export interface DriverHandle {
 export interface RecorderOptions {
   /** The guest's module, where it is known before: an instance of another one is refused. */
   readonly wasm: Uint8Array | undefined;
-  readonly limits: LiveLimits;
+  readonly limits: Limits;
   readonly skipBadModules: boolean;
   readonly keepHostFunctions: boolean;
 }

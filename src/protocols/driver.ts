@@ -5,7 +5,7 @@
 
 import { FreezeError } from '../errors/classes.ts';
 import { driverThrew, driverTimedOut, noDriver } from '../errors/driver.ts';
-import type { LiveLimits } from '../host/live.ts';
+import type { Limits } from '../host/limits.ts';
 import { type Driven, type DriverHandle, Recorder } from '../host/recorder.ts';
 import { wasmStack } from '../host/trap.ts';
 import { PLAIN } from './plain.ts';
@@ -25,7 +25,7 @@ export type Driver = (context: DriverContext) => unknown;
 export interface DriverOptions {
   readonly args: readonly string[];
   readonly wasm: Uint8Array | undefined;
-  readonly limits: LiveLimits;
+  readonly limits: Limits;
   readonly skipBadModules: boolean;
   /** JavaScript functions that auxiliary modules import become imports of the output, unless the driver names them. */
   readonly keepHostFunctions: boolean;

@@ -99,6 +99,14 @@ test('limits: each has a name, and one that is hit is exit code 1', async () => 
     'g.wasm': await wat(GREEDY),
     'push.wasm': await pushGuest(await wat(GOOD_AUX)),
     'start.wasm': await wat('(module (memory 200) (table 200 funcref))'),
+    'two.wasm': await wat('(module (table 200 funcref) (table 200 funcref))'),
+    'slots.wasm': await pushGuest(await wat('(module $slots (table 51 funcref))')),
+    'pages.wasm': await pushGuest(await wat('(module $pages (memory 3))')),
+    // A module of its own memory, which it fills.
+    'grows.wasm': await pushGuest(
+      await wat(`(module $grows (memory 1) (func $grow
+        (loop $l (br_if $l (i32.ge_s (memory.grow (i32.const 1)) (i32.const 0))))) (start $grow))`),
+    ),
   });
   const cases: readonly (readonly [args: readonly string[], says: RegExp])[] = [
     [
@@ -135,6 +143,19 @@ test('limits: each has a name, and one that is hit is exit code 1', async () => 
       /more than 0 functions \(--max-functions\)$/,
     ],
     [['push.wasm', '--warmup', 'warm()', '--max-segments', '0'], /more than 0 segments \(--max-segments\)$/],
+    [
+      ['two.wasm', '--max-table', '350'],
+      /its 2 tables start with 400 slots, more than the 350 of --max-table$/,
+    ],
+    [['slots.wasm', '--warmup', 'warm()', '--max-table', '50'], /more than 50 table slots \(--max-table\)$/],
+    [
+      ['pages.wasm', '--warmup', 'warm()', '--max-memory', '128K'],
+      /more than 131072 bytes of memory \(--max-memory\)$/,
+    ],
+    [
+      ['grows.wasm', '--warmup', 'warm()', '--max-memory', '1M'],
+      /memory 0 of auxiliary module grows has grown to .*: 524288, its share of the 1048576 of --max-memory$/,
+    ],
     [
       ['g.wasm', '--warmup', 'fill()', '--max-output', '100K'],
       /\d+ bytes, more than the 102400 of --max-output$/,

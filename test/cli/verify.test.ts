@@ -138,7 +138,7 @@ test('a frozen module of another guest, or of another version, is told', async (
   const { stdout } = await good(args, { cwd });
   assert.match(
     stdout.toString(),
-    /^the same: .*\n {2}warning: .* of another guest: .*\n {2}warning: .* by freeze 9\./,
+    /^the same: .*\n {2}warning: .* of another guest: .*\n {4}hint: .*\n {2}warning: .* by freeze 9\./,
   );
 });
 

@@ -608,6 +608,37 @@ test('more modules than the limit', async () => {
   );
 });
 
+test('more functions, segments, memory or table slots than the limits', async () => {
+  const identity = await source(IDENTITY);
+  const more = await source(`(module (memory 2) (table 20 funcref)
+    (func) (func) (func) (data (i32.const 0) "a") (data (i32.const 1) "b") (elem (i32.const 0) 0))`);
+  // An error counts also where the driver catches it, and however the module is compiled.
+  const makes =
+    (compile: (bytes: Uint8Array<ArrayBuffer>) => unknown) =>
+    async (handle: DriverHandle): Promise<void> => {
+      handle.guest(make(identity));
+      try {
+        await compile(more);
+      } catch {}
+      await handle.done();
+    };
+  const ways: readonly ((bytes: Uint8Array<ArrayBuffer>) => unknown)[] = [
+    (bytes) => new WebAssembly.Module(bytes),
+    (bytes) => WebAssembly.compile(bytes),
+  ];
+  for (const way of ways) {
+    const no = (code: string, says: RegExp, limits: FreezeOptions['limits']): Promise<void> =>
+      refused(code, says, makes(way), { limits: limits ?? {} });
+    await no('aux-limit', /more than 3 functions \(--max-functions\)/, { functions: 3 });
+    await no('aux-limit', /more than 2 segments \(--max-segments\)/, { segments: 2 });
+    await no('limit', /memory 0 starts with 131072 bytes, more than the 65536 of --max-memory/, {
+      memory: 65536,
+    });
+    await no('limit', /table 0 starts with 20 slots, more than the 19 of --max-table/, { table: 19 });
+  }
+  await freezeDriven(({ freeze: handle }) => makes((bytes) => WebAssembly.compile(bytes))(handle));
+});
+
 test('hand-overs that cannot be', async () => {
   const guest = await source(`(module (import "env" "call" (func (param i32 f32)))
     (func (export "f") (param f32)) (func (export "g") (param i32)))`);

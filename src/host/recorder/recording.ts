@@ -11,7 +11,7 @@
  * https://webassembly.github.io/spec/js-api/
  */
 
-import { FreezeError } from '../../errors/classes.ts';
+import { FreezeError, LimitError } from '../../errors/classes.ts';
 import { moduleAfterDone } from '../../errors/driver.ts';
 import { auxLimit } from '../../errors/limit.ts';
 import { auxInvalid, auxTrapped } from '../../errors/link.ts';
@@ -21,7 +21,7 @@ import { encode } from '../../wasm/encode.ts';
 import type { Module } from '../../wasm/module.ts';
 import { moduleNames } from '../../wasm/names.ts';
 import { parse } from '../../wasm/parse.ts';
-import type { LiveLimits } from '../live.ts';
+import { capped, type Excess, type Limits, Room } from '../limits.ts';
 import { globalType, memoryType, signature, tableType } from './descriptors.ts';
 import type { AnyFunction, HostMade, InstanceRecord, ModuleRecord } from './records.ts';
 
@@ -55,16 +55,18 @@ export class Recording {
   readonly #modules = new WeakMap<WebAssembly.Module, ModuleRecord>();
   readonly #byInstance = new WeakMap<object, InstanceRecord>();
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #limits: LiveLimits;
+  readonly #limits: Limits;
   readonly #skipBad: boolean;
   /** `open`, then `closed` to new modules, then `over`: nothing is recorded any more. */
   #state: 'open' | 'closed' | 'over' = 'open';
   #count = 0;
   #bytes = 0;
+  #functions = 0;
+  #segments = 0;
 
   constructor(
     real: typeof WebAssembly,
-    options: { readonly limits: LiveLimits; readonly skipBadModules: boolean },
+    options: { readonly limits: Limits; readonly skipBadModules: boolean },
   ) {
     this.#real = real;
     this.#limits = options.limits;
@@ -185,22 +187,44 @@ export class Recording {
     if (bytes === undefined) return undefined;
     this.#count++;
     this.#bytes += bytes.length;
-    const { modules, bytes: most } = this.#limits;
-    const name = `jit${this.#count}`;
-    if (this.#count > modules) throw this.fail(auxLimit(name, modules, 'modules', '--max-modules'));
-    if (this.#bytes > most) throw this.fail(auxLimit(name, most, 'bytes of modules', '--max-module-bytes'));
+    this.#refuseExcess();
     return this.#instrumented(bytes);
+  }
+
+  /** Stops where there is more than is allowed. */
+  #refuseExcess(): void {
+    const { modules, bytes, functions, segments } = this.#limits;
+    const counts: readonly (readonly [count: number, Excess])[] = [
+      [this.#count, { most: modules, what: 'modules', option: '--max-modules' }],
+      [this.#bytes, { most: bytes, what: 'bytes of modules', option: '--max-module-bytes' }],
+      [this.#functions, { most: functions, what: 'functions', option: '--max-functions' }],
+      [this.#segments, { most: segments, what: 'segments', option: '--max-segments' }],
+    ];
+    const excess = counts.find(([count, { most }]) => count > most)?.[1];
+    if (excess === undefined) return;
+    const { most, what, option } = excess;
+    throw this.fail(auxLimit(`jit${this.#count}`, most, what, option));
+  }
+
+  /** Which module is the guest is not known yet: each may have as much as a guest. */
+  #held(module: Module): Module {
+    return capped(module, new Room(this.#limits).guest(module));
   }
 
   #instrumented(bytes: Uint8Array): Prepared | undefined {
     try {
       const module = parse(bytes);
+      this.#functions += module.codes.length;
+      this.#segments += module.elems.length + module.datas.length;
+      this.#refuseExcess();
       const patch = freeName(module, '\0patch');
-      const quiet = runsNothing(module) ? module : deferInstantiation(module, patch);
+      const held = this.#held(module);
+      const quiet = runsNothing(held) ? held : deferInstantiation(held, patch);
       const instrumented = instrument(quiet, { importedGlobals: true });
       const encoded = encode(instrumented.module) as Uint8Array<ArrayBuffer>;
       return { record: { bytes, module, probes: instrumented.probes, patch }, instrumented: encoded };
     } catch (error) {
+      if (error instanceof LimitError) throw this.fail(error);
       if (error instanceof FreezeError) return undefined;
       throw error;
     }
