@@ -122,11 +122,13 @@ function isChanged({ changed }: ShakenTable): boolean {
 function shakenTables(module: Module, facts: ShakeFacts): readonly ShakenTable[] {
   const { imported } = spaces(module);
   const sized = new Set(facts.reached.funcs.flatMap((func) => facts.uses.of(func)?.sized ?? []));
+  // A host sees how long a table is, also where somebody vouches that it does not write it.
+  const shown = new Set(module.exports.flatMap(({ kind, index }) => (kind === 'table' ? [index] : [])));
   return module.tables.flatMap((table, i): ShakenTable[] => {
     const index = (imported.table + i) as TableIdx;
     if (!facts.reached.has('table', index)) return [];
     const known = facts.slots[index];
-    const { fixed = false } = facts.world.tables[index] ?? {};
+    const fixed = facts.world.tables[index]?.fixed === true && !shown.has(index);
     const live = known?.map((func) =>
       func !== NULL_SLOT && facts.reached.has('func', func) ? func : NULL_SLOT,
     );

@@ -4,6 +4,7 @@
  * module was sealed, the maps of that. What went is not compared; a slot of a table is null where its function went,
  * and those that nothing can tell from null may be missing at the end.
  */
+import { namedSegments } from '../link/code-search.ts';
 import type { Linked } from '../link/link.ts';
 import { GONE, type Maps, relocateExpr } from '../link/relocate.ts';
 import { spanBytes } from '../wasm/encode.ts';
@@ -159,32 +160,42 @@ function compareTables(compared: Compared): readonly StateDifference[] {
   });
 }
 
-/** A segment's length now: 0 where it was dropped. A data segment that no code names may have gone. */
+/** A segment's length now: 0 where it was dropped. Of one that no code names nobody can tell, and it may have gone. */
 function compareSegments(compared: Compared): readonly StateDifference[] {
   const { linked, modules, live, output, frozen } = compared;
   const elems = linked.elems.flatMap(({ instance, index }, before) => {
     const at = now(compared, 'elem', before);
     if (at === undefined) return [];
-    return lengths(
-      `element segment ${at}`,
-      elemLength(modules[instance], live.instances[instance], index),
-      elemLength(output, frozen, at),
-    );
+    const was = elemLength(modules[instance], live.instances[instance], index);
+    return lengths('element', at, was, elemLength(output, frozen, at));
   });
   const datas = linked.datas.flatMap(({ instance, index }, before) => {
     const at = now(compared, 'data', before);
-    if (at === undefined || output.datas[at]?.mode.kind !== 'passive') return [];
-    return lengths(
-      `data segment ${at}`,
-      dataLength(modules[instance], live.instances[instance], index),
-      dataLength(output, frozen, at),
-    );
+    if (at === undefined) return [];
+    const was = dataLength(modules[instance], live.instances[instance], index);
+    return lengths('data', at, was, dataLength(output, frozen, at));
   });
-  return [...elems, ...datas];
+  return [...namedOf(elems, output, 'elem'), ...namedOf(datas, output, 'data')];
 }
 
-function lengths(place: string, live: number, frozen: number): readonly StateDifference[] {
-  return live === frozen ? [] : [{ place: `length of ${place}`, live: `${live}`, frozen: `${frozen}` }];
+interface SegmentDifference extends StateDifference {
+  readonly at: number;
+}
+
+/** Code is searched only where there is a difference. */
+function namedOf(
+  found: readonly SegmentDifference[],
+  { codes }: Module,
+  kind: 'elem' | 'data',
+): readonly StateDifference[] {
+  if (found.length === 0) return [];
+  const named = namedSegments(codes, kind);
+  return found.flatMap(({ at, ...difference }) => (named.has(at) ? [difference] : []));
+}
+
+function lengths(kind: string, at: number, live: number, frozen: number): readonly SegmentDifference[] {
+  if (live === frozen) return [];
+  return [{ at, place: `length of ${kind} segment ${at}`, live: `${live}`, frozen: `${frozen}` }];
 }
 
 function elemLength(module: Module | undefined, state: InstanceState | undefined, index: number): number {

@@ -166,6 +166,12 @@ describe('slots of a table', () => {
     assert.deepEqual(module.tables[0]?.type.limits, { address: 'i32', min: 12n, max: undefined });
   });
 
+  it('all stay where the host has it and the user vouches that it does not write it', async () => {
+    const text = guest('', '(table $t (export "table") 12 funcref)');
+    const { module } = await sealedText(text, calls, { assumeTables: true });
+    assert.deepEqual(module.tables[0]?.type.limits, { address: 'i32', min: 12n, max: undefined });
+  });
+
   it('move with table.init, table.copy and table.grow of what is left', async () => {
     const more = `(table $other 3 funcref) (elem $dead func $wide) (elem $p func $b $a)
       (func (export "init") (table.init $t $p (i32.const 0) (i32.const 0) (i32.const 2)))

@@ -316,6 +316,31 @@ describe('verify', () => {
       assert.match(table.join(), /slot \d of table 0, before the first call/);
     });
 
+    it('takes the failure of a call for the same, however it is made there', async () => {
+      const bytes = await wat(`(module (type $i (func (result i32))) (table $t 12 funcref)
+        (elem (i32.const 1) $one $other) (func $one (result i32) (i32.const 1)) (func $other)
+        (func (export "known") (result i32) (call_indirect $t (type $i) (i32.const 2)))
+        (func (export "any") (param i32) (result i32) (call_indirect $t (type $i) (local.get 0)))
+        (func (export "divide") (param i32) (result i32) (i32.div_s (i32.const 1) (local.get 0))))`);
+      const options: FreezeOptions = { seal: true };
+      const calls = [
+        call('known'),
+        call('any', '1'),
+        call('any', '2'),
+        call('any', '11'),
+        call('divide', '0'),
+      ];
+      const { bytes: frozen, report } = await freeze(bytes, options);
+      assert.equal(report.sealed?.trappingCalls, 1);
+      assert.deepEqual((await verify(bytes, frozen, { ...options, calls })).differences, []);
+      // Another trap than that of a call is another trap.
+      const wrong = parse(frozen);
+      const traps = madeSpan(assembleBody([['unreachable']]), 'test');
+      const codes = wrong.codes.map((code, i) => (i === wrong.codes.length - 1 ? traps : code));
+      const found = await verify(bytes, encode({ ...wrong, codes }), { ...options, calls });
+      assert.deepEqual(places(found.differences), ['divide(0)']);
+    });
+
     it('compares only what it does where it was sealed with other options', async () => {
       const bytes = await guest();
       const frozen = await freeze(bytes, SEALED);
