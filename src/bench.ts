@@ -65,31 +65,57 @@ export async function bench(options: BenchOptions): Promise<BenchReport> {
 }
 
 async function onEngine(engine: Engine, options: BenchOptions): Promise<EngineTimes> {
-  const { modules, runs, onTurn } = options;
-  const cold = modules.map((): number[] => []);
-  const steady = modules.map((): number[] => []);
-  for (let turn = 0; turn < runs; turn++) {
-    onTurn?.(engine.name, turn + 1);
-    for (const [i, module] of modules.entries()) {
+  const { runs, onTurn } = options;
+  const sides = options.modules.map((module): MeasuredSide => {
+    const turn = async (): Promise<Turn> => {
       const first = await ran(engine, module, options, 0, 1);
-      cold[i]?.push(first.compileMs + first.instantiateMs + first.initializeMs + (first.times[0] ?? 0));
-      if (options.call === '_start') continue;
+      const cold = first.compileMs + first.instantiateMs + first.initializeMs + (first.times[0] ?? 0);
+      if (options.call === '_start') return { cold };
       const { times } = await ran(engine, module, options, options.warm, options.repeat);
-      steady[i]?.push(median(times));
-    }
+      return { cold, steady: median(times) };
+    };
+    return { module, turn };
+  });
+  const times = await takeTurns(sides, runs, (turn) => onTurn?.(engine.name, turn));
+  return { engine: engine.name, version: engine.version, ...times };
+}
+
+/** Milliseconds of one turn. */
+export interface Turn {
+  readonly cold: number;
+  /** Undefined where there is no second call. */
+  readonly steady?: number;
+}
+
+export interface MeasuredSide {
+  readonly module: string;
+  readonly turn: () => Promise<Turn>;
+}
+
+/** What all have measured, turn by turn: a slower moment of the machine meets them all. */
+export async function takeTurns(
+  sides: readonly MeasuredSide[],
+  runs: number,
+  onTurn: (turn: number) => void,
+): Promise<Pick<EngineTimes, 'modules' | 'cold' | 'steady'>> {
+  const turns = sides.map((): Turn[] => []);
+  for (let turn = 1; turn <= runs; turn++) {
+    onTurn(turn);
+    for (const [i, side] of sides.entries()) turns[i]?.push(await side.turn());
   }
-  const [one, other] = [0, 1].map((i) => ({ cold: cold[i] ?? [], steady: steady[i] ?? [] }));
-  const pair = modules.length > 1 && one !== undefined && other !== undefined;
+  const cold = turns.map((all) => all.map((turn) => turn.cold));
+  const steady = turns.map((all) => all.flatMap((turn) => (turn.steady === undefined ? [] : [turn.steady])));
+  const ratio = ([one = [], other = []]: readonly (readonly number[])[]): number | undefined =>
+    sides.length < 2 || one.length === 0 ? undefined : pairedRatio(one, other);
+  const [coldRatio, steadyRatio] = [ratio(cold), ratio(steady)];
   return {
-    engine: engine.name,
-    version: engine.version,
-    modules: modules.map((module, i) => ({
+    modules: sides.map(({ module }, i) => ({
       module,
       cold: spread(cold[i] ?? []),
-      steady: options.call === '_start' ? undefined : spread(steady[i] ?? []),
+      steady: steady[i]?.length === 0 ? undefined : spread(steady[i] ?? []),
     })),
-    ...(pair ? { cold: pairedRatio(one.cold, other.cold) } : {}),
-    ...(pair && options.call !== '_start' ? { steady: pairedRatio(one.steady, other.steady) } : {}),
+    ...(coldRatio === undefined ? {} : { cold: coldRatio }),
+    ...(steadyRatio === undefined ? {} : { steady: steadyRatio }),
   };
 }
 

@@ -75,6 +75,8 @@ interface Plan {
   readonly cache: string | undefined;
   /** Compare with the guest before anything is written. */
   readonly verify: boolean;
+  /** Time the guest and the output. */
+  readonly measure: boolean;
 }
 
 export async function build(parsed: Parsed, given: Io): Promise<number> {
@@ -115,8 +117,9 @@ export async function build(parsed: Parsed, given: Io): Promise<number> {
     }
     return frozen;
   };
-  const frozen =
+  const made =
     plan.cache === undefined ? await make() : await fromCache(plan.cache, parsed, terminal, io, make);
+  const frozen = plan.measure ? await withTimes(plan, bytes, made, terminal, io) : made;
   const written = await outputBytes(plan, frozen);
   const outputs: Output[] = [{ target, bytes: written }];
   if (map !== undefined) outputs.push({ target: map, bytes: textBytes(frozen.sourceMap ?? '') });
@@ -195,6 +198,7 @@ function planOf(parsed: Parsed): Plan {
     host: hostOf(parsed, 'deny'),
     cache: one(parsed, 'cache'),
     verify: flag(parsed, 'verify'),
+    measure: flag(parsed, 'measure'),
     timeout: timeoutOf(one(parsed, 'timeout')),
     more: {
       stubs: many(parsed, 'stub-import').map(stubOf),
@@ -315,18 +319,12 @@ async function freezeGuest(
   terminal: Terminal,
   io: Io,
 ): Promise<{ readonly frozen: Frozen; readonly options: FreezeOptions }> {
-  const read = programReader(io);
-  const workload = (text: WorkloadText): Workload =>
-    text.kind === 'call' ? text : { kind: 'program', ...read(text.path) };
   const options: FreezeOptions = {
     ...plan.more,
+    ...workOf(plan, io),
     ...(plan.sourceMap === undefined ? {} : { sourceMap: sourceMapOf(plan.sourceMap, plan.output, io) }),
     profiles: plan.profiles.map((path) => readProfile(readInput(path, io.readStdin), path)),
     saveProfile: plan.profileOut !== undefined,
-    loads: plan.loads.map(read),
-    warmups: plan.warmups.map(workload),
-    entries: plan.entries.map(({ name, workload: text }) => ({ name, workload: workload(text) })),
-    ...(plan.command === undefined ? {} : { command: plan.command }),
     ...(plan.driver === undefined ? {} : { driver: await readDriver(plan.driver) }),
     host: hostFactory(
       plan.host,
@@ -355,6 +353,44 @@ async function freezeGuest(
     deadline?.stop();
     terminal.finish();
   }
+}
+
+/** What the guest is fed, and what becomes an entry. */
+function workOf(plan: Plan, io: Io): Pick<FreezeOptions, 'loads' | 'warmups' | 'entries' | 'command'> {
+  const read = programReader(io);
+  const workload = (text: WorkloadText): Workload =>
+    text.kind === 'call' ? text : { kind: 'program', ...read(text.path) };
+  return {
+    loads: plan.loads.map(read),
+    warmups: plan.warmups.map(workload),
+    entries: plan.entries.map(({ name, workload: text }) => ({ name, workload: workload(text) })),
+    ...(plan.command === undefined ? {} : { command: plan.command }),
+  };
+}
+
+async function withTimes(
+  plan: Plan,
+  bytes: Uint8Array,
+  frozen: Frozen,
+  terminal: Terminal,
+  io: Io,
+): Promise<Frozen> {
+  const { measured } = await import('./measure.ts');
+  const report = await measured(
+    {
+      guest: plan.guest,
+      bytes,
+      frozen,
+      options: { ...plan.more, ...workOf(plan, io) },
+      driven: plan.driver !== undefined,
+      host: plan.host,
+      timeout: plan.timeout,
+      onTurn: (turn) => terminal.progress({ kind: 'pass', pass: turn }),
+    },
+    io,
+  );
+  terminal.finish();
+  return { ...frozen, report };
 }
 
 function sourceMapOf(path: string, output: string, io: Io): NonNullable<FreezeOptions['sourceMap']> {

@@ -17,7 +17,7 @@ import { reason } from './input.ts';
 const APART: ReadonlySet<string> = new Set([
   ...['output', 'json', 'report', 'quiet', 'verbose', 'log-level', 'cache', 'timeout'],
   // These come after it, and are done with what is taken, too.
-  ...['target', 'component', 'wit', 'world'],
+  ...['target', 'component', 'wit', 'world', 'measure'],
 ]);
 
 /** Of these, `freeze` does not see all that goes in. */

@@ -28,7 +28,7 @@ const NEEDED = ['PATH', 'SYSTEMROOT', 'TEMP', 'TMPDIR'];
 
 /** What only says where the output goes and how much is told, what was checked here, and whose line it was. */
 const OWN: ReadonlySet<string> = new Set(
-  'output json report quiet verbose log-level check config only jobs watch print-config'.split(' '),
+  'output json report measure quiet verbose log-level check config only jobs watch print-config'.split(' '),
 );
 
 /** Builds again, and throws a CheckError where that gives other bytes. `stdin` is what was read of it here. */

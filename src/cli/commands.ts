@@ -107,6 +107,12 @@ const BUILD: CommandSpec = {
       group: OUTPUT,
       describe: 'FILE.html: also write a page with pictures of what the output is made of',
     },
+    measure: {
+      kind: 'flag',
+      group: OUTPUT,
+      describe:
+        'time the guest and the output, side by side: cold start and steady state, for the summary, --json and --report',
+    },
     quiet: {
       kind: 'flag',
       alias: 'q',

@@ -126,6 +126,16 @@ export function valueInModule(name: string, places: string, remedy: string): War
   return warning('value-in-module', `${name} stands in the module, at ${places}`, remedy);
 }
 
+// ---- measuring -----------------------------------------------------------------------------------
+
+export function notMeasured(why: string): Warning {
+  return warning(
+    'not-measured',
+    `nothing was measured (--measure): ${why}`,
+    'freeze bench times any export, on every engine at hand',
+  );
+}
+
 // ---- the cache -----------------------------------------------------------------------------------
 
 export function notCached(why: string): Warning {

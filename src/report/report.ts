@@ -2,6 +2,7 @@
  * What a build did, as one object: the closing summary prints it, `--json` writes it. Sizes are in
  * bytes, times in milliseconds. Its fields only grow; `schema` counts the changes that break.
  */
+import type { EngineTimes } from '../bench.ts';
 import type { Warning } from '../errors/warning.ts';
 import type { WipedStack } from '../host/wipe-stack.ts';
 import type { LinkStats } from '../link/link.ts';
@@ -74,6 +75,8 @@ export interface Report {
   readonly random: readonly DrawReport[];
   readonly leaks: LeakReport;
   readonly passes: readonly PassReport[];
+  /** How long guest and output take, where that was measured: the guest first, which a driver's lacks. */
+  readonly measured?: EngineTimes & { readonly call: string; readonly runs: number };
   readonly warnings: readonly Warning[];
   /** Whether all of this is of an earlier build, or is kept now; absent without a cache. */
   readonly cache?: 'hit' | 'miss';

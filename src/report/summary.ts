@@ -2,6 +2,7 @@
  * The report as a person reads it: what was collected, what was linked, what was written, and where
  * the time went. Numbers are written without a locale.
  */
+import type { ModuleTimes, Spread } from '../bench.ts';
 import type { PassReport, Report } from './report.ts';
 import type { SealReport } from './seal.ts';
 
@@ -39,6 +40,7 @@ export function summary(report: Report, input: string, output: string): readonly
     ...optional('entries', report.entries),
     ...optional('stubbed', report.stubbed),
     ...(report.randomBytes === 0 ? [] : ([['random', drawn(report)]] as const)),
+    ...times(report),
     ['seconds', report.passes.map(passed).join(', ')],
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
@@ -47,6 +49,22 @@ export function summary(report: Report, input: string, output: string): readonly
     ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`),
     ...openTables(report).map((line) => `  ${line}`),
   ];
+}
+
+/** What was measured: the guest, then the output, or the output alone. */
+function times({ measured }: Report): readonly (readonly [string, string])[] {
+  if (measured === undefined) return [];
+  const { modules, call, engine } = measured;
+  const chain = (of: (one: ModuleTimes) => Spread | undefined, ratio: number | undefined): string =>
+    modules.map((one) => milliseconds(of(one)?.median ?? Number.NaN)).join(' -> ') +
+    (ratio === undefined ? '' : ` (${ratio.toFixed(1)}x)`);
+  const cold = chain((one) => one.cold, measured.cold);
+  const steady = chain((one) => one.steady, measured.steady);
+  return [['measured', `${call} on ${engine}: cold start ${cold}, steady state ${steady}`]];
+}
+
+export function milliseconds(ms: number): string {
+  return `${ms < 10 ? ms.toFixed(ms < 1 ? 2 : 1) : ms.toFixed(0)} ms`;
 }
 
 function optimizing({ optimized }: SealReport): readonly (readonly [string, string])[] {

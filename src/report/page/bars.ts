@@ -1,8 +1,8 @@
 /** Bars: time by pass, the rounds of the warm-up, and the cells of a memory. */
-import type { BenchReport } from '../../bench.ts';
+import type { BenchReport, EngineTimes } from '../../bench.ts';
 import type { MemoryMap } from '../memory-map.ts';
 import type { PassReport, RoundReport } from '../report.ts';
-import { size } from '../summary.ts';
+import { milliseconds, size } from '../summary.ts';
 import { element, type Markup, picture, unit } from './markup.ts';
 
 const WIDTH = 960;
@@ -32,10 +32,6 @@ function bars(label: string, rows: readonly Bar[], ...more: readonly Markup[]): 
   return picture(WIDTH, rows.length * ROW, label, ...more, ...drawn);
 }
 
-function milliseconds(ms: number): string {
-  return `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
-}
-
 export function drawPasses(passes: readonly PassReport[]): Markup {
   return bars(
     'time by pass',
@@ -51,6 +47,18 @@ export function drawRounds(rounds: readonly RoundReport[]): Markup {
     said: `${milliseconds(ms)}, ${modules === 0 ? 'no new code' : `${modules} ${modules === 1 ? 'module' : 'modules'} (${size(bytes)})`}`,
   }));
   return bars('rounds of the warm-up', rows);
+}
+
+/** The guest's times above those of the output. */
+export function drawTimes({ modules }: Pick<EngineTimes, 'modules'>): Markup {
+  const rows = (['cold', 'steady'] as const).flatMap((what) =>
+    modules.map((one): Bar => {
+      const median = one[what]?.median ?? 0;
+      const name = `${one.module}, ${what === 'cold' ? 'cold start' : 'steady state'}`;
+      return { name, value: median, said: milliseconds(median) };
+    }),
+  );
+  return bars('cold start and steady state', rows);
 }
 
 /** A picture that stands alone: cold start and steady state of each module on each engine. */

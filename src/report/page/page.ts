@@ -1,12 +1,13 @@
 /**
  * The report of a build as one HTML file: nothing of it is fetched, and nothing of it is a script.
  */
+import type { Spread } from '../../bench.ts';
 import { parse } from '../../wasm/parse.ts';
 import { inspectModule } from '../inspect.ts';
 import { memoryMaps } from '../memory-map.ts';
 import type { Report } from '../report.ts';
-import { size } from '../summary.ts';
-import { drawMemoryStrip, drawPasses, drawRounds } from './bars.ts';
+import { milliseconds, size } from '../summary.ts';
+import { drawMemoryStrip, drawPasses, drawRounds, drawTimes } from './bars.ts';
 import { element, type Markup, verbatim } from './markup.ts';
 import { type OriginKind, originsOf } from './origins.ts';
 import { STYLE } from './style.ts';
@@ -59,6 +60,7 @@ export function reportPage({ report, bytes, input, output }: ReportPage): string
       ),
       ...warnings(report),
       beforeAndAfter(report),
+      ...measuredTimes(report),
       part(
         'What the module is made of',
         element(
@@ -145,6 +147,30 @@ function beforeAndAfter({ input, output, linked, snapshot, modules }: Report): M
       ],
     ),
   );
+}
+
+/** Cold start and steady state of the guest and of the output, where they were measured. */
+function measuredTimes({ measured }: Report): readonly Markup[] {
+  if (measured === undefined) return [];
+  const { modules, call, runs, engine, version } = measured;
+  const spread = (of: Spread | undefined): string =>
+    of === undefined
+      ? ''
+      : `${milliseconds(of.median)} (${milliseconds(of.least)} to ${milliseconds(of.most)})`;
+  const ratio = (times: number | undefined): readonly string[] =>
+    modules.length < 2 ? [] : [times === undefined ? '' : `${times.toFixed(1)}x`];
+  const rows = [
+    ['cold start', ...modules.map(({ cold }) => spread(cold)), ...ratio(measured.cold)],
+    ['steady state', ...modules.map(({ steady }) => spread(steady)), ...ratio(measured.steady)],
+  ];
+  const heads = ['', ...modules.map(({ module }) => module), ...(modules.length < 2 ? [] : ['faster'])];
+  const words =
+    `${call} on ${engine} (${version}): medians, and from the least to the most, of ${runs} processes that took ` +
+    'turns. Cold start is from the bytes to the first result; of the guest, loading its programs too. Steady ' +
+    'state is a later call. Nobody links code for the guest here.';
+  return [
+    part('Time, measured', table(heads, rows), drawTimes(measured), element('p', { class: 'quiet' }, words)),
+  ];
 }
 
 function memoryWords({ segmentBytes, segments, largest }: ReturnType<typeof memoryMaps>[number]): Markup {
