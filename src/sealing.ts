@@ -3,7 +3,12 @@
  * the report says of it.
  */
 
-import { contradictedAssumption, sealedAndOpen, sealOptionsUnsealed } from './errors/usage.ts';
+import {
+  contradictedAssumption,
+  sealedAndOpen,
+  sealOptionsUnsealed,
+  writtenReadOnly,
+} from './errors/usage.ts';
 import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
 import type { PlaceOf } from './link/code-map.ts';
@@ -18,7 +23,7 @@ import { constantOf, initialSlots, NULL_SLOT, unsigned } from './seal/constants.
 import { droppedExports } from './seal/exports.ts';
 import { type OptimizeReport, optimize } from './seal/optimize.ts';
 import { type Optimize, type Sealed, seal } from './seal/seal.ts';
-import type { ConstantRange } from './seal/world.ts';
+import { type ConstantRange, initialBytes } from './seal/world.ts';
 import type { Snapshot } from './snapshot/state.ts';
 import { type Module, spaces } from './wasm/module.ts';
 import { functionName, moduleNames } from './wasm/names.ts';
@@ -75,10 +80,9 @@ export async function sealBuild(
     drop: options.drop ?? [],
     entries: entries.map(({ name }) => name),
   });
-  const ranges = [
-    ...facts.constants.map((range): ConstantRange => ({ mem: 0, ...range })),
-    ...(assume.includes('rodata') ? rodata(facts.guest.module) : []),
-  ];
+  const readOnly = assume.includes('rodata') ? rodata(facts.guest.module) : [];
+  checkReadOnly(facts, readOnly);
+  const ranges = [...facts.constants.map((range): ConstantRange => ({ mem: 0, ...range })), ...readOnly];
   const generated = linked.auxFunctions.flatMap(({ first, count }) =>
     Array.from({ length: count }, (_, i) => (first + i) as FuncIdx),
   );
@@ -114,6 +118,17 @@ function rodata(module: Module): readonly ConstantRange[] {
     const start = unsigned(constantOf(module, mode.offset));
     return start === undefined ? [] : [{ mem: mode.mem, start, size: bytes.length }];
   });
+}
+
+/** Refuses `rodata` where the warm-up has shown otherwise: a byte is not what the guest started with. */
+function checkReadOnly({ guest, snapshot }: SealFacts, ranges: readonly ConstantRange[]): void {
+  for (const range of ranges) {
+    const before = initialBytes(guest.module, range);
+    const now = snapshot.instances[0]?.memories.get(range.mem)?.bytes;
+    if (before === undefined || now === undefined) continue;
+    const changed = before.findIndex((byte, i) => byte !== now[range.start + i]);
+    if (changed >= 0) throw writtenReadOnly(range.mem, range.start + changed);
+  }
 }
 
 /**

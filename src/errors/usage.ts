@@ -71,6 +71,14 @@ export function contradictedAssumption(what: string, op: string, func: string): 
   );
 }
 
+export function writtenReadOnly(memory: number, address: number): UsageError {
+  return new UsageError(
+    'assumption',
+    `--assume rodata: the warm-up wrote address 0x${address.toString(16)} of memory ${memory}, which is in .rodata`,
+    'leave --assume rodata out: the guest writes its read-only data',
+  );
+}
+
 export function sealedAndOpen(): UsageError {
   return new UsageError('unsealed', 'a module is either sealed or open: give --seal or --open');
 }

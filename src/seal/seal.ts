@@ -14,7 +14,7 @@ import { makeDirect } from './direct.ts';
 import type { KnownSlots } from './guard.ts';
 import { type Reached, reachable } from './reachable.ts';
 import { rewritable } from './scope.ts';
-import { shake } from './shake.ts';
+import { shake, withFixedGlobals } from './shake.ts';
 import { Subtypes } from './subtypes.ts';
 import { FunctionUses, Nodes } from './uses.ts';
 import { type ConstantRange, type Preventer, World } from './world.ts';
@@ -161,12 +161,15 @@ class State {
 
   async optimize(optimize: Optimize): Promise<void> {
     const { generated = new Set() } = this.#options;
-    const optimized = await optimize(this.module, generated, (table) => this.#world.tables[table]?.slots);
-    if (optimized === this.module) return;
-    this.module = optimized;
-    this.#subtypes = new Subtypes(optimized);
-    this.#uses = new FunctionUses(optimized, new Nodes(optimized));
-    this.#slots = initialSlots(optimized);
+    const live = new Set([...generated].filter((func) => this.#reached.has('func', func)));
+    const { globals } = this.module;
+    const given = withFixedGlobals(this.module, this.#world);
+    const optimized = await optimize(given, live, (table) => this.#world.tables[table]?.slots);
+    if (optimized === given) return;
+    this.module = { ...optimized, globals };
+    this.#subtypes = new Subtypes(this.module);
+    this.#uses = new FunctionUses(this.module, new Nodes(this.module));
+    this.#slots = initialSlots(this.module);
     this.#reached = this.#reach();
     this.#world = this.#worldNow();
   }

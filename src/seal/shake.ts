@@ -18,6 +18,7 @@ import {
   type ConstExpr,
   type Elem,
   type ExternType,
+  type Global,
   type Module,
   spaces,
   type Table,
@@ -25,6 +26,7 @@ import {
 import { type IndirectNameMap, moduleNames, type NameMap } from '../wasm/names.ts';
 import {
   type FuncIdx,
+  type GlobalIdx,
   isRef,
   type MemIdx,
   mapRefType,
@@ -62,8 +64,11 @@ const BIG_CODE = 1 << 20;
 /** The least part of big code that is worth it: of real modules with all exports kept, most lose less than that. */
 const LEAST_PART = 1 / 200;
 
-export function shake(module: Module, given: ShakeFacts): Shaken {
-  const facts = isWorthMoving(module, given.reached) ? given : { ...given, reached: all(given.reached) };
+export function shake(given: Module, known: ShakeFacts): Shaken {
+  const moves = isWorthMoving(given, known.reached);
+  const facts = moves ? known : { ...known, reached: all(known.reached) };
+  // Dead code that stays may write a global still.
+  const module = moves ? withFixedGlobals(given, known.world) : given;
   const tables = shakenTables(module, facts);
   const elems = shakenElems(module, facts, tables);
   const maps = mapsOf(facts.reached, elems);
@@ -72,8 +77,8 @@ export function shake(module: Module, given: ShakeFacts): Shaken {
     elem: Math.max(0, goneIn(maps.elem) - elems.added.length),
   };
   const slots = tables.reduce((sum, table) => sum + table.emptied, 0);
-  const moves = INDEX_NAMES.some((name) => maps[name] !== undefined);
-  if (!moves && slots === 0 && !tables.some(isChanged)) return { module, maps, removed, slots };
+  const stays = INDEX_NAMES.every((name) => maps[name] === undefined);
+  if (stays && slots === 0 && !tables.some(isChanged)) return { module, maps, removed, slots };
   return { module: moved(module, facts, maps, tables, elems), maps, removed, slots };
 }
 
@@ -300,6 +305,18 @@ function moved(
       .map((index) => func(index, 'ref.func')),
   );
   return declareReferenced(named, refs);
+}
+
+/** The module with those globals immutable that no reachable code writes; the very same where there is none. */
+export function withFixedGlobals(module: Module, world: World): Module {
+  const { imported } = spaces(module);
+  const isFixed = ({ type }: Global, i: number): boolean =>
+    type.mutable && world.isConstant((imported.global + i) as GlobalIdx);
+  if (!module.globals.some(isFixed)) return module;
+  const globals = module.globals.map((global, i) =>
+    isFixed(global, i) ? { ...global, type: { ...global.type, mutable: false } } : global,
+  );
+  return { ...module, globals };
 }
 
 function shakenTypes(module: Module, reached: Reached, type: (index: TypeIdx) => TypeIdx): Module['types'] {

@@ -4,7 +4,7 @@
  * often the passes go round.
  */
 import { type Module, spaces } from '../wasm/module.ts';
-import { type Opcode, opcodeNamed } from '../wasm/opcodes.ts';
+import { OPCODES, type Opcode, opcodeNamed } from '../wasm/opcodes.ts';
 import type { FuncIdx, GlobalIdx, TableIdx, TypeIdx } from '../wasm/types.ts';
 import {
   INDEX_KIND,
@@ -203,7 +203,8 @@ class UsesWalker implements Visitor {
     let leb = this.#typeAt - 2;
     while (leb > 0 && (this.#bytes[leb - 1] as number) >= 0x80) leb--;
     if (CONSTANTS.has(this.#bytes[leb - 1] as number)) this.#constant = true;
-    if (this.#bytes[leb - 2] === I32_LOAD) this.#loaded = true;
+    // Before the offset stands the alignment, or a memory and the alignment.
+    if (this.#bytes[leb - 2] === I32_LOAD || this.#bytes[leb - 3] === I32_LOAD) this.#loaded = true;
     this.#indirect ??= [];
     if (!this.#indirect.some((call) => call.table === table && call.type === type))
       this.#indirect.push({ table, type });
@@ -241,6 +242,32 @@ function tableUses(body: Span, walk: (span: Span, visitor: Visitor) => void): Ta
   return { writes, reads, sized };
 }
 
+/** What names a memory and leaves its bytes as they are. */
+const READS_MEMORY: ReadonlySet<Opcode> = new Set(
+  OPCODES.filter(({ name }) => /\.load|^memory\.(size|grow)$/.test(name)).map(({ opcode }) => opcode),
+);
+const MEMORY_COPY = op('memory.copy');
+
+/** The memories that a body writes: what is not known to read only, writes. */
+function memoriesWritten(body: Span): readonly number[] {
+  let opcode: Opcode = 0;
+  let shown = 0;
+  const written = new Set<number>();
+  walkBody(body, {
+    kinds: INDEX_KIND.mem,
+    op: (next) => {
+      opcode = next;
+      shown = 0;
+    },
+    index: (_, memory) => {
+      // The first memory of a copy is written, the second one read.
+      const source = opcode === MEMORY_COPY && shown++ === 1;
+      if (!source && !READS_MEMORY.has(opcode)) written.add(memory);
+    },
+  });
+  return [...written];
+}
+
 const CALL_INDIRECT = op('call_indirect');
 const RETURN_CALL_INDIRECT = op('return_call_indirect');
 
@@ -260,6 +287,7 @@ export class FunctionUses {
   readonly #walker: UsesWalker;
   readonly #imported: number;
   readonly #known: (Uses | undefined)[] = [];
+  readonly #memories: (readonly number[] | undefined)[] = [];
   #codes: Module['codes'];
 
   constructor(module: Module, nodes: Nodes) {
@@ -272,7 +300,7 @@ export class FunctionUses {
   /** Bodies were replaced; the indices are what they were. */
   update(codes: Module['codes']): void {
     codes.forEach((body, i) => {
-      if (body !== this.#codes[i]) this.#known[i] = undefined;
+      if (body !== this.#codes[i]) this.#known[i] = this.#memories[i] = undefined;
     });
     this.#codes = codes;
   }
@@ -284,6 +312,15 @@ export class FunctionUses {
     if (body === undefined) return undefined;
     this.#known[position] ??= this.#walker.of(body);
     return this.#known[position];
+  }
+
+  /** Looked for when asked: of few modules nobody but their own code has a memory. */
+  memoriesWritten(func: FuncIdx): readonly number[] {
+    const position = func - this.#imported;
+    const body = this.#codes[position];
+    if (body === undefined) return NOTHING;
+    this.#memories[position] ??= memoriesWritten(body);
+    return this.#memories[position];
   }
 
   /** Of a constant expression. */

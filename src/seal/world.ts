@@ -1,9 +1,10 @@
 /**
- * What is constant in a closed world: what no reachable instruction writes and no host can reach.
+ * What is constant in a closed world: what no reachable instruction writes and no host can reach, of
+ * tables, globals and memories.
  * Of a table that is not, every reason is kept, for the report.
  */
 import { type Module, spaces } from '../wasm/module.ts';
-import type { FuncIdx, GlobalIdx, TableIdx } from '../wasm/types.ts';
+import type { FuncIdx, GlobalIdx, MemIdx, TableIdx } from '../wasm/types.ts';
 import { type Constant, constantOf, initialGlobal, NULL_SLOT, type Slots, unsigned } from './constants.ts';
 import type { Reached } from './reachable.ts';
 import type { FunctionUses, TableWrite } from './uses.ts';
@@ -24,7 +25,7 @@ export interface TableWorld {
   readonly preventers: readonly Preventer[];
 }
 
-/** Bytes [start, start + size) of a memory that no instruction and no host writes: somebody vouches for it. */
+/** Bytes [start, start + size) of a memory that no instruction and no host writes: it is proved, or somebody vouches for it. */
 export interface ConstantRange {
   readonly mem: number;
   readonly start: number;
@@ -53,7 +54,8 @@ export class World {
     this.#module = module;
     this.tables = tableWorlds(module, slots, uses, reached, options.assumeTables);
     this.#written = writtenGlobals(module, uses, reached);
-    this.#memory = options.constantRanges.flatMap((range) => {
+    const ranges = [...options.constantRanges, ...unwrittenMemories(module, uses, reached)];
+    this.#memory = ranges.flatMap((range) => {
       const bytes = initialBytes(module, range);
       return bytes === undefined ? [] : [{ ...range, bytes }];
     });
@@ -61,7 +63,8 @@ export class World {
 
   /** What distinguishes one world from another that knows more of the same module. */
   get knows(): string {
-    return `${this.tables.map(({ slots, fixed }) => `${slots !== undefined}${fixed}`)} ${this.#written.size}`;
+    const tables = this.tables.map(({ slots, fixed }) => `${slots !== undefined}${fixed}`);
+    return `${tables} ${this.#written.size} ${this.#memory.length}`;
   }
 
   /** Whether anything that is loaded can be constant. */
@@ -136,8 +139,33 @@ function writtenGlobals(module: Module, uses: FunctionUses, reached: Reached): R
   return written;
 }
 
+/** Memories that no host has and no reachable instruction writes, as far as segments fill them. */
+function unwrittenMemories(module: Module, uses: FunctionUses, reached: Reached): readonly ConstantRange[] {
+  const { mems, imported } = spaces(module);
+  const exported = new Set(module.exports.flatMap(({ kind, index }) => (kind === 'mem' ? [index] : [])));
+  const own = mems.flatMap((_, mem) => (mem < imported.mem || exported.has(mem as MemIdx) ? [] : [mem]));
+  if (own.length === 0) return [];
+  const written = new Set(reached.funcs.flatMap((func) => uses.memoriesWritten(func)));
+  return own.flatMap((mem): ConstantRange[] => {
+    const size = filled(module, mem);
+    return written.has(mem) || size === 0 ? [] : [{ mem, start: 0, size }];
+  });
+}
+
+/** Where the last segment of a memory ends; 0 where the module alone does not tell. */
+function filled(module: Module, mem: number): number {
+  let last = 0;
+  for (const { mode, bytes } of module.datas) {
+    if (mode.kind !== 'active' || mode.mem !== mem) continue;
+    const at = unsigned(constantOf(module, mode.offset));
+    if (at === undefined) return 0;
+    last = Math.max(last, at + bytes.length);
+  }
+  return last;
+}
+
 /** The bytes of a range as instantiation makes them; undefined where the module alone does not tell. */
-function initialBytes(module: Module, { mem, start, size }: ConstantRange): Uint8Array | undefined {
+export function initialBytes(module: Module, { mem, start, size }: ConstantRange): Uint8Array | undefined {
   const { mems, imported } = spaces(module);
   const pages = mems[mem]?.min;
   if (pages === undefined || mem < imported.mem || BigInt(start + size) > pages * 65536n) return undefined;

@@ -235,7 +235,8 @@ function bakeGlobals(linked: Linked, snapshot: Snapshot): readonly Global[] {
   });
 }
 
-function globalInit(linked: Linked, type: GlobalType, state: GlobalState): ConstExpr {
+/** The initializer that makes a global what it was. */
+export function globalInit(linked: Linked, type: GlobalType, state: GlobalState): ConstExpr {
   if (state.kind === 'ref') {
     if (!isRef(type.val)) throw new TypeError('a reference in a global of a number type');
     return constExpr(refOp(linked, type.val, state.ref));

@@ -8,8 +8,9 @@ import { namedSegments } from '../link/code-search.ts';
 import type { Linked } from '../link/link.ts';
 import { GONE, type Maps, relocateExpr } from '../link/relocate.ts';
 import { spanBytes } from '../wasm/encode.ts';
-import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
+import { type ConstExpr, type Global, type Module, spaces } from '../wasm/module.ts';
 import type { IndexName } from '../wasm/walk.ts';
+import { globalInit } from './bake.ts';
 import type { GlobalState, InstanceState, RefValue, Snapshot } from './state.ts';
 
 /** Where two states part: the place, and what is there on either side. */
@@ -94,28 +95,33 @@ function compareGlobals(compared: Compared): readonly StateDifference[] {
     const was = live.instances[instance]?.globals.get(index);
     const is = frozen.globals.get(at);
     const place = `global ${at}`;
-    if (was === undefined && is === undefined) return compareInitializer(compared, before, at, place);
-    if (was === undefined || is === undefined) return missing(place, was, is);
+    if (is === undefined) return compareInitializer(compared, before, at, place, was);
+    if (was === undefined) return missing(place, was, is);
     const [expected, actual] = [showLive(compared, was), showGlobal(is)];
     return expected === actual ? [] : [{ place, live: expected, frozen: actual }];
   });
 }
 
-/** What is immutable has no state: it starts as its initializer says, which nothing rewrites. */
+/**
+ * What is immutable has no state: it starts as its initializer says, which nothing rewrites. It may
+ * have become so where no code is left that writes it; then it starts as what it was.
+ */
 function compareInitializer(
   { linked, maps, output }: Compared,
   before: number,
   at: number,
   place: string,
+  state: GlobalState | undefined,
 ): readonly StateDifference[] {
-  const initializer = (module: Module, index: number): ConstExpr | undefined =>
-    module.globals[index - spaces(module).imported.global]?.init;
+  const globalOf = (module: Module, index: number): Global | undefined =>
+    module.globals[index - spaces(module).imported.global];
   const show = (init: ConstExpr | undefined): string =>
     init === undefined
       ? 'not there'
       : `initializer ${[...spanBytes(init)].map((byte) => hex(BigInt(byte), 2)).join(' ')}`;
-  const was = initializer(linked.module, before);
-  const [expected, actual] = [show(was && relocateExpr(was, maps)), show(initializer(output, at))];
+  const global = globalOf(linked.module, before);
+  const was = global && state !== undefined ? globalInit(linked, global.type, state) : global?.init;
+  const [expected, actual] = [show(was && relocateExpr(was, maps)), show(globalOf(output, at)?.init)];
   return expected === actual ? [] : [{ place, live: expected, frozen: actual }];
 }
 

@@ -154,6 +154,20 @@ describe('what is vouched for', () => {
     assert.equal((await build(rodata)).report.sealed?.directCalls, 2);
   });
 
+  it('and .rodata that the warm-up wrote is refused, with the address', async () => {
+    const text = `(module (memory (export "memory") 1) (data $.rodata (i32.const 256) "\\01\\00\\00\\00") (data $.data (i32.const 512) "\\01")
+      (func (export "write") (param i32) (i32.store8 (local.get 0) (i32.const 7))))`;
+    const written = (at: string): FreezeOptions => ({
+      seal: true,
+      assume: ['rodata'],
+      warmups: [{ kind: 'call', export: 'write', args: [at] }],
+    });
+    assert.equal(await codeOf(text, written('512')), 'none');
+    assert.equal(await codeOf(text, written('258')), 'assumption');
+    await assert.rejects(freeze(await wat(text), written('258')), /warm-up wrote address 0x102 of memory 0/);
+    assert.equal(await codeOf(text, { ...written('258'), assume: [] }), 'none');
+  });
+
   it('and a list of memory that has no end or lies outside is refused', async () => {
     const list = (at: number): string =>
       driven(`(data (i32.const 128) "\\00\\00\\01\\00\\01\\00\\00\\00")

@@ -109,8 +109,11 @@ describe('a slot is known', () => {
     assert.deepEqual(await counts(guest(`${exported} ${code}`)), [0, 0]);
   });
 
-  it('from memory that is constant, and from no other', async () => {
-    const code = guest(run('(i32.load offset=12 (i32.const 4))'));
+  const load = guest(run('(i32.load offset=12 (i32.const 4))'));
+  const shown = load.replace('(memory 1)', '(memory (export "memory") 1)');
+
+  it('from memory that somebody vouches for, and from no other', async () => {
+    const code = shown;
     const range = (start: number, size: number): Parameters<typeof sealedText>[2] => ({
       constantRanges: [{ mem: 0, start, size }],
     });
@@ -120,6 +123,55 @@ describe('a slot is known', () => {
     assert.deepEqual(await counts(code, range(12, 7)), [0, 0], 'it ends too early');
     assert.deepEqual(await counts(code, range(12, 70000)), [0, 0], 'there is no such memory');
     assert.deepEqual(await counts(code), [0, 0]);
+  });
+
+  it('from memory that nobody has and nothing writes', async () => {
+    assert.deepEqual(await counts(load), [1, 0]);
+    const store = '(i32.store (i32.const 16) (i32.const 1))';
+    const reads = `(func (export "more") (drop (memory.grow (i32.const 1))) (drop (memory.size))
+      (drop (i64.load (i32.const 0))) (drop (v128.load8_lane 0 (i32.const 1) (v128.const i32x4 0 0 0 0))) (drop (i32.atomic.load (i32.const 0))))`;
+    const dead = `(func ${store})`;
+    assert.deepEqual(await counts(load.replace('(func $other)', `(func $other) ${reads} ${dead}`)), [1, 0]);
+    const imported = load.replace('(type $v (func))', '(type $v (func)) (import "h" "m" (memory 1))');
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    assert.deepEqual(
+      await counts(imported.replace('(memory 1) (data', '(data'), { imports: { h: { m: memory } } }),
+      [0, 0],
+    );
+  });
+
+  for (const write of [
+    '(i32.store8 (i32.const 16) (i32.const 1))',
+    '(v128.store8_lane 0 (i32.const 16) (v128.const i32x4 1 0 0 0))',
+    '(drop (i32.atomic.rmw.and (i32.const 16) (i32.const 1)))',
+    '(i32.atomic.store (i32.const 16) (i32.const 1))',
+    '(memory.fill (i32.const 16) (i32.const 0) (i32.const 4))',
+    '(memory.copy (i32.const 16) (i32.const 20) (i32.const 4))',
+    '(memory.init $one (i32.const 16) (i32.const 0) (i32.const 1))',
+  ]) {
+    it(`but not from memory that is written: ${write.slice(1).replace('drop (', '').split(' ')[0]}`, async () => {
+      const text = load.replace(
+        '(func $other)',
+        `(func $other) (data $one "\\01") (func (export "write") ${write})`,
+      );
+      assert.deepEqual(await counts(text, {}, [...CALLS, ['write'], ...CALLS]), [0, 0]);
+    });
+  }
+
+  it('from one memory of several, of which others are written', needs('multi-memory'), async () => {
+    const text = (target: number): string =>
+      load
+        .replace('(memory 1)', '(memory $first 1) (memory $second 1)')
+        .replace('(data (i32.const 16)', '(data (memory $second) (i32.const 16)')
+        .replace('(i32.load offset', '(i32.load $second offset')
+        .replace(
+          '(func $other)',
+          `(func $other) (func (export "write") (i32.store ${target} (i32.const 16) (i32.const 1))
+          (memory.copy $first $second (i32.const 0) (i32.const 16) (i32.const 4)))`,
+        );
+    const calls: readonly SealCall[] = [...CALLS, ['write'], ...CALLS];
+    assert.deepEqual(await counts(text(0), {}, calls), [1, 0]);
+    assert.deepEqual(await counts(text(1), {}, calls), [0, 0]);
   });
 
   it('from a local that is set once', async () => {

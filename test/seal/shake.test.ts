@@ -94,6 +94,28 @@ describe('what nothing reaches goes', () => {
   });
 });
 
+describe('a global that no code writes any more', () => {
+  const text = `(module (global $never (mut i32) (i32.const 1)) (global $dead (mut i64) (i64.const 2))
+    (global $live (mut i32) (i32.const 3)) (global $shown (export "shown") (mut i32) (i32.const 4))
+    (func $writer (global.set $dead (i64.const 5))) (func (export "write") (global.set $live (i32.const 6)))
+    (func (export "sum") (result i32) (i32.add (global.get $never)
+      (i32.add (i32.wrap_i64 (global.get $dead)) (i32.add (global.get $live) (global.get $shown))))))`;
+  const calls: readonly SealCall[] = [['sum'], ['write'], ['sum']];
+
+  it('is immutable', async () => {
+    const module = await shaken(text, calls);
+    assert.deepEqual(
+      module.globals.map(({ type }) => type.mutable),
+      [false, false, true, true],
+    );
+  });
+
+  it('stays as it is where dead code that writes it stays', async () => {
+    const module = await shaken(text, calls, { keepOffsets: true });
+    assert.ok(module.globals.every(({ type }) => type.mutable));
+  });
+});
+
 describe('what something can see stays', () => {
   it('what the host gives and a segment fills', async () => {
     const text = `(module (import "a" "t" (table $t 4 funcref)) (import "a" "m" (memory 1))
