@@ -26,7 +26,7 @@ import { type Module, spaces } from './wasm/module.ts';
 export class Journal {
   readonly #tell: (event: Progress) => void;
   readonly #passes: PassReport[] = [];
-  readonly #rounds: RoundReport[] = [];
+  readonly #rounds: Omit<RoundReport, 'functions'>[] = [];
   readonly #modules: ModuleReport[] = [];
   readonly #warnings: Warning[] = [];
   #round = 1;
@@ -59,15 +59,15 @@ export class Journal {
     this.#warnings.push(warning);
   }
 
-  /** A round of the warm-up; whether it brought new code. */
-  round(round: number, work: () => void): boolean {
-    this.#round = round;
+  /** A round of the warm-up, or a guest that is told that it will be sealed; whether it brought new code. */
+  round(work: () => void, more: Pick<RoundReport, 'sealing'> = {}): boolean {
+    this.#round = this.#rounds.length + 1;
     const start = performance.now();
     const before = this.#modules.length;
     work();
     const handed = this.#modules.slice(before);
     const size = handed.reduce((sum, module) => sum + module.size, 0);
-    this.#rounds.push({ modules: handed.length, size, ms: performance.now() - start });
+    this.#rounds.push({ modules: handed.length, size, ms: performance.now() - start, ...more });
     // A module that cannot be linked is no new code: a guest that offers it again must not go on.
     return handed.some((module) => module.linked);
   }
@@ -108,6 +108,15 @@ export class Journal {
   }): Report {
     const { module, finished, guest } = facts;
     const named = spaces(module).imports.func;
+    const functionsOf = new Map(guest.linker.auxes.map(({ name, module: one }) => [name, one.codes.length]));
+    const modules = this.#modules.map((one): ModuleReport => {
+      const functions = functionsOf.get(one.name);
+      return { ...one, ...(functions === undefined ? {} : { functions }) };
+    });
+    const rounds = this.#rounds.map((one, i) => {
+      const came = modules.filter(({ round }) => round === i + 1);
+      return { ...one, functions: came.reduce((sum, { functions = 0 }) => sum + functions, 0) };
+    });
     const filesWritten = guest.wasi.filesWritten();
     if (filesWritten.length > 0 && guest.wasi.onDisk !== true)
       this.warn(filesNotKept(filesWritten.map(({ path }) => path)));
@@ -121,8 +130,8 @@ export class Journal {
         functions: finished.codes.length,
         imports: finished.imports.map((item) => `${item.module}.${item.name}`),
       },
-      rounds: this.#rounds,
-      modules: this.#modules,
+      rounds,
+      modules,
       linked: facts.linked.stats,
       snapshot: facts.snapshot,
       ...(facts.sealed === undefined ? {} : { sealed: facts.sealed }),

@@ -116,8 +116,14 @@ export function warmUp(guest: Guest, protocol: Protocol, options: FreezeOptions,
       ? profileOf(guest, labels, profiles, protocol.saveProfile(guest))
       : undefined;
   if (isSealed(options, protocol) && protocol.seal !== undefined) {
-    protocol.seal(guest);
-    protocol.collect(guest);
+    const { seal } = protocol;
+    journal.round(
+      () => {
+        seal(guest);
+        protocol.collect(guest);
+      },
+      { sealing: true },
+    );
   }
   protocol.beforeSnapshot(guest);
   guest.checkLimits();
@@ -142,7 +148,7 @@ function runUntilQuiet(
 ): void {
   const rounds = wanted ?? DEFAULT_ROUNDS;
   for (let round = 1; round <= rounds; round++) {
-    const news = journal.round(round, () => {
+    const news = journal.round(() => {
       for (const call of warm) {
         journal.workload(call.label, round);
         protocol.run(guest, call);

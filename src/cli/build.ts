@@ -129,7 +129,7 @@ export async function build(parsed: Parsed, given: Io): Promise<number> {
   );
   if (page !== undefined) {
     const { reportPage } = await import('../report/page/page.ts');
-    outputs.push({ target: page, bytes: textBytes(reportPage({ ...frozen, input, output })) });
+    outputs.push({ target: page, bytes: textBytes(reportPage({ ...frozen, guest: bytes, input, output })) });
   }
   if (profile !== undefined && frozen.profile !== undefined)
     outputs.push({ target: profile, bytes: writeProfile(frozen.profile) });

@@ -18,15 +18,20 @@ export interface ModuleReport {
   /** 1 for the first round of the warm-up. */
   readonly round: number;
   readonly linked: boolean;
+  /** Functions that it defines, where it was linked. */
+  readonly functions?: number;
   /** Why it was left out, where it was. */
   readonly error?: string;
 }
 
 export interface RoundReport {
-  /** Modules that were handed over in this round. */
+  /** Modules that were handed over in this round, and the functions of those that were linked. */
   readonly modules: number;
+  readonly functions: number;
   readonly size: number;
   readonly ms: number;
+  /** The guest was not warmed up here but told that it will be sealed, and asked for code once more. */
+  readonly sealing?: true;
 }
 
 export interface PassReport {

@@ -14,7 +14,7 @@ export function summary(report: Report, input: string, output: string): readonly
   const rows: (readonly [label: string, text: string])[] = [
     [
       'modules',
-      `${count(modules.length, 'module')} collected (${size(handed)}) in ${count(rounds.length, 'round')}${left === 0 ? '' : `, ${left} left out`}`,
+      `${count(modules.length, 'module')} collected (${size(handed)}) in ${count(rounds.filter(({ sealing }) => sealing !== true).length, 'round')}${left === 0 ? '' : `, ${left} left out`}`,
     ],
     [
       'functions',
@@ -122,7 +122,7 @@ function passed({ pass, ms }: PassReport): string {
   return `${pass} ${(ms / 1000).toFixed(3)}`;
 }
 
-function count(number: number, what: string): string {
+export function count(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 

@@ -152,8 +152,8 @@ const REPORT: Report = {
   input: { size: 500, functions: 3 },
   output: { size: 2048, functions: 4, imports: [] },
   rounds: [
-    { modules: 2, size: 100, ms: 1 },
-    { modules: 0, size: 0, ms: 1 },
+    { modules: 2, functions: 1, size: 100, ms: 1 },
+    { modules: 0, functions: 0, size: 0, ms: 1 },
   ],
   modules: [
     { name: 'a', size: 60, round: 1, linked: true },

@@ -71,6 +71,32 @@ test('the page needs nothing but itself, and is the same twice', () => {
   assert.match(page, /jit1/);
 });
 
+test('the snapshot is told by region, and rounds by what came in them', async () => {
+  const guest = read('guests/scheme/scheme.wasm');
+  const sealed = await freeze(guest, { warmups: [fib], entries: [{ name: 'main', workload: fib }] });
+  const { sections } = inspectModule(sealed.bytes);
+  const tree = originsOf(parse(sealed.bytes), sealed.bytes.length, sections, parse(guest));
+  assert.equal(total(tree), sealed.bytes.length);
+  const snapshot = find(tree, 'snapshot');
+  assert.equal(snapshot && total(snapshot), sealed.report.snapshot.segmentBytes);
+  const rodata = snapshot && find(snapshot, 'data .rodata');
+  assert.ok(rodata !== undefined && rodata.size > 0);
+  const { rounds, modules } = sealed.report;
+  assert.equal(rounds.at(-1)?.sealing, true, 'a sealed guest is asked once more');
+  for (const [i, round] of rounds.entries()) {
+    const came = modules.filter((one) => one.round === i + 1);
+    assert.equal(round.modules, came.length);
+    assert.equal(
+      round.functions,
+      came.reduce((sum, { functions = 0 }) => sum + functions, 0),
+    );
+  }
+  assert.ok((rounds[0]?.functions ?? 0) > 0);
+  const page = reportPage({ ...sealed, guest, input: 'scheme.wasm', output: 'app.wasm' });
+  assert.match(page, /<th scope="row">data \.rodata<\/th>/);
+  assert.match(page, /asked once more, to be sealed/);
+});
+
 test('names are text, whatever is in them', () => {
   const hostile = '"><script>alert(1)</script>&\u202e\u0000';
   const module = parse(frozen.bytes);

@@ -124,7 +124,7 @@ function contents(module: Module, index: number, against: Module | undefined): M
 }
 
 /** A frozen module may have lost its DWARF; addresses of data are the same in both. */
-function symbolsIn(module: Module, against: Module | undefined): readonly MemorySymbol[] {
+export function symbolsIn(module: Module, against: Module | undefined): readonly MemorySymbol[] {
   const own = symbolsOf(module);
   return own.length > 0 || against === undefined ? own : symbolsOf(against);
 }

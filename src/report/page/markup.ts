@@ -33,10 +33,24 @@ export function verbatim(text: string): Markup {
   return { markup: text };
 }
 
-/** A picture, `width` by `height` in its own units, that grows with the page; `label` is what it says. */
-export function picture(width: number, height: number, label: string, ...children: readonly Child[]): Markup {
-  const box = { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label };
+/** A picture, `width` by `height` in its own units, that grows with the page; `label` is what it says, `of` a class. */
+export function picture(
+  { width, height, of = '' }: { readonly width: number; readonly height: number; readonly of?: string },
+  label: string,
+  ...children: readonly Child[]
+): Markup {
+  const box = { class: of, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label };
   return element('svg', { xmlns: 'http://www.w3.org/2000/svg', ...box }, ...children);
+}
+
+/** A picture as wide as where it stands, whose children are placed in percent across and in pixels down. */
+export function fluid(height: number, label: string, ...children: readonly Child[]): Markup {
+  const box = { width: '100%', height, role: 'img', 'aria-label': label, class: 'fluid' };
+  return element('svg', { xmlns: 'http://www.w3.org/2000/svg', ...box }, ...children);
+}
+
+export function percent(share: number): string {
+  return `${Math.round(share * 10_000) / 100}%`;
 }
 
 /** One digit behind the point is finer than any screen. */

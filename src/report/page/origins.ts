@@ -1,14 +1,15 @@
 /**
  * What the bytes of a module are, as a tree: the guest's code and what its JIT made, by function; the
- * snapshot, by the place in memory; the rest by section. Its leaves add up to the module.
+ * snapshot, by variable and region of memory; the rest by section. Its leaves add up to the module.
  */
 
 import { constantAddress } from '../../snapshot/layout.ts';
 import { type Module, spaces } from '../../wasm/module.ts';
 import { moduleNames } from '../../wasm/names.ts';
 import type { SectionInspection } from '../inspect.ts';
+import { symbolsIn } from '../memory/memory.ts';
+import { regionsOf } from '../memory/regions.ts';
 import { readProvenance } from '../provenance.ts';
-import { size } from '../summary.ts';
 
 export type OriginKind = 'guest' | 'generated' | 'freeze' | 'data' | 'other';
 
@@ -22,16 +23,22 @@ export interface OriginNode {
 
 /** Of the guest's functions so many have a place of their own. */
 const MOST_FUNCTIONS = 60;
-/** The snapshot is told apart by stretches of memory, at most so many. */
-const MOST_STRETCHES = 24;
+/** Of the variables that DWARF names, so many have a place of their own. */
+const MOST_SYMBOLS = 24;
 const PAGE = 65_536;
 
-export function originsOf(module: Module, size: number, sections: readonly SectionInspection[]): OriginNode {
+/** `guest` is the module that was frozen, which knows its static data by name; undefined where it is not at hand. */
+export function originsOf(
+  module: Module,
+  size: number,
+  sections: readonly SectionInspection[],
+  guest?: Module,
+): OriginNode {
   const children = [
     guestCode(module),
     ...generatedCode(module),
     ownCode(module),
-    snapshot(module),
+    snapshot(module, guest),
     others(sections),
   ];
   const known = children.reduce((sum, child) => sum + total(child), 0);
@@ -142,29 +149,92 @@ function ownCode(module: Module): OriginNode {
   return { name: 'entries and stubs', kind: 'freeze', size: own.reduce((sum, one) => sum + one.size, 0) };
 }
 
-function snapshot(module: Module): OriginNode {
-  const placed = module.datas.map(({ mode, bytes }) => ({
-    address: mode.kind === 'active' ? constantAddress(mode.offset) : undefined,
-    size: bytes.length,
-  }));
-  const end = placed.reduce((most, { address = 0, size: length }) => Math.max(most, address + length), 1);
-  const step = Math.max(PAGE, 2 ** Math.ceil(Math.log2(end / MOST_STRETCHES)));
-  const stretches = new Map<number, number>();
-  let unplaced = 0;
-  for (const { address, size: length } of placed) {
-    if (address === undefined) unplaced += length;
-    else stretches.set(Math.floor(address / step), (stretches.get(Math.floor(address / step)) ?? 0) + length);
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Bytes of data segments: those of the first memory by variable and region, of others by memory. */
+function snapshot(module: Module, guest: Module | undefined): OriginNode {
+  const spans: Span[] = [];
+  const others = new Map<string, number>();
+  for (const { mode, bytes } of module.datas) {
+    const start = mode.kind === 'active' ? constantAddress(mode.offset) : undefined;
+    if (mode.kind === 'active' && mode.mem === 0 && start !== undefined)
+      spans.push({ start, end: start + bytes.length });
+    else {
+      const what = mode.kind === 'active' ? `memory ${mode.mem}` : 'passive segments';
+      others.set(what, (others.get(what) ?? 0) + bytes.length);
+    }
   }
-  const children = [...stretches]
-    .toSorted(([a], [b]) => a - b)
-    .map(([at, used]) => ({ name: `memory from ${size(at * step)}`, kind: 'data' as const, size: used }));
-  const passive = { name: 'passive segments', kind: 'data' as const, size: unplaced };
+  const rest = [...others].map(([name, bytes]): OriginNode => ({ name, kind: 'data', size: bytes }));
   return {
     name: 'snapshot',
     kind: 'data',
     size: 0,
-    children: unplaced === 0 ? children : [...children, passive],
+    children: [...byRegion(module, guest, spans), ...rest],
   };
+}
+
+function byRegion(module: Module, guest: Module | undefined, spans: readonly Span[]): readonly OriginNode[] {
+  const end = Math.max(
+    Number(spaces(module).mems[0]?.min ?? 0n) * PAGE,
+    spans.reduce((most, span) => Math.max(most, span.end), 0),
+  );
+  const segments = new Segments(spans);
+  const regions = regionsOf(module, guest, end).map((one) => ({ ...one, bytes: segments.bytesIn(one) }));
+  const symbols = symbolsIn(module, guest)
+    .map((one) => ({ ...one, bytes: segments.bytesIn(one) }))
+    .filter(({ bytes }) => bytes > 0)
+    .toSorted((a, b) => b.bytes - a.bytes || a.start - b.start)
+    .slice(0, MOST_SYMBOLS);
+  return regions.map((region): OriginNode => {
+    const inside = symbols.filter(({ start }) => start >= region.start && start < region.end);
+    const named = inside.reduce((sum, { bytes }) => sum + bytes, 0);
+    const children = inside.map(({ name, bytes }): OriginNode => ({ name, kind: 'data', size: bytes }));
+    if (inside.length > 0)
+      children.push({
+        name: `rest of ${region.name}`,
+        kind: 'data',
+        size: Math.max(region.bytes - named, 0),
+      });
+    return inside.length === 0
+      ? { name: region.name, kind: 'data', size: region.bytes }
+      : { name: region.name, kind: 'data', size: 0, children };
+  });
+}
+
+/** Segments by address, of which snapshots have many: how many of their bytes a place has is looked up. */
+class Segments {
+  readonly #spans: readonly Span[];
+  /** The bytes of all segments before each, and at last of all. */
+  readonly #before: readonly number[];
+
+  constructor(spans: readonly Span[]) {
+    this.#spans = spans.toSorted((a, b) => a.start - b.start);
+    let sum = 0;
+    const before = this.#spans.map(({ start, end }) => {
+      sum += end - start;
+      return sum - (end - start);
+    });
+    this.#before = [...before, sum];
+  }
+
+  bytesIn({ start, end }: Span): number {
+    return Math.max(this.#bytesBelow(end) - this.#bytesBelow(start), 0);
+  }
+
+  #bytesBelow(address: number): number {
+    let [low, high] = [0, this.#spans.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#spans[middle]?.start ?? 0) < address) low = middle + 1;
+      else high = middle;
+    }
+    const last = this.#spans[low - 1];
+    const beyond = last === undefined ? 0 : Math.max(last.end - address, 0);
+    return (this.#before[low] ?? 0) - beyond;
+  }
 }
 
 /** Custom sections by name, the others by what they are; code and data are told elsewhere. */

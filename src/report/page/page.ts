@@ -4,9 +4,10 @@
 import type { Spread } from '../../bench.ts';
 import { parse } from '../../wasm/parse.ts';
 import { inspectModule } from '../inspect.ts';
+import { inspectMemory, type MemoryContents } from '../memory/memory.ts';
 import { memoryMaps } from '../memory-map.ts';
 import type { Report } from '../report.ts';
-import { milliseconds, size } from '../summary.ts';
+import { count, milliseconds, size } from '../summary.ts';
 import { drawMemoryStrip, drawPasses, drawRounds, drawTimes } from './bars.ts';
 import { element, type Markup, verbatim } from './markup.ts';
 import { type OriginKind, originsOf } from './origins.ts';
@@ -26,17 +27,21 @@ export interface ReportPage {
   readonly report: Report;
   /** The frozen module. */
   readonly bytes: Uint8Array;
+  /** The guest, where it is at hand: it knows its static data by name. */
+  readonly guest?: Uint8Array;
   /** What the user calls the two files. */
   readonly input: string;
   readonly output: string;
 }
 
 /** UTF-8 text of a whole page. */
-export function reportPage({ report, bytes, input, output }: ReportPage): string {
+export function reportPage({ report, bytes, guest, input, output }: ReportPage): string {
   const module = parse(bytes);
   const { sections } = inspectModule(bytes);
   const title = `${input} → ${output}`;
+  const before = guest && parse(guest);
   const memories = memoryMaps(module);
+  const contents = inspectMemory(bytes, module, before === undefined ? {} : { against: before });
   const page = element(
     'html',
     { lang: 'en' },
@@ -68,10 +73,14 @@ export function reportPage({ report, bytes, input, output }: ReportPage): string
           { class: 'legend' },
           ...LEGEND.map(([kind, what]) => element('li', { class: kind }, what)),
         ),
-        drawTreemap(originsOf(module, bytes.length, sections)),
+        ...drawTreemap(originsOf(module, bytes.length, sections, before)),
       ),
       ...memories.map((map, i) =>
-        part(memories.length === 1 ? 'Memory' : `Memory ${i}`, drawMemoryStrip(map), memoryWords(map)),
+        part(
+          memories.length === 1 ? 'Memory' : `Memory ${i}`,
+          drawMemoryStrip(map),
+          ...memoryWords(map, contents.memories[i], before !== undefined),
+        ),
       ),
       part(
         'Warm-up',
@@ -135,17 +144,17 @@ function beforeAndAfter({ input, output, linked, snapshot, modules }: Report): M
         ['functions', String(input.functions), String(output.functions)],
         [
           'generated code',
-          `${modules.length} modules, ${size(handed)}`,
-          `${linked.functions} functions, ${size(linked.codeBytes)}`,
+          `${count(modules.length, 'module')}, ${size(handed)}`,
+          `${count(linked.functions, 'function')}, ${size(linked.codeBytes)}`,
         ],
         [
           'snapshot',
           '',
-          `${size(snapshot.segmentBytes)} in ${snapshot.segments} segments, ${snapshot.tableSlots} table slots`,
+          `${size(snapshot.segmentBytes)} in ${count(snapshot.segments, 'segment')}, ${count(snapshot.tableSlots, 'table slot')}`,
         ],
-        ['imports', '', output.imports.join(', ') || 'none'],
       ],
     ),
+    element('p', {}, 'The frozen module imports ', ...imports(output.imports)),
   );
 }
 
@@ -173,25 +182,52 @@ function measuredTimes({ measured }: Report): readonly Markup[] {
   ];
 }
 
-function memoryWords({ segmentBytes, segments, largest }: ReturnType<typeof memoryMaps>[number]): Markup {
-  const runs = largest.map(({ start, end }) => `0x${start.toString(16)} (${size(end - start)})`);
-  const words = `${size(segmentBytes)} in ${segments} data segments. The largest runs: ${runs.join(', ') || 'none'}.`;
-  return element('p', { class: 'quiet' }, words);
+function imports(names: readonly string[]): readonly (Markup | string)[] {
+  if (names.length === 0) return ['nothing.'];
+  return [`${count(names.length, 'function')}: `, element('code', {}, names.join(', ')), '.'];
+}
+
+/** The regions of a memory, as `freeze inspect --memory` has them, and its largest runs. */
+function memoryWords(
+  map: ReturnType<typeof memoryMaps>[number],
+  contents: MemoryContents | undefined,
+  compared: boolean,
+): readonly Markup[] {
+  const rows = (contents?.regions ?? [])
+    .filter(({ used, written }) => used > 0 || written > 0)
+    .map(({ name, start, end, used, written }) => [
+      name,
+      `0x${start.toString(16)} to 0x${end.toString(16)}`,
+      size(used),
+      ...(compared ? [size(written)] : []),
+    ]);
+  const heads = ['region', 'addresses', 'not zero', ...(compared ? ['written since the guest'] : [])];
+  const runs = (contents?.largest ?? map.largest).map(
+    ({ start, end }) => `0x${start.toString(16)} (${size(end - start)})`,
+  );
+  const words = `${size(map.segmentBytes)} in ${count(map.segments, 'data segment')}. The largest runs: ${runs.join(', ') || 'none'}.`;
+  return [...(rows.length === 0 ? [] : [table(heads, rows)]), element('p', { class: 'quiet' }, words)];
 }
 
 /** A page lists so many modules; the report has them all. */
 const MOST_MODULES = 200;
 
-function moduleTable({ modules }: Report): Markup {
+function moduleTable({ modules, rounds }: Report): Markup {
   if (modules.length === 0) return element('p', { class: 'quiet' }, 'The guest handed no code over.');
   const rows = modules
     .slice(0, MOST_MODULES)
-    .map(({ name, size: bytes, round, error }) => [name, size(bytes), String(round), error ?? 'linked']);
+    .map(({ name, size: bytes, round, functions, error }) => [
+      name,
+      size(bytes),
+      String(functions ?? ''),
+      rounds[round - 1]?.sealing === true ? 'sealing' : String(round),
+      error ?? 'linked',
+    ]);
   const more = modules.length - rows.length;
   return element(
     'div',
     {},
-    table(['module', 'size', 'round', ''], rows),
+    table(['module', 'size', 'functions', 'round', ''], rows),
     ...(more > 0 ? [element('p', { class: 'quiet' }, `and ${more} more, in the JSON report`)] : []),
   );
 }

@@ -11,11 +11,17 @@ h2 { margin: 2rem 0 0.5rem; font-size: 1.1rem; }
 .warnings h2 { margin-top: 0.5rem; }
 .scroll { overflow: auto; }
 .list { max-height: 24rem; }
+section > * + svg, section > svg + * { margin-top: 0.75rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 1rem 0.25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; overflow-wrap: break-word; }
 th[scope=row] { min-width: 6rem; font-weight: 600; }
-svg { display: block; width: 100%; min-width: 40rem; height: auto; }
+svg { display: block; width: 100%; }
+svg.wide, svg.narrow { height: auto; }
+svg.narrow { display: none; }
+@media (max-width: 40rem) { svg.narrow { display: block; } svg.wide { display: none; } th, td { padding-right: 0.6rem; } th[scope=row] { min-width: 0; } }
 svg text { fill: var(--ink); font: 11px system-ui, sans-serif; pointer-events: none; }
+svg.fluid text { font-size: 12px; }
+code { overflow-wrap: anywhere; }
 svg text.heading { font-weight: 600; }
 svg text.quiet { fill: var(--quiet); }
 svg rect { stroke: none; }

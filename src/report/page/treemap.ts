@@ -4,8 +4,11 @@ import { size } from '../summary.ts';
 import { element, type Markup, picture, unit } from './markup.ts';
 import { type OriginNode, total } from './origins.ts';
 
-const WIDTH = 960;
-const HEIGHT = 480;
+/** On a screen, and on a phone: which one is shown is for the style sheet. */
+const SHAPES = [
+  { of: 'wide', width: 960, height: 480 },
+  { of: 'narrow', width: 360, height: 560 },
+] as const;
 /** Room for the name of a part, and the least area that holds a text. */
 const HEADING = 18;
 const LEAST_WIDTH = 44;
@@ -13,12 +16,16 @@ const LEAST_HEIGHT = 15;
 /** About what a letter of the small type takes. */
 const LETTER = 6.6;
 
-export function drawTreemap(root: OriginNode): Markup {
+export function drawTreemap(root: OriginNode): readonly Markup[] {
+  return SHAPES.map((shape) => drawnIn(shape, root));
+}
+
+function drawnIn(shape: (typeof SHAPES)[number], root: OriginNode): Markup {
   const tree = hierarchy<OriginNode>(root, (node) => node.children)
     .sum((node) => node.size)
     .sort((a, b) => (b.value ?? 0) - (a.value ?? 0) || (a.data.name < b.data.name ? -1 : 1));
   const laid = treemap<OriginNode>()
-    .size([WIDTH, HEIGHT])
+    .size([shape.width, shape.height])
     .tile(treemapSquarify)
     .paddingInner(1)
     .paddingOuter((node) => (node.depth === 0 ? 0 : 2))
@@ -48,7 +55,7 @@ export function drawTreemap(root: OriginNode): Markup {
     };
     return element('g', {}, shape, element('text', place, text));
   });
-  return picture(WIDTH, HEIGHT, `${size(total(root))} by origin`, ...cells);
+  return picture(shape, `${size(total(root))} by origin`, ...cells);
 }
 
 function fitted(text: string, width: number): string {
