@@ -11,7 +11,7 @@ import type { DEFAULT_DRIVER_TIMEOUT_MS, Driver } from './protocols/driver.ts';
 import type { Program } from './protocols/protocol.ts';
 import type { InitOptions } from './protocols/wizer.ts';
 import type { Canary } from './report/leaks.ts';
-import type { OptimizeLevel } from './seal/optimize.ts';
+import type { OptimizeLevel, Recipe } from './seal/optimize.ts';
 import type { Assumption } from './sealing.ts';
 import type { StubOption } from './stubs.ts';
 import type { EntryOption, Workload } from './workloads.ts';
@@ -102,6 +102,8 @@ export interface FreezeOptions {
   readonly drop?: readonly string[];
   /** How much the generated functions of a sealed module are optimized; default `fast`. */
   readonly optimize?: OptimizeLevel;
+  /** What `fast` or `max` does, for who measures what it could do (bench/passes.ts). */
+  readonly recipe?: Recipe;
   /** Keeps JavaScript functions that auxiliary modules import as imports of the output, by their own names. */
   readonly keepHostFunctions?: boolean;
   /** Initializes the guest as Wizer does, instead of warming it up: see docs/wizer.md. */

@@ -90,6 +90,7 @@ export async function sealBuild(
   const optimizer: Optimize = async (closed, funcs, slots) => {
     const result = await optimize(closed, funcs, {
       level: options.optimize ?? 'fast',
+      recipe: options.recipe,
       slots,
       validate: (bytes) => validate(bytes, 'the optimized code'),
     });

@@ -161,11 +161,11 @@ export function nothingToRun(known: readonly string[]): UsageError {
   );
 }
 
-export function noSuchFunction(name: string, count: number): UsageError {
+export function noSuchFunction(name: string, count: number, near: string | undefined): UsageError {
   return new UsageError(
     'function',
     `${name}: the module has no function of this name or index`,
-    `it has ${count} functions; give an index, an export, or a name of the name section`,
+    `${near === undefined ? '' : `did you mean ${near}? `}it has ${count} functions; give an index, an export, or a name of the name section`,
   );
 }
 

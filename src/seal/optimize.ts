@@ -24,6 +24,8 @@ export const OPTIMIZE_LEVELS = ['none', 'fast', 'max'] as const;
 export type OptimizeLevel = (typeof OPTIMIZE_LEVELS)[number];
 
 export interface Recipe {
+  /** Whether an indirect call of an unknown slot tries a direct call of a likely function first. */
+  readonly guards: boolean;
   readonly inline: InlineLimits;
   readonly passes: readonly string[];
   /** Binaryen's, 0 to 4. */
@@ -33,19 +35,22 @@ export interface Recipe {
 }
 
 /**
- * Chosen by measuring on Node 20, 24, 26 and wasmtime (`npm run bench:sealed`). Helpers inlined one
+ * Chosen by measuring on Node 20, 24, 26 and wasmtime: `node dist/bench/passes.js` takes each part of
+ * `fast` away, and adds to it; its table is in docs/sealing.md. Helpers inlined one
  * deep are most of what is won; two deep is slower again, since the code of their slow paths comes along.
  * Generated functions in themselves are worth it where calls cost more than what they do: the deeper,
  * the more is won, and the more code there is.
  */
 export const RECIPES: Readonly<Record<Exclude<OptimizeLevel, 'none'>, Recipe>> = {
   fast: {
+    guards: true,
     inline: { generated: { depth: 1, own: 600, size: 4_000 }, helper: { depth: 1, own: 200, size: 200 } },
     passes: ['no-inline', 'inlining-optimizing'],
     optimizeLevel: 2,
     growth: 16,
   },
   max: {
+    guards: true,
     inline: { generated: { depth: 2, own: 16_000, size: 16_000 }, helper: { depth: 1, own: 200, size: 200 } },
     passes: ['no-inline', 'inlining-optimizing'],
     optimizeLevel: 3,
@@ -61,6 +66,8 @@ const FREE_GROWTH = 4_096;
 
 export interface OptimizeOptions {
   readonly level: OptimizeLevel;
+  /** Instead of the level's own. */
+  readonly recipe?: Recipe | undefined;
   readonly slots: KnownSlots;
   readonly validate: (bytes: Uint8Array) => Promise<void>;
   /** Binaryen, but for tests of what happens when it fails. */
@@ -95,8 +102,8 @@ export async function optimize(
   const before = codeSize(module, generated);
   const nothing: OptimizeReport = { level, functions: 0, guardedCalls: 0, before, after: before };
   if (level === 'none' || generated.size === 0) return { module, report: nothing };
-  const recipe = RECIPES[level];
-  const guarded = guardCalls(module, generated, options.slots);
+  const { recipe = RECIPES[level] } = options;
+  const guarded = recipe.guards ? guardCalls(module, generated, options.slots) : { module, calls: 0 };
   const extraction = planInlining(guarded.module, generated, recipe.inline);
   if (extraction.roots.size === 0) return { module, report: nothing };
   const result = await attempt(guarded.module, extraction, recipe, options);
