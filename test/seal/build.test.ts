@@ -188,6 +188,38 @@ describe('the guest is told', () => {
   });
 });
 
+describe('what runs in every instance', () => {
+  const slots = `(func $two (result i32) (i32.const 2)) (elem declare func $two)
+    (func (export "slot") (result i32) (call_indirect $t (type $i) (i32.const 1)))`;
+
+  it('counts as any code: a hook after the thaw that writes a table, or a global that holds a slot', async () => {
+    const table = driven(`${slots}
+      (func $hook (export "freeze_after_restore") (table.set $t (i32.const 1) (ref.func $two)))`);
+    const { report, bytes } = await build(table);
+    assert.deepEqual(report.sealed?.openTables, [{ table: 0, because: ['table.set in function 11 (hook)'] }]);
+    assert.deepEqual(await outcomes(bytes, [['slot']]), ['2']);
+    const global = driven(`${slots} (global $at (mut i32) (i32.const 1)) (elem (i32.const 2) $two)
+      (func (export "freeze_after_restore") (global.set $at (i32.const 2)))
+      (func (export "through") (result i32) (call_indirect $t (type $i) (global.get $at)))`);
+    const held = await build(global);
+    assert.deepEqual(held.report.sealed?.constantTables, [0]);
+    assert.deepEqual(await outcomes(held.bytes, [['through'], ['slot']]), ['2', '1']);
+  });
+
+  it('and a _start that grows its table keeps the slots that it had', async () => {
+    const text = `(module (type $i (func (result i32))) (table $t 2 10 funcref) (elem (i32.const 1) $one)
+      (func $one (result i32) (i32.const 1)) (func $two (result i32) (i32.const 2))
+      (global $size (export "size") (mut i32) (i32.const 0)) (elem declare func $two)
+      (func (export "_start") (global.set $size (table.grow $t (ref.func $two) (i32.const 2))))
+      (func (export "known") (result i32) (call_indirect $t (type $i) (i32.const 1)))
+      (func (export "any") (param i32) (result i32) (call_indirect $t (type $i) (local.get 0))))`;
+    const { report, bytes } = await build(text, { seal: true });
+    assert.equal(report.sealed?.directCalls, 1);
+    const calls = [['known'], ['_start'], ['any', 1], ['any', 3], ['any', 4], ['known']] as const;
+    assert.deepEqual(await outcomes(bytes, calls), ['1', 'undefined', '1', '2', 'trap', '1']);
+  });
+});
+
 describe('what is told about functions', () => {
   it('provenance follows them', async () => {
     const { bytes } = await build(PLAIN, { seal: true });

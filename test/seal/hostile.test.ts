@@ -6,12 +6,15 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { GuestError } from '../../src/errors/classes.ts';
 import { freeze } from '../../src/freeze.ts';
+import { validate } from '../../src/host/engine.ts';
 import type { FreezeOptions } from '../../src/options.ts';
-import { seal } from '../../src/seal/seal.ts';
+import { type OptimizeLevel, optimize } from '../../src/seal/optimize.ts';
+import { type Optimize, seal } from '../../src/seal/seal.ts';
 import { verify } from '../../src/verify.ts';
 import { encode } from '../../src/wasm/encode.ts';
 import { type Module, spaces } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
+import type { FuncIdx } from '../../src/wasm/types.ts';
 import type { CallWorkload } from '../../src/workloads.ts';
 import { type Feature, needs } from '../support/features.ts';
 import { Random } from '../support/random-modules.ts';
@@ -24,8 +27,31 @@ const BUILDS = Math.max(1, Math.round(COUNT / 4));
 const has = (...features: readonly Feature[]): boolean => needs(...features).skip === false;
 const TIER: Tier = { gc: has('typed references', 'gc'), table64: has('table64'), exnref: has('exnref') };
 
+function ownFunctions(module: Module): readonly FuncIdx[] {
+  const { funcs, imported } = spaces(module);
+  return funcs.map((_, i) => i as FuncIdx).slice(imported.func);
+}
+
+/** The optimizer, and why it left code as it was. */
+function optimizing(level: OptimizeLevel, done: (functions: number, kept?: string) => void): Optimize {
+  return async (module, generated, slots) => {
+    const result = await optimize(module, generated, {
+      level,
+      slots,
+      validate: (bytes) => validate(bytes, 'the optimized code'),
+    });
+    done(result.report.functions, result.report.kept);
+    return result.module;
+  };
+}
+
 it(`${COUNT} random guests and hosts see the same sealed`, async () => {
-  const seen = { direct: 0, traps: 0, slots: 0, functions: 0, results: 0, open: 0, vouched: 0 };
+  const kept: string[] = [];
+  const seen = { direct: 0, traps: 0, slots: 0, functions: 0, results: 0, open: 0, vouched: 0, optimized: 0 };
+  const optimized = (functions: number, why?: string): void => {
+    seen.optimized += functions;
+    if (why !== undefined) kept.push(why);
+  };
   for (let seed = SEED; seed < SEED + COUNT; seed++) {
     const { text, acts, spare, quiet } = hostileGuest(new Random(seed), TIER);
     if (process.env['FREEZE_SEED'] !== undefined) console.log(text, acts);
@@ -41,6 +67,9 @@ it(`${COUNT} random guests and hosts see the same sealed`, async () => {
         // Memory is never written, so it may be said to be constant.
         constantRanges: seed % 2 === 0 ? [{ mem: 0, start: 0, size: 64 }] : [],
         keepOffsets: seed % 7 === 0,
+        // As if a JIT had made most of its functions.
+        generated: new Set(ownFunctions(module).filter((func) => func % 4 !== 0)),
+        ...(seed % 3 === 0 ? { optimize: optimizing(seed % 2 === 0 ? 'fast' : 'max', optimized) } : {}),
       });
       assert.deepEqual(await actedOut(encode(sealed.module), acts), expected);
       seen.direct += sealed.stats.directCalls;
@@ -56,6 +85,11 @@ it(`${COUNT} random guests and hosts see the same sealed`, async () => {
       );
     }
   }
+  // Nothing but that it would grow too much keeps the optimizer from its work.
+  assert.deepEqual(
+    kept.filter((why) => !/bytes would have become/.test(why)),
+    [],
+  );
   // All of it must have happened often, or this tests nothing.
   for (const [what, count] of Object.entries(seen)) assert.ok(count >= COUNT / 10, `${what}: ${count}`);
 });
