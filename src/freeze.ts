@@ -3,7 +3,6 @@
  * from each step on; how a step does it stands in the file that has its name.
  */
 
-import { leaked } from './errors/check.ts';
 import { outputTooLarge } from './errors/limit.ts';
 import { frozenBefore, relaxedSimd, stackNotWiped } from './errors/warning.ts';
 import { anyGlob } from './glob.ts';
@@ -28,7 +27,7 @@ import { protocolFor } from './protocols/detect.ts';
 import { DRIVER, type Driver } from './protocols/driver.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import { initFunction, spentExports, wizer } from './protocols/wizer.ts';
-import { findLeaks, type LeakReport, leakWarning } from './report/leaks.ts';
+import { findLeaks, type LeakReport, leakWarning, refuseLeaks } from './report/leaks.ts';
 import { measureMemory } from './report/memory/memory.ts';
 import {
   digestInputs,
@@ -172,7 +171,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   // Nothing of this machine stands in it, or it is told where.
   const leaks = journal.pass('leaks', () => leaksIn(debug.module, guest, options));
   const bad = leaks.found.filter((leak) => !leak.allowed);
-  if (options.failOnLeak === true && bad.length > 0) throw leaked(bad.flatMap((leak) => leak.names));
+  if (options.failOnLeak === true) refuseLeaks(leaks, anyGlob(options.allowLeaks ?? []));
   for (const leak of bad) journal.warn(leakWarning(leak));
 
   // It says what it was made of.
@@ -222,6 +221,7 @@ function leaksIn(module: Module, guest: Guest, options: FreezeOptions): LeakRepo
   return findLeaks(module, {
     canaries: options.canaries ?? [],
     draws: guest.wasi.draws(),
+    drawn: guest.wasi.drawn(),
     allowed: anyGlob(options.allowLeaks ?? []),
     guest: guest.module,
     programs: programsOf(options).map((program) => program.bytes),

@@ -1,11 +1,12 @@
 // What a check that was asked for found: for who asked.
 import { CheckError } from './classes.ts';
 
-export function leaked(names: readonly string[]): CheckError {
+/** `what` names each value with its place. */
+export function leaked(what: readonly string[], remedies: readonly string[]): CheckError {
   return new CheckError(
     'leak',
-    `the frozen module holds what it should not (--fail-on-leak): ${names.join(', ')}`,
-    '--allow-leak NAME accepts one; without --fail-on-leak the report has the addresses',
+    `the frozen module holds what it should not (--fail-on-leak): ${what.join('; ')}`,
+    `to remove it: ${[...remedies, '--allow-leak NAME accepts one'].join('; ')}`,
   );
 }
 

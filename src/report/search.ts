@@ -13,27 +13,42 @@ const BLOCKS = 65_536;
 /** The longest jump that fits the table's bytes. */
 const MOST_SHIFT = 255;
 
+/** Slots of the filter, as the bits of an index: ten times the needles that there are at most. */
+const FILTER_BITS = 20;
+/** What the filter looks at. */
+const WORD = 4;
+
 export class Search {
   readonly #needles: readonly Uint8Array[];
   readonly #window: number;
   /** By block: how far the window may jump; 0 where a needle's window ends with the block. */
   readonly #shift: Uint8Array;
   /** By block: the needles whose window ends with it. */
-  readonly #ending: ReadonlyMap<number, readonly number[]>;
-  readonly #nothing: readonly number[] = [];
+  /**
+   * By a hash of four bytes, whether a needle begins with such. With a hundred thousand needles every block ends the
+   * window of some, and this is what tells quickly that it is none of them.
+   */
+  readonly #begins: Uint8Array;
+  readonly #ending: readonly (readonly number[])[];
 
   /** The needles are two bytes or longer. */
   constructor(needles: readonly Uint8Array[]) {
     this.#needles = needles;
-    this.#window = Math.min(...needles.map((needle) => needle.length), MOST_SHIFT);
+    this.#window = needles.reduce((least, { length }) => Math.min(least, length), MOST_SHIFT);
+    this.#begins = new Uint8Array(1 << FILTER_BITS);
     this.#shift = new Uint8Array(BLOCKS).fill(this.#window - 1);
-    const ending = new Map<number, number[]>();
+    const nothing: number[] = [];
+    const ending = new Array<number[]>(BLOCKS).fill(nothing);
     needles.forEach((needle, which) => {
+      if (this.#window >= WORD) this.#begins[hashAt(needle, 0)] = 1;
       for (let end = 1; end < this.#window; end++) {
         const block = blockAt(needle, end);
         const shift = this.#window - 1 - end;
         if (shift < (this.#shift[block] as number)) this.#shift[block] = shift;
-        if (shift === 0) ending.set(block, [...(ending.get(block) ?? []), which]);
+        if (shift > 0) continue;
+        const same = ending[block] ?? nothing;
+        if (same === nothing) ending[block] = [which];
+        else same.push(which);
       }
     });
     this.#ending = ending;
@@ -44,15 +59,21 @@ export class Search {
     if (this.#needles.length === 0) return;
     const shifts = this.#shift;
     const { length } = bytes;
-    for (let end = this.#window - 1; end < length; ) {
+    const window = this.#window;
+    const begins = window >= WORD ? this.#begins : undefined;
+    for (let end = window - 1; end < length; ) {
       const block = blockAt(bytes, end);
       const shift = shifts[block] as number;
       if (shift > 0) {
         end += shift;
         continue;
       }
-      const start = end - this.#window + 1;
-      const ending = this.#ending.get(block) ?? this.#nothing;
+      const start = end - window + 1;
+      if (begins !== undefined && begins[hashAt(bytes, start)] === 0) {
+        end++;
+        continue;
+      }
+      const ending = this.#ending[block] as readonly number[];
       for (let i = 0; i < ending.length; i++) {
         const which = ending[i] as number;
         if (isAt(bytes, start, this.#needles[which] as Uint8Array)) found(which, start);
@@ -60,6 +81,16 @@ export class Search {
       end++;
     }
   }
+}
+
+/** Fibonacci hashing of the four bytes from `at` on: Knuth, The Art of Computer Programming 3, 6.4. */
+function hashAt(bytes: Uint8Array, at: number): number {
+  const word =
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24);
+  return Math.imul(word, 0x9e3779b1) >>> (32 - FILTER_BITS);
 }
 
 /** The two bytes that end at `end`. */

@@ -1,10 +1,14 @@
 // What a leak is, and what only looks like one.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { anyGlob } from '../../src/glob.ts';
-import { type Canary, findLeaks, type LeakReport } from '../../src/report/leaks.ts';
+import { type Canary, findLeaks, type LeakReport, leakWarning, refuseLeaks } from '../../src/report/leaks.ts';
+import { symbolsOf } from '../../src/report/memory/symbols.ts';
 import type { Module } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
+import { root } from '../engines/places.ts';
 import { bytesLiteral, wat } from '../support/wat.ts';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -28,6 +32,7 @@ async function holding(bytes: Uint8Array): Promise<Module> {
 interface Question {
   readonly canaries?: readonly Canary[];
   readonly random?: readonly Uint8Array[];
+  readonly drawn?: number;
   readonly allowed?: readonly string[];
   readonly guest?: Uint8Array;
   readonly programs?: readonly Uint8Array[];
@@ -37,6 +42,7 @@ async function leaksIn(bytes: Uint8Array, question: Question): Promise<LeakRepor
   return findLeaks(await holding(bytes), {
     canaries: question.canaries ?? [],
     draws: (question.random ?? []).map((draw) => ({ bytes: draw, stack: [] })),
+    drawn: question.drawn ?? (question.random ?? []).reduce((sum, draw) => sum + draw.length, 0),
     allowed: anyGlob(question.allowed ?? []),
     guest: await holding(question.guest ?? text('nothing')),
     programs: question.programs ?? [],
@@ -90,10 +96,65 @@ test('random bytes: whole, in part, and where they begin or end with zeros', asy
   const random = [draw];
   assert.deepEqual(placesOf(await leaksIn(draw, { random })), ['random 4096']);
   assert.deepEqual(placesOf(await leaksIn(draw.slice(16, 60), { random })), ['random 4096']);
-  assert.deepEqual(placesOf(await leaksIn(draw.slice(70), { random })), ['random 4106']);
+  assert.deepEqual(placesOf(await leaksIn(draw.slice(70), { random })), ['random 4098']);
   const zeros = Uint8Array.of(0, 0, 9, 8, 7, 6, 5, 0);
   assert.deepEqual(placesOf(await leaksIn(zeros, { random: [zeros] })), ['random 4098']);
   assert.deepEqual(placesOf(await leaksIn(text('none of it here'), { random })), []);
+});
+
+test('random bytes: a word of them alone, in a global, and who drew what of those that stand side by side', async () => {
+  const draw = Uint8Array.from({ length: 16 }, (_, i) => (i * 83 + 5) & 0xff);
+  assert.deepEqual(placesOf(await leaksIn(draw.slice(8), { random: [draw] })), ['random 4096']);
+  const word = new DataView(draw.buffer).getBigInt64(8, true);
+  const module = parse(
+    await wat(`(module (memory 1) (global (mut i32) (i32.const 3)) (global (mut i64) (i64.const ${word}))
+      (data (i32.const 64) ${bytesLiteral(draw)}))`),
+  );
+  const nothing = { canaries: [], allowed: anyGlob([]), guest: parse(await wat('(module)')), programs: [] };
+  const [key, seed] = [
+    { bytes: draw.slice(0, 8), stack: ['key'] },
+    { bytes: draw.slice(8), stack: ['libc', 'seed', 'main'] },
+  ];
+  const report = findLeaks(module, { ...nothing, draws: [key, seed] as const, drawn: 16 });
+  const heap = 'heap, and static data without a segment';
+  assert.deepEqual(report.found[0]?.places, [
+    { memory: 0, address: 64, region: heap, drawnBy: ['key'] },
+    { memory: 0, address: 72, region: heap, drawnBy: ['libc', 'seed', 'main'] },
+    { address: 0, region: 'global 1', drawnBy: ['libc', 'seed', 'main'] },
+  ]);
+  const [leak] = report.found;
+  assert.ok(leak !== undefined);
+  assert.match(
+    leakWarning(leak).message,
+    /^random stands in the module, at 0x40 \(heap.*, drawn by key\), 0x48 \(heap.*, drawn by libc < seed\), 0x0 \(global 1, drawn by libc < seed\)$/,
+  );
+  assert.throws(() => refuseLeaks(report, anyGlob([])), /random at 0x40 \(heap.*, drawn by key\)$/);
+  assert.doesNotThrow(() => refuseLeaks({ ...report, found: [{ ...leak, allowed: true }] }, anyGlob([])));
+});
+
+test('random bytes that are too few, or too many, to be looked for are told', async () => {
+  const short = await leaksIn(text('nothing'), { random: [Uint8Array.of(1, 2, 3)] });
+  assert.deepEqual(short.skipped, [{ name: 'random', why: 'short' }]);
+  assert.doesNotThrow(() => refuseLeaks(short, anyGlob([])));
+  const many = await leaksIn(text('nothing'), { random: [Uint8Array.of(1, 2, 3, 4)], drawn: 5 });
+  assert.deepEqual(many.skipped, [{ name: 'random', why: 'many' }]);
+  assert.throws(() => refuseLeaks(many, anyGlob([])), /--fail-on-leak\): random, of which more was drawn/);
+  assert.doesNotThrow(() => refuseLeaks(many, anyGlob(['random'])));
+});
+
+test('a symbol is told, where the guest has DWARF', async () => {
+  const guest = parse(readFileSync(join(root, 'guests', 'traced', 'traced.wasm')));
+  const symbol = symbolsOf(guest).find(({ name }) => name === 'pool');
+  assert.ok(symbol !== undefined);
+  const image = parse(await wat(`(module (memory 2) (data (i32.const ${symbol.start + 4}) "the-secret"))`));
+  const canaries = [canary('env:S', 'the-secret')];
+  const question = { canaries, draws: [], drawn: 0, allowed: anyGlob([]), programs: [], guest };
+  const [leak] = findLeaks(image, question).found;
+  assert.deepEqual(
+    leak?.places.map((place) => place.symbol),
+    ['pool'],
+  );
+  assert.match(leak === undefined ? '' : leakWarning(leak).message, /, pool\)$/);
 });
 
 test('a region is told: data segments by name, the stack, what lies behind', async () => {
@@ -108,11 +169,12 @@ test('a region is told: data segments by name, the stack, what lies behind', asy
   const question = {
     canaries: [canary('env:S', 'the-secret')],
     draws: [],
+    drawn: 0,
     allowed: anyGlob([]),
     programs: [],
   };
   assert.deepEqual(
     findLeaks(image, { ...question, guest }).found[0]?.places.map(({ region }) => region),
-    ['stack', 'data segment .rodata', 'behind the data segments: heap or zeroed data'],
+    ['stack', 'data .rodata', 'heap, and static data without a segment'],
   );
 });

@@ -47,3 +47,18 @@ test('a needle longer than a jump, at both ends', () => {
     '1 at 1300',
   ]);
 });
+
+test('a hundred thousand needles, each found where it stands', () => {
+  let x = 1;
+  const random = Uint8Array.from({ length: 800_000 }, () => {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+    return x >>> 24;
+  });
+  const needles = Array.from({ length: 100_000 }, (_, n) => random.subarray(n * 8, n * 8 + 8));
+  const at: number[] = [];
+  new Search(needles).in(random, (needle, place) => {
+    assert.ok(place === needle * 8 || Buffer.from(random).indexOf(needles[needle] ?? '', place) === place);
+    at.push(place);
+  });
+  assert.deepEqual([...new Set(at)].filter((place) => place % 8 === 0).length, needles.length);
+});

@@ -62,8 +62,8 @@ function rotate(word: number, by: number): number {
 }
 
 /** Draws that are kept, and bytes of them: enough for every key and seed, too few to fill a machine. */
-const MOST_DRAWS = 1024;
-const MOST_DRAWN_BYTES = 65_536;
+const MOST_DRAWS = 16_384;
+const MOST_DRAWN_BYTES = 256 * 1024;
 /** Frames of the guest's that say who drew: the wrappers of its libc, and who called those. */
 const FRAMES = 6;
 
