@@ -4,6 +4,7 @@
  *
  * https://github.com/WebAssembly/tool-conventions/blob/main/CodeMetadata.md
  * https://github.com/WebAssembly/branch-hinting
+ * https://github.com/WebAssembly/compilation-hints (what a call mostly calls names functions itself)
  */
 import { FreezeError } from '../errors/classes.ts';
 import type { CustomSection } from '../wasm/module.ts';
@@ -14,6 +15,7 @@ import { Writer } from '../wasm/writer.ts';
 /** What the names of such sections begin with. */
 export const CODE_METADATA = 'metadata.code.';
 export const BRANCH_HINTS = 'metadata.code.branch_hint';
+export const CALL_TARGETS = 'metadata.code.call_targets';
 
 export interface FunctionHints {
   readonly func: number;
@@ -67,8 +69,38 @@ export function placedHints(
   });
 }
 
-export function moveHints(bytes: Uint8Array, place: (func: number) => Place | undefined): Uint8Array {
-  return writeHints(placedHints(bytes, place));
+/** A section of hints where its functions are now. */
+export function moveHints(
+  { name, bytes }: CustomSection,
+  place: (func: number) => Place | undefined,
+): Uint8Array {
+  const placed = placedHints(bytes, place);
+  return writeHints(name === CALL_TARGETS ? placed.map((one) => withMovedTargets(one, place)) : placed);
+}
+
+/** The targets of calls that are still there, each with how often it is called. */
+function withMovedTargets(
+  { func, hints }: FunctionHints,
+  place: (func: number) => Place | undefined,
+): FunctionHints {
+  const moved = hints.map(({ offset, value }) => ({ offset, value: movedTargets(value, place) }));
+  return { func, hints: moved.filter(({ value }) => value.length > 0) };
+}
+
+function movedTargets(value: Uint8Array, place: (func: number) => Place | undefined): Uint8Array {
+  const r = new Reader(value, 'call targets');
+  const w = new Writer(value.length);
+  try {
+    while (r.pos < value.length) {
+      const [target, share] = [place(r.u32()), r.u32()];
+      if (target !== undefined) w.u32(target.func).u32(share);
+    }
+  } catch (error) {
+    // What cannot be read says nothing.
+    if (error instanceof FreezeError) return new Uint8Array(0);
+    throw error;
+  }
+  return w.finish();
 }
 
 /** Where a section of hints goes in a module that has none: before the code section. */

@@ -85,7 +85,7 @@ function moveFunctions(module: Module, func: IndexMap): Module {
     customs: module.customs.map((custom) => {
       if (custom.name === 'name') return { ...withoutRaw(custom), bytes: moveNames(module, func) };
       if (!custom.name.startsWith(CODE_METADATA)) return custom;
-      return { ...withoutRaw(custom), bytes: moveHints(custom.bytes, placed) };
+      return { ...withoutRaw(custom), bytes: moveHints(custom, placed) };
     }),
   };
 }

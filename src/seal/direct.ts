@@ -70,7 +70,7 @@ function withEdits(module: Module, edits: ReadonlyMap<FuncIdx, readonly Edit[]>)
   });
   const customs = module.customs.map((custom) => {
     if (!custom.name.startsWith(CODE_METADATA)) return custom;
-    const bytes = moveHints(custom.bytes, (func) => {
+    const bytes = moveHints(custom, (func) => {
       const [before, after] = [module.codes[func - imported.func], codes[func - imported.func]];
       if (before === undefined || after === undefined) return undefined;
       const found = edits.get(func as FuncIdx) ?? [];

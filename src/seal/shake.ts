@@ -391,7 +391,7 @@ function withMovedHints(
   const first = spaces(before).imported.func;
   const customs = after.customs.map((custom) => {
     if (!custom.name.startsWith(CODE_METADATA)) return custom;
-    const bytes = moveHints(custom.bytes, (index) => {
+    const bytes = moveHints(custom, (index) => {
       const [old, body] = [before.codes[index - first], codes[index - first]];
       const func = maps.func?.[index] ?? index;
       return old === undefined || body === undefined ? undefined : { func, before: old, after: body };

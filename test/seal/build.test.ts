@@ -5,7 +5,11 @@ import { FreezeError } from '../../src/errors/classes.ts';
 import { freeze } from '../../src/freeze.ts';
 import type { FreezeOptions } from '../../src/options.ts';
 import { readProvenance } from '../../src/report/provenance.ts';
+import { functionsNamed } from '../../src/seal/extract.ts';
+import { spaces } from '../../src/wasm/module.ts';
+import { moduleNames } from '../../src/wasm/names.ts';
 import { parse } from '../../src/wasm/parse.ts';
+import { pushGuest } from '../cli/guests.ts';
 import { wat } from '../support/wat.ts';
 import { outcomes } from './sealed.ts';
 
@@ -185,6 +189,44 @@ describe('the guest is told', () => {
       (func (export "told") (result i32) (global.get $told))`);
     assert.deepEqual(await outcomes((await build(text)).bytes, [['told']]), ['10']);
     assert.deepEqual(await outcomes((await build(text, { open: true })).bytes, [['told']]), ['0']);
+  });
+});
+
+describe('a function that calls itself through the slot that its patch stored', () => {
+  // As JITs do it: the patch puts $down into slot 2, and 2 where generated code looks for it.
+  const AUX = `(module $jit (type $i (func (param i32) (result i32)))
+    (import "env" "table" (table 3 funcref)) (import "env" "memory" (memory 1)) (elem (i32.const 2) $down)
+    (func $patch (i32.store (i32.const 2048) (i32.const 2))) (start $patch)
+    (func $down (type $i) (if (result i32) (local.get 0)
+      (then (i32.add (i32.const 1) (call_indirect (type $i) (i32.sub (local.get 0) (i32.const 1)) (i32.load (i32.const 2048)))))
+      (else (i32.const 0)))))`;
+  const guest = async (more = ''): Promise<Uint8Array> =>
+    pushGuest(await wat(AUX), {
+      more: `(type $i (func (param i32) (result i32))) (data (i32.const 3072) "\\00\\08\\00\\00\\04\\00\\00\\00")
+        (func (export "freeze_contract") (result i32) (i32.const 1)) ${more}
+        (func (export "run") (param i32) (result i32) (call_indirect (type $i) (local.get 0) (i32.load (i32.const 2048))))`,
+    });
+  const options: FreezeOptions = {
+    warmups: [{ kind: 'call', export: 'warm', args: [] }],
+    optimize: 'none',
+  };
+
+  it('calls itself directly where that memory is said to be constant', async () => {
+    const said = '(func (export "freeze_constants") (result i32) (i32.const 3072))';
+    const { bytes, report } = await freeze(await guest(said), options);
+    assert.equal(report.sealed?.directCalls, 2);
+    assert.deepEqual(await outcomes(bytes, [['run', 5]]), ['5']);
+    const module = parse(bytes);
+    const [down = -1] = [...moduleNames(module).func].find(([, name]) => name === 'jit.down') ?? [];
+    const body = module.codes[down - spaces(module).imported.func];
+    assert.ok(body !== undefined);
+    assert.deepEqual(functionsNamed(body), [down]);
+  });
+
+  it('and through the table where nobody says so', async () => {
+    const { bytes, report } = await freeze(await guest(), options);
+    assert.equal(report.sealed?.directCalls, 0);
+    assert.deepEqual(await outcomes(bytes, [['run', 5]]), ['5']);
   });
 });
 

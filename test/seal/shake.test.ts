@@ -1,6 +1,8 @@
 // What nothing reaches goes; what is left behaves as before, under its own names.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { CALL_TARGETS, readHints, writeHints } from '../../src/link/hints.ts';
+import { seal } from '../../src/seal/seal.ts';
 import { whyReachable } from '../../src/seal/why.ts';
 import { type Module, spaces } from '../../src/wasm/module.ts';
 import { moduleNames } from '../../src/wasm/names.ts';
@@ -92,6 +94,29 @@ describe('what nothing reaches goes', () => {
       [2, 1],
     );
   });
+});
+
+it('hints of what a call mostly calls name functions where they are now', async () => {
+  const text = `(module (type $i (func (result i32))) (table 2 funcref) (elem (i32.const 0) $one $two)
+    (func $dead) (func $one (result i32) (i32.const 1)) (func $two (result i32) (i32.const 2))
+    (func (export "run") (param i32) (result i32) (call_indirect (type $i) (local.get 0))))`;
+  const before = parse(await wat(text));
+  const bytes = writeHints([
+    // Of function 3, at its call: 2 mostly, 1 sometimes, 0 never more; and one that cannot be read.
+    {
+      func: 3,
+      hints: [
+        { offset: 3, value: Uint8Array.of(2, 90, 1, 9, 0, 1) },
+        { offset: 5, value: Uint8Array.of(2) },
+      ],
+    },
+  ]);
+  const custom = { name: CALL_TARGETS, bytes, after: 3 };
+  const { module } = await seal({ ...before, customs: [custom, ...before.customs] });
+  const moved = module.customs.find(({ name }) => name === CALL_TARGETS);
+  assert.deepEqual(moved && readHints(moved.bytes), [
+    { func: 2, hints: [{ offset: 3, value: Uint8Array.of(1, 90, 0, 9) }] },
+  ]);
 });
 
 describe('a global that no code writes any more', () => {
