@@ -22,6 +22,12 @@ export type Progress =
   | { readonly kind: 'workload'; readonly label: string; readonly round: number }
   | { readonly kind: 'module'; readonly name: string; readonly size: number; readonly error?: string };
 
+export interface OtherInput {
+  readonly kind: 'driver' | 'profile' | 'stdin';
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 export interface FreezeOptions {
   /** Programs that the guest loads and keeps, in order. */
   readonly loads?: readonly Program[];
@@ -75,6 +81,8 @@ export interface FreezeOptions {
   readonly provenance?: boolean;
   /** What is to be said there of the host: names, and no values that are secret. */
   readonly hostSummary?: Readonly<Record<string, unknown>>;
+  /** What else the module is made of, to be named there with its digest: a driver, a profile, standard input. */
+  readonly otherInputs?: readonly OtherInput[];
   /** Brings the guest up and warms it, as its own JavaScript does: see docs/drivers.md. */
   readonly driver?: Driver;
   readonly driverArgs?: readonly string[];

@@ -12,7 +12,7 @@ import { timedOut } from '../errors/limit.ts';
 import { badCommandLine, badOption, binaryToTerminal, sameFile } from '../errors/usage.ts';
 import { notCached, type Warning } from '../errors/warning.ts';
 import type { Frozen } from '../freeze.ts';
-import type { FreezeOptions, Progress } from '../options.ts';
+import type { FreezeOptions, OtherInput, Progress } from '../options.ts';
 import { readProfile, writeProfile } from '../profile.ts';
 import type { Driver } from '../protocols/driver.ts';
 import type { Program } from '../protocols/protocol.ts';
@@ -273,6 +273,13 @@ function inputs(plan: Plan): readonly (readonly [what: string, path: string])[] 
   ];
 }
 
+/** Those that provenance names beside the guest and its programs. */
+const OTHERS: Readonly<Record<string, OtherInput['kind']>> = {
+  '--driver': 'driver',
+  '--profile': 'profile',
+  '--stdin': 'stdin',
+};
+
 /** A stream is one file: it cannot be read for two, or hold two. */
 function checkStreams(plan: Plan, io: Io): void {
   const reading = new Set(inputs(plan).flatMap(([what, path]) => (path === '-' ? [what] : [])));
@@ -319,13 +326,18 @@ async function freezeGuest(
   terminal: Terminal,
   io: Io,
 ): Promise<{ readonly frozen: Frozen; readonly options: FreezeOptions }> {
+  const driver = plan.driver === undefined ? {} : { driver: await readDriver(plan.driver) };
   const options: FreezeOptions = {
     ...plan.more,
     ...workOf(plan, io),
     ...(plan.sourceMap === undefined ? {} : { sourceMap: sourceMapOf(plan.sourceMap, plan.output, io) }),
+    otherInputs: inputs(plan).flatMap(([what, path]) => {
+      const kind = OTHERS[what];
+      return kind === undefined ? [] : [{ kind, name: path, bytes: readInput(path, io.readStdin) }];
+    }),
     profiles: plan.profiles.map((path) => readProfile(readInput(path, io.readStdin), path)),
     saveProfile: plan.profileOut !== undefined,
-    ...(plan.driver === undefined ? {} : { driver: await readDriver(plan.driver) }),
+    ...driver,
     host: hostFactory(
       plan.host,
       basename(plan.guest),

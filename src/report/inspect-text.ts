@@ -215,12 +215,13 @@ function auxiliaryLines({ auxiliaries }: FunctionsInspection): readonly string[]
 /** What the provenance section says. Its words may be anybody's: they are shown as names are. */
 function sourcePart({ sources, earlier }: ModuleInspection): Part {
   if (sources === undefined) return { title: 'made of', lines: [] };
-  const { input, programs, modules, options, randomBytes, leaks } = sources;
+  const { input, programs, others = [], modules, options, randomBytes, leaks } = sources;
   const given = Object.entries(options).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   const found = Object.entries(leaks).map(([name, count]) => `${name} (${count})`);
   const rows: Cell[][] = [
     ...(input === undefined ? [] : [['input', `${input.size} bytes, SHA-256 ${input.sha256}`]]),
     ...programs.map(({ name, sha256 }) => ['program', `${name}, SHA-256 ${sha256}`]),
+    ...others.map(({ kind, name, sha256 }) => [kind, `${name}, SHA-256 ${sha256}`]),
     ...(modules.count === 0
       ? []
       : [['modules', `${plural(modules.count, 'auxiliary module')}, SHA-256 ${modules.sha256}`]]),

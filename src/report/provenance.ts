@@ -21,6 +21,8 @@ export interface Sources {
   readonly input?: { readonly size: number; readonly sha256: string };
   /** Programs that the guest was given, by the last part of their names. */
   readonly programs: readonly { readonly name: string; readonly sha256: string }[];
+  /** A driver, profiles, standard input: where they were told. Absent where an older freeze wrote the section. */
+  readonly others?: readonly { readonly kind: string; readonly name: string; readonly sha256: string }[];
   /** Auxiliary modules that were linked in; one digest for all (see `sha256OfList`). */
   readonly modules: { readonly count: number; readonly sha256: string };
   /** What was chosen, by option; what is as it is by default is absent. */
@@ -68,11 +70,15 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 /** Sections come with modules of others: only the shape that is relied on counts. */
 function isSources(value: unknown): value is Sources {
   if (!isObject(value)) return false;
-  const { input, programs, modules, options, randomBytes, leaks } = value;
+  const { input, programs, others = [], modules, options, randomBytes, leaks } = value;
   return (
     (input === undefined || (isObject(input) && typeof input['sha256'] === 'string')) &&
     Array.isArray(programs) &&
     programs.every((one) => isObject(one) && typeof one['name'] === 'string') &&
+    Array.isArray(others) &&
+    others.every(
+      (one) => isObject(one) && typeof one['kind'] === 'string' && typeof one['name'] === 'string',
+    ) &&
     isObject(modules) &&
     typeof modules['count'] === 'number' &&
     isObject(options) &&
@@ -176,6 +182,7 @@ export function versionWarning(guest: Module, version: string): Warning | undefi
 export interface InputDigests {
   readonly input: Promise<string | undefined>;
   readonly programs: Promise<Sources['programs']>;
+  readonly others: Promise<NonNullable<Sources['others']>>;
 }
 
 export function digestInputs(bytes: Uint8Array | undefined, options: FreezeOptions): InputDigests {
@@ -184,6 +191,11 @@ export function digestInputs(bytes: Uint8Array | undefined, options: FreezeOptio
     input: bytes === undefined ? Promise.resolve(undefined) : sha256(bytes),
     programs: Promise.all(
       [...programs].map(async ([name, content]) => ({ name: lastPart(name), sha256: await sha256(content) })),
+    ),
+    others: Promise.all(
+      (options.otherInputs ?? []).map(async ({ kind, name, bytes: content }) => {
+        return { kind, name: lastPart(name), sha256: await sha256(content) };
+      }),
     ),
   };
   // A build that fails before does not wait for them.
@@ -207,7 +219,7 @@ export async function sourcesOf(
   facts: { readonly options: FreezeOptions; readonly randomBytes: number; readonly leaks: LeakReport },
 ): Promise<Sources> {
   const { options, leaks, randomBytes } = facts;
-  const input = await digests.input;
+  const [input, others] = [await digests.input, await digests.others];
   const given = new Set((options.canaries ?? []).flatMap((one) => (one.given ? [one.name] : [])));
   const counts = leaks.found.flatMap(({ names, count }) => {
     // What is this machine's is for the report: it would make the bytes depend on the machine.
@@ -217,6 +229,7 @@ export async function sourcesOf(
   return {
     ...(input === undefined ? {} : { input: { size, sha256: input } }),
     programs: await digests.programs,
+    ...(others.length === 0 ? {} : { others }),
     modules: { count: modules.length, sha256: await sha256OfList(modules) },
     options: chosen(options),
     randomBytes,
@@ -237,8 +250,19 @@ function chosen(options: FreezeOptions): Readonly<Record<string, unknown>> {
     command: options.command,
     protocol: options.protocol,
     rounds: options.rounds,
-    skipBadModules: options.skipBadModules === true ? true : undefined,
-    keepHostFunctions: options.keepHostFunctions === true ? true : undefined,
+    // What is so by default is false or nothing there.
+    skipBadModules: options.skipBadModules || undefined,
+    keepHostFunctions: options.keepHostFunctions || undefined,
+    seal: options.seal,
+    open: options.open || undefined,
+    debug: options.debug || undefined,
+    assume: options.assume,
+    optimize: options.optimize,
+    keep: options.keep,
+    drop: options.drop,
+    wipeStack: options.wipeStack,
+    importState: options.importState,
+    driverArgs: options.driverArgs?.length || undefined,
     driver: options.driver === undefined ? undefined : true,
     allowOpenFiles: options.allowOpenFiles,
     allowLeaks: options.allowLeaks,

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readProvenance } from '../../src/report/provenance.ts';
+import { readProvenance, type Sources } from '../../src/report/provenance.ts';
 import type { Report } from '../../src/report/report.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import { wat } from '../support/wat.ts';
@@ -267,4 +267,66 @@ test('a module that another version froze is frozen again with a warning', async
   const { earlier } = readProvenance(parse(readFileSync(join(cwd, 'two.wasm')))) ?? {};
   assert.equal(earlier?.length, 1);
   errorLine((await cli(['build', 'one.wasm', '--max-output', '1'], { cwd })).stderr, /--max-output/);
+});
+
+test('provenance: every option that says what the module is, and every file that went in, by digest', async () => {
+  const driver = `export default async ({ freeze, wasm }) => {
+    const { instance } = await WebAssembly.instantiate(wasm, {});
+    freeze.guest(instance);
+    await freeze.done();
+  };`;
+  const cwd = folder({
+    'g.wasm': await wat(COUNTER),
+    'p.wasm': await wat(PROBE),
+    'in.txt': 'some input',
+    'd.mjs': driver,
+  });
+  const sourcesOf = async (args: readonly string[]): Promise<Sources> => {
+    await good(['build', ...args, '-q', '-o', 'out.wasm'], { cwd });
+    return (
+      readProvenance(parse(readFileSync(join(cwd, 'out.wasm'))))?.sources ?? assert.fail('there is none')
+    );
+  };
+  const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+  const sealing = [
+    '--seal',
+    '--assume',
+    'table-const',
+    '--optimize',
+    'none',
+    '--keep',
+    'a*',
+    '--drop',
+    'trap',
+  ];
+  const sealed = await sourcesOf(['g.wasm', ...sealing, '--no-wipe-stack', '--rounds', '3']);
+  assert.deepEqual(sealed.options, {
+    rounds: 3,
+    seal: true,
+    assume: ['table-const'],
+    optimize: 'none',
+    keep: ['a*'],
+    drop: ['trap'],
+    wipeStack: false,
+  });
+  // What is so by default is not said.
+  assert.deepEqual((await sourcesOf(['g.wasm'])).options, {});
+  assert.deepEqual((await sourcesOf(['g.wasm', '--open', '--import-state', 'keep'])).options, {
+    open: true,
+    importState: 'keep',
+  });
+
+  await good(['build', 'g.wasm', '-q', '-o', 'out.wasm', '--profile-out', 'p.json'], { cwd });
+  const profile = readFileSync(join(cwd, 'p.json'), 'utf8');
+  const read = await sourcesOf(['p.wasm', '--stdin', join(cwd, 'in.txt'), '--profile', 'p.json']);
+  assert.deepEqual(read.others, [
+    { kind: 'profile', name: 'p.json', sha256: digest(profile) },
+    { kind: 'stdin', name: 'in.txt', sha256: digest('some input') },
+  ]);
+  const shown = (await good(['inspect', 'out.wasm'], { cwd })).stdout.toString();
+  assert.match(shown, new RegExp(`stdin +in\\.txt, SHA-256 ${digest('some input')}`));
+  const driven = await sourcesOf(['g.wasm', '--driver', 'd.mjs', '--driver-arg', SECRET]);
+  assert.deepEqual(driven.others, [{ kind: 'driver', name: 'd.mjs', sha256: digest(driver) }]);
+  assert.deepEqual(driven.options, { driver: true, driverArgs: 1 });
 });
