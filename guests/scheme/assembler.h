@@ -19,7 +19,8 @@ enum Wasm : uint8_t {
   wF64Store = 0x39, wI32Const = 0x41, wF64Const = 0x44, wI32Eqz = 0x45, wI32Eq = 0x46, wI32Ne = 0x47,
   wI32LtS = 0x48, wI32LtU = 0x49, wI32GtS = 0x4a, wI32GtU = 0x4b, wI32LeS = 0x4c, wI32GeS = 0x4e, wI32GeU = 0x4f,
   wI64Ne = 0x52, wF64Eq = 0x61, wF64Ne = 0x62, wF64Lt = 0x63, wF64Gt = 0x64, wF64Le = 0x65, wF64Ge = 0x66,
-  wI32Add = 0x6a, wI32Sub = 0x6b, wI32Mul = 0x6c, wI32DivS = 0x6d, wI32RemS = 0x6f, wI32And = 0x71,
+  wI32Add = 0x6a, wI32Sub = 0x6b, wI32Mul = 0x6c, wI32DivS = 0x6d, wI32DivU = 0x6e, wI32RemS = 0x6f,
+  wI32RemU = 0x70, wI32And = 0x71,
   wI32Or = 0x72, wI32Xor = 0x73, wI32Shl = 0x74, wI32ShrS = 0x75, wI32ShrU = 0x76, wI64Mul = 0x7e,
   wF64Abs = 0x99, wF64Sqrt = 0x9f, wF64Add = 0xa0, wF64Sub = 0xa1, wF64Mul = 0xa2, wF64Div = 0xa3,
   wF64Min = 0xa4, wF64Max = 0xa5, wI32WrapI64 = 0xa7, wI64ExtendI32S = 0xac, wF64ConvertI32S = 0xb7,
@@ -61,8 +62,12 @@ class Bytes {
 class Code : public Bytes {
  public:
   uint32_t depth = 0;
+  uint32_t calls = 0;  // written so far
 
-  void op(Wasm opcode) { byte(opcode); }
+  void op(Wasm opcode) {
+    byte(opcode);
+    calls += opcode >= wCall && opcode <= wReturnCallIndirect;
+  }
   void local(Wasm opcode, uint32_t index) { op(opcode), u32(index); }
   void get(uint32_t index) { local(wLocalGet, index); }
   void set(uint32_t index) { local(wLocalSet, index); }

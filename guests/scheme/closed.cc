@@ -2,6 +2,7 @@
 #include "closed.h"
 
 #include "heap.h"
+#include "lift.h"
 
 bool worldClosed = false;
 
@@ -50,6 +51,15 @@ bool breaksClosedWorld(const std::vector<Template *> &forms) {
   return breaks;
 }
 
+bool copiesBody(const Node *node) {
+  if (node->kind == Kind::Lambda || node->kind == Kind::Fix || node->kind == Kind::Define) return false;
+  if (node->var && node->var->checked) return false;
+  for (const Node *arg : node->args) {
+    if (!copiesBody(arg)) return false;
+  }
+  return true;
+}
+
 Template *constantProcedure(const Symbol *symbol, uint32_t argc) {
   if (!worldClosed || !symbol->constant) return nullptr;
   Template *t = symbol->function;
@@ -69,15 +79,6 @@ uint32_t sizeOf(const Node *node) {
   return size;
 }
 
-// May the body be copied? Not what closures see, nor variables that may have no value yet.
-bool copies(const Node *node) {
-  if (node->kind == Kind::Lambda || node->kind == Kind::Fix || node->kind == Kind::Define) return false;
-  if (node->var && node->var->checked) return false;
-  for (const Node *arg : node->args) {
-    if (!copies(arg)) return false;
-  }
-  return true;
-}
 
 bool callsItself(const Node *call, const Template *t) {
   return call->args[0]->kind == Kind::Global && constantProcedure(call->args[0]->symbol, call->args.size() - 1) == t;
@@ -101,7 +102,7 @@ class Inliner {
   explicit Inliner(Template *root) : root(root) {}
 
   Node *run() {
-    Scope scope{root, nullptr, copies(root->body), {}, {}, nullptr};
+    Scope scope{root, nullptr, copiesBody(root->body), {}, {}, nullptr};
     return scope.copies ? copyBody(scope, root->vars) : copy(root->body, scope, true);
   }
 
@@ -171,7 +172,13 @@ class Inliner {
     if (scope.copies) {
       for (Var *&var : node->vars) var = copyVar(var, scope);
     }
-    if (node->kind == Kind::Loop) scope.loops.push_back({from, node});
+    if (node->kind == Kind::Loop) {
+      scope.loops.push_back({from, node});
+      const Lifted &lifted = liftLoop(from, scope.source);
+      node->lambda = lifted.procedure;
+      node->carried = lifted.carried;
+      for (Var *&var : node->carried) var = lookUp(var, scope);
+    }
     if (node->kind == Kind::Continue) {
       for (auto &[loop, target] : scope.loops) {
         if (loop == from->target) node->target = target;
@@ -199,7 +206,7 @@ class Inliner {
   Template *inlinable(const Node *call, const Scope &scope) {
     if (call->args[0]->kind != Kind::Global) return nullptr;
     Template *t = constantProcedure(call->args[0]->symbol, call->args.size() - 1);
-    if (!t || !t->free.empty() || !copies(t->body)) return nullptr;
+    if (!t || !t->free.empty() || !copiesBody(t->body)) return nullptr;
     uint32_t size = sizeOf(t->body);
     if (size > kMaxInlined || growth + size > kMaxGrowth) return nullptr;
     uint32_t nesting = 0, selves = 0;

@@ -19,6 +19,9 @@ bool breaksClosedWorld(const std::vector<Template *> &forms);
 // The template of a global that is constant, if it takes `argc` arguments; else null.
 Template *constantProcedure(const Symbol *symbol, uint32_t argc);
 
+// May the body be copied? Not what closures see, nor variables that may have no value yet.
+bool copiesBody(const Node *node);
+
 /*
  * The body of a lambda with the bodies of small procedures that it calls in the place of the calls,
  * and with tail calls of itself as loops. Both are for arguments of the kinds that the interpreter

@@ -1,14 +1,11 @@
 /*
- * The compiler has two passes over a lambda's tree.
- *
- * The first finds for every node which of the lambda's variables it uses, and what type its value
- * has: a fixnum, a flonum, or any. It starts from constants and from the arguments that the
- * interpreter saw (the function's entry checks those, and leaves other calls to the interpreter),
- * and assumes of loop variables what their first values are until a Continue says otherwise. A
- * value of type flonum lives unboxed in an f64.
+ * The compiler has two passes over a lambda's tree. The first finds out what is known of its values
+ * (analysis.h). A value of type flonum lives unboxed in an f64.
  *
  * The second writes code. An operation whose operands are not known tests for fixnums inline, for
- * flonums too where the interpreter met some, and calls the guest for the rest.
+ * flonums too where the interpreter met some, and calls the guest for the rest. In the closed world
+ * it leaves for an exit instead, where there is one: what is behind stands outside of all loops, so
+ * that these have no calls that they never make.
  *
  * Values never move, so a call that may collect garbage needs the live ones stored on the stack, and
  * nothing loaded again. The stack pointer is a parameter: what a frame stored lies below the one
@@ -16,36 +13,12 @@
  */
 #include "compile.h"
 
-#include "bytecode.h"
+#include "analysis.h"
 #include "closed.h"
 #include "heap.h"
+#include "lift.h"
 
 namespace {
-
-constexpr uint32_t kMaxVars = 256;
-
-// What is known of a value. None: control never gets there.
-enum TypeOf : uint8_t { tNone, tFixnum, tFlonum, tAny };
-TypeOf join(TypeOf a, TypeOf b) { return a == tNone ? b : b == tNone || a == b ? a : tAny; }
-
-// A set of the lambda's own variables, by id.
-struct VarSet {
-  uint64_t words[kMaxVars / 64] = {};
-  void add(const Var *v) { words[v->id / 64] |= 1ull << (v->id % 64); }
-  void remove(const Var *v) { words[v->id / 64] &= ~(1ull << (v->id % 64)); }
-  bool has(const Var *v) const { return words[v->id / 64] >> (v->id % 64) & 1; }
-  VarSet operator|(const VarSet &other) const {
-    VarSet out;
-    for (uint32_t i = 0; i < kMaxVars / 64; i++) out.words[i] = words[i] | other.words[i];
-    return out;
-  }
-};
-
-struct Info {
-  VarSet uses;  // of variables bound outside of the node
-  TypeOf type = tAny;
-  bool pauses = false;  // may it come to a safepoint?
-};
 
 uint32_t countVars(const Node *node) {
   uint32_t n = node->vars.size();
@@ -53,217 +26,7 @@ uint32_t countVars(const Node *node) {
   return n;
 }
 
-bool isSmallFixnum(const Node *node) { return node->kind == Kind::Const && isFixnum(node->value); }
 bool isCompare(uint16_t op) { return op >= kLess && op <= kNumEqual; }
-
-class Analysis {
- public:
-  Template *lambda;
-  std::vector<Var *> vars;
-  std::vector<Info> infos;
-
-  explicit Analysis(Template *lambda) : lambda(lambda) {
-    infos.emplace_back();
-    for (Var *var : lambda->vars) addVar(var);
-    number(lambda->body);
-    setParamTypes();
-    infer(lambda->body);
-  }
-
-  Info &of(Node *node) { return infos[node->info]; }
-
- private:
-  struct LoopTypes {
-    Node *loop;
-    std::vector<TypeOf> next;
-  };
-  std::vector<LoopTypes> loops;
-
-  void addVar(Var *var) {
-    var->id = vars.size();
-    var->type = tAny;
-    vars.push_back(var);
-  }
-
-  bool own(const Var *var) { return var->owner == lambda; }
-
-  void number(Node *node) {
-    node->info = infos.size();
-    infos.emplace_back();
-    for (Var *var : node->vars) addVar(var);
-    Info info;
-    for (size_t i = 0; i < node->args.size(); i++) {
-      Node *arg = node->args[i];
-      number(arg);
-      VarSet uses = of(arg).uses;
-      if (i + 1 == node->args.size()) {
-        for (Var *var : node->vars) uses.remove(var);
-      }
-      info.uses = info.uses | uses;
-      info.pauses |= of(arg).pauses;
-    }
-    if (node->kind == Kind::Fix) {
-      for (Var *var : node->vars) info.uses.remove(var);
-    }
-    if (node->var && own(node->var)) info.uses.add(node->var);
-    if (node->kind == Kind::Lambda) {
-      for (Var *var : node->lambda->free) {
-        if (own(var)) info.uses.add(var);
-      }
-    }
-    info.pauses |= node->kind == Kind::Call || node->kind == Kind::Apply || node->kind == Kind::Loop ||
-                   node->kind == Kind::Inline;
-    of(node) = info;
-  }
-
-  // Is the parameter an operand of arithmetic? Else nothing is won by a check at the entry.
-  bool counts(const Node *node, const Var *var) {
-    bool arithmetic = node->kind == Kind::Prim && (node->op <= kMax || node->op == kZeroP || node->op == kVectorRef || node->op == kVectorSet);
-    bool passesOn = node->kind == Kind::Inline || (node->kind == Kind::Loop && node->lambda);
-    for (size_t i = 0; i < node->args.size(); i++) {
-      const Node *arg = node->args[i];
-      bool itself = arg->kind == Kind::Local && arg->var == var;
-      if (itself && (arithmetic || (passesOn && i < node->vars.size() && counts(node->args.back(), node->vars[i])))) return true;
-      if (counts(arg, var)) return true;
-    }
-    return false;
-  }
-
-  // What the interpreter saw of an argument.
-  static TypeOf seen(const Template *t, size_t i) {
-    if (!t->guarded) return tAny;
-    return t->seen[i] == kSawFixnum ? tFixnum : t->seen[i] == kSawFlonum ? tFlonum : tAny;
-  }
-
-  void setParamTypes() {
-    for (size_t i = 0; i < lambda->params; i++) {
-      Var *var = lambda->vars[i];
-      if (!var->assigned && counts(lambda->body, var)) var->type = seen(lambda, i);
-    }
-  }
-
-  TypeOf infer(Node *node) {
-    TypeOf type = inferKind(node);
-    of(node).type = type;
-    return type;
-  }
-
-  TypeOf inferKind(Node *node) {
-    switch (node->kind) {
-      case Kind::Const: return isFixnum(node->value) ? tFixnum : isFlonum(node->value) ? tFlonum : tAny;
-      case Kind::Local: return own(node->var) ? (TypeOf)node->var->type : tAny;
-      case Kind::If:
-        infer(node->args[0]);
-        return join2(node->args[1], node->args[2]);
-      case Kind::Or: return infer(node->args[0]), infer(node->args[1]), tAny;
-      case Kind::Let:
-        for (size_t i = 0; i < node->vars.size(); i++) {
-          TypeOf type = infer(node->args[i]);
-          node->vars[i]->type = node->vars[i]->assigned || type == tNone ? tAny : type;
-        }
-        return infer(node->body());
-      case Kind::Inline: return inferInline(node);
-      case Kind::Loop: return inferLoop(node);
-      case Kind::Continue: return inferContinue(node);
-      case Kind::Prim: return inferPrim(node);
-      default: break;
-    }
-    TypeOf type = tAny;
-    for (Node *arg : node->args) type = infer(arg);
-    bool hasBody = node->kind == Kind::Seq || node->kind == Kind::Fix;
-    return hasBody ? type : tAny;
-  }
-
-  TypeOf join2(Node *a, Node *b) {
-    TypeOf first = infer(a);
-    return join(first, infer(b));
-  }
-
-  TypeOf inferLoop(Node *loop) {
-    size_t n = loop->vars.size();
-    for (size_t i = 0; i < n; i++) {
-      TypeOf type = infer(loop->args[i]);
-      Var *var = loop->vars[i];
-      var->type = var->assigned || type == tNone ? tAny : type;
-      var->expected = loop->lambda && var->type != tAny && var->type == seen(loop->lambda, i) && counts(loop->body(), var);
-    }
-    for (;;) {
-      loops.push_back({loop, std::vector<TypeOf>(n, tNone)});
-      TypeOf result = infer(loop->body());
-      std::vector<TypeOf> next = loops.back().next;
-      loops.pop_back();
-      bool changed = false;
-      for (size_t i = 0; i < n; i++) {
-        if (loop->vars[i]->expected) continue;
-        TypeOf type = join((TypeOf)loop->vars[i]->type, next[i]);
-        changed |= type != loop->vars[i]->type;
-        loop->vars[i]->type = type;
-      }
-      if (!changed) return expects(loop) ? tAny : result;
-    }
-  }
-
-  // The kinds of arguments are known, or those are expected that the interpreter saw.
-  TypeOf inferInline(Node *node) {
-    for (size_t i = 0; i < node->vars.size(); i++) {
-      Var *var = node->vars[i];
-      TypeOf type = infer(node->args[i]);
-      var->type = var->assigned || type == tNone ? tAny : type;
-      var->expected = false;
-      if (var->type != tAny || var->assigned || !counts(node->body(), var)) continue;
-      var->type = seen(node->lambda, i);
-      var->expected = var->type != tAny;
-    }
-    TypeOf result = infer(node->body());
-    return expects(node) ? tAny : result;
-  }
-
-  TypeOf inferContinue(Node *node) {
-    for (size_t i = 0; i < node->args.size(); i++) {
-      TypeOf type = infer(node->args[i]);
-      for (LoopTypes &state : loops) {
-        if (state.loop == node->target) state.next[i] = join(state.next[i], type);
-      }
-    }
-    return tNone;
-  }
-
-  TypeOf inferPrim(Node *node) {
-    TypeOf a = infer(node->args[0]);
-    TypeOf b = node->args.size() > 1 ? infer(node->args[1]) : tAny;
-    if (node->args.size() > 2) infer(node->args[2]);
-    bool flonum = a == tFlonum || b == tFlonum;
-    switch (node->op) {
-      case kAdd:
-      case kSub:
-      case kMul:
-      case kDiv:
-      case kMin:
-      case kMax: return flonum ? tFlonum : tAny;
-      case kToInexact: return tFlonum;
-      case kSqrt:
-      case kAbs: return a == tFlonum ? tFlonum : tAny;
-      case kQuotient:
-      case kRemainder:
-      case kModulo: return a == tFixnum && dividesSafely(node->args[1]) ? tFixnum : tAny;
-      case kVectorLength:
-      case kStringLength:
-      case kCharToInteger: return tFixnum;
-      default: return tAny;
-    }
-  }
-
- public:
-  static bool expects(const Node *node) {
-    for (const Var *var : node->vars) {
-      if (var->expected) return true;
-    }
-    return false;
-  }
-
-  // A constant divisor for which the machine's division needs no check.
-  static bool dividesSafely(const Node *divisor) { return isSmallFixnum(divisor) && fixnumOf(divisor->value) > 0; }
-};
 
 // An operand that was evaluated: a constant, or in a local.
 struct Operand {
@@ -283,8 +46,15 @@ class Compiler {
     locals.assign(params + 2, wI32);
     for (Var *var : analysis.vars) var->local = 0;
     for (uint32_t i = 0; i < params; i++) lambda->vars[i]->local = i + 2;
-    entry();
+    Exit *exit = exitAtEntry();
+    if (exit) exit->label = code.open(wBlock);
+    entry(exit);
     emitTail(lambda->body);
+    if (exit) {
+      code.close();
+      storeCall();
+      giveToInterpreter(hInterpret);
+    }
     code.op(wEnd);
     return finish(params + 2);
   }
@@ -301,11 +71,16 @@ class Compiler {
     Node *loop;
     uint32_t label;
     VarSet live;
-    VarSet after;   // what lives behind it
     bool tail;
-    uint32_t done;  // the block around it that its value leaves early, where values are expected
+    uint32_t done;  // the block around it, which values leave; 0 if they need not
   };
   std::vector<LoopState> loops;
+  // What a Continue gives to its loop, for the way out that begins there.
+  struct NextRound {
+    Node *node;
+    std::vector<Operand> values;  // in order; of those that are late, none
+  };
+  std::vector<NextRound> nextRounds;
   std::vector<Place> inlinedAt;  // the calls in whose place the code stands, from outside in
 
   Bytes finish(uint32_t params) {
@@ -378,7 +153,7 @@ class Compiler {
     code.op(wReturnCall), code.u32(helper);
   }
 
-  void entry() {
+  void entry(const Exit *exit) {
     if (calls()) {
       code.get(kSp);
       code.constant(&vm);
@@ -389,12 +164,16 @@ class Compiler {
       pushStackEnd(lambda->frameParams() + 1);
       code.call(hSafepoint);
       code.op(wI32Eqz);
-      code.open(wIf);
-      giveToInterpreter(hInterpret);
-      code.close();
+      if (exit) {
+        code.branch(wBrIf, exit->label);
+      } else {
+        code.open(wIf);
+        giveToInterpreter(hInterpret);
+        code.close();
+      }
       code.close();
     }
-    checkArguments();
+    checkArguments(exit);
     for (Var *var : lambda->vars) {
       if (!var->boxed()) continue;
       emitBox([&] { code.get(var->local); });
@@ -403,12 +182,12 @@ class Compiler {
   }
 
   // Calls with other kinds of arguments than expected are the interpreter's.
-  void checkArguments() {
+  void checkArguments(const Exit *exit) {
     uint32_t checks = 0;
     for (Var *var : lambda->vars) {
       if (var->type == tAny) continue;
       code.get(var->local);
-      code.constant(var->type == tFixnum ? 1 : 7);
+      code.constant(isFixnumType((TypeOf)var->type) ? 1 : 7);
       code.op(wI32And);
       if (var->type == tFlonum) {
         code.constant(kFlonumTag);
@@ -417,10 +196,14 @@ class Compiler {
       if (checks++) code.op(wI32Or);
     }
     if (!checks) return;
-    code.open(wIf);
-    storeCall();
-    giveToInterpreter(hMiss);
-    code.close();
+    if (exit) {
+      code.branch(wBrIf, exit->label);
+    } else {
+      code.open(wIf);
+      storeCall();
+      giveToInterpreter(hMiss);
+      code.close();
+    }
     for (Var *var : lambda->vars) {
       if (var->type != tFlonum) continue;
       code.get(var->local);
@@ -428,6 +211,34 @@ class Compiler {
       var->local = newLocal(wF64);
       code.set(var->local);
     }
+  }
+
+  // ---- Exits ----
+
+  Exit *exitAtEntry() {
+    for (Exit &exit : analysis.exits) {
+      if (exit.from == From::Entry) return &exit;
+    }
+    return nullptr;
+  }
+
+  // Leaves if the word on the stack is not 0.
+  void leaveIf(Node *node) {
+    Exit &exit = analysis.exitOf(node);
+    exit.taken = true;
+    code.branch(wBrIf, exit.label);
+  }
+
+  // Leaves unless these are fixnums.
+  void leaveUnlessFixnums(Node *node, const Operand &a, const Operand *b = nullptr) {
+    bool checkA = !isFixnumType(a.type), checkB = b && !isFixnumType(b->type);
+    if (checkA) push(a);
+    if (checkB) push(*b);
+    if (checkA && checkB) code.op(wI32Or);
+    if (!checkA && !checkB) return;
+    code.constant(1u);
+    code.op(wI32And);
+    leaveIf(node);
   }
 
   // ---- Failures ----
@@ -653,9 +464,15 @@ class Compiler {
     TypeOf type = typeOf(node);
     emitTest(node->args[0], live | info(then).uses | info(otherwise).uses);
     code.open(wIf, wasmType(type));
-    emitAs(then, type, live);
+    branch([&] {
+      learnFrom(node->args[0], true);
+      emitAs(then, type, live);
+    });
     code.otherwise();
-    emitAs(otherwise, type, live);
+    branch([&] {
+      learnFrom(node->args[0], false);
+      emitAs(otherwise, type, live);
+    });
     code.close();
   }
 
@@ -669,7 +486,7 @@ class Compiler {
     code.get(value);
     giveLocal(value);
     code.otherwise();
-    emitWord(node->args[1], live);
+    branch([&] { emitWord(node->args[1], live); });
     code.close();
   }
 
@@ -787,23 +604,103 @@ class Compiler {
     // The first values may use the variables of a former round of this very loop: evaluate all first.
     std::vector<Operand> values = emitOperands(node->args, 0, node->vars.size(), live | liveAtLoop(node), loopTypes(node));
     assign(node, values);
+    if (Analysis::hasProcedure(node)) return emitRounds(node, live, tail);
+    code.open(wLoop, tail ? (uint8_t)wVoid : wasmType(typeOf(node)));
+    emitRound(node, live, tail, 0);
+    code.close();
+    if (tail) code.op(wUnreachable);
+  }
+
+  // The body, in the block of the loop that was opened last.
+  void emitRound(Node *node, const VarSet &live, bool tail, uint32_t done) {
     VarSet inside = live | liveAtLoop(node);
-    bool leavesEarly = !tail && Analysis::expects(node);
-    uint32_t done = leavesEarly ? code.open(wBlock, wI32) : 0;
-    uint32_t label = code.open(wLoop, tail ? (uint8_t)wVoid : wasmType(typeOf(node)));
-    loops.push_back({node, label, inside, live, tail, done});
+    loops.push_back({node, code.depth, inside, tail, done});
     boxVars(node);
     VarSet atStart = inside;
     for (Var *var : node->vars) {
       if (info(node->body()).uses.has(var)) atStart.add(var);
     }
+    size_t pollStart = code.data.size();
     loopSafepoint(atStart);
-    if (tail) emitTail(node->body());
-    else emitAs(node->body(), typeOf(node), inside);
+    size_t pollEnd = code.data.size();
+    uint32_t calls = code.calls;
+    branch([&] {
+      if (tail) emitTail(node->body());
+      else emitAs(node->body(), done ? tAny : typeOf(node), inside);
+    });
+    // Where a round takes no memory, nobody waits for a collection.
+    if (worldClosed && code.calls == calls) {
+      code.data.erase(code.data.begin() + pollStart, code.data.begin() + pollEnd);
+      code.calls = calls - 1;
+    }
     loops.pop_back();
+  }
+
+  /*
+   * With ways out, which end in a call of the loop's procedure:
+   *
+   *   block done: (result i32)
+   *     block of the round's exit
+   *       block of each Continue's exit
+   *         loop: the rounds; br done
+   *       end
+   *       the procedure, with what that Continue gives; br done
+   *     end
+   *     the procedure, with the variables as they are
+   *   end
+   */
+  void emitRounds(Node *node, const VarSet &live, bool tail) {
+    uint32_t done = tail ? 0 : code.open(wBlock, wI32);
+    Exit &round = analysis.exitOf(node);
+    round.label = code.open(wBlock);
+    std::vector<Exit *> nexts;
+    for (Exit &exit : analysis.exits) {
+      if (exit.from != From::Next || exit.node->target != node) continue;
+      exit.label = code.open(wBlock);
+      nexts.push_back(&exit);
+    }
+    code.open(wLoop);
+    emitRound(node, live, tail, done);
+    if (!tail) code.branch(wBr, done);
     code.close();
-    if (leavesEarly) code.close();
+    if (nexts.empty() && !round.taken) code.op(wUnreachable);
+    while (!nexts.empty()) {
+      code.close();
+      emitNextRound(*nexts.back(), live, tail);
+      if (!tail) code.branch(wBr, done);
+      nexts.pop_back();
+    }
+    code.close();
+    if (round.taken) {
+      std::vector<Operand> values;
+      for (Var *var : node->vars) values.push_back({false, 0, var->local, (TypeOf)var->type, false});
+      emitProcedureOf(node, values, live, tail);
+    } else if (!tail) {
+      code.op(wUnreachable);
+    }
     if (tail) code.op(wUnreachable);
+    else code.close();
+  }
+
+  void emitNextRound(const Exit &exit, const VarSet &live, bool tail) {
+    for (size_t k = 0; k < nextRounds.size(); k++) {
+      if (nextRounds[k].node != exit.node) continue;
+      NextRound next = std::move(nextRounds[k]);
+      nextRounds.erase(nextRounds.begin() + k);
+      std::vector<Operand> values = next.values;
+      for (size_t i = 0; i < values.size(); i++) {
+        Node *arg = next.node->args[i];
+        if (!analysis.isLate(arg, next.node)) continue;
+        values[i] = {false, 0, takeLocal(wI32), tAny, true};
+        code.constant(arg->op);
+        for (Node *operand : arg->args) emit(operand, live);
+        code.call(hPrimitive2);
+        code.set(values[i].local);
+      }
+      emitProcedureOf(exit.node->target, values, live, tail);
+      return;
+    }
+    code.op(wUnreachable);  // no Continue has come to it
   }
 
   // Variables of outside that any round of the loop uses.
@@ -839,23 +736,53 @@ class Compiler {
 
   void emitContinue(Node *node) {
     for (LoopState &state : loops) {
-      if (state.loop != node->target) continue;
-      LoopState target = state;
-      std::vector<TypeOf> types = loopTypes(target.loop);
-      for (size_t i = 0; i < types.size(); i++) {
-        if (target.loop->vars[i]->expected && typeOf(node->args[i]) != types[i]) types[i] = tAny;
-      }
-      std::vector<Operand> values = emitOperands(node->args, 0, node->args.size(), target.live, types);
-      if (pushUnexpected(target.loop, values)) {
-        unrootAll(values);
-        code.open(wIf);
-        emitSelfCall(node, target.loop->lambda, values, target.after, target.tail);
-        if (!target.tail) code.branch(wBr, target.done);
-        code.close();
-      }
-      assign(target.loop, values);
-      return code.branch(wBr, target.label);
+      if (state.loop == node->target) return emitNext(node, LoopState(state));
     }
+  }
+
+  void emitNext(Node *node, const LoopState &target) {
+    Node *loop = target.loop;
+    size_t n = node->args.size();
+    std::vector<TypeOf> types, allTypes = loopTypes(loop);
+    std::vector<Node *> early;
+    VarSet live = target.live;
+    for (size_t i = 0; i < n; i++) {
+      Node *arg = node->args[i];
+      if (analysis.isLate(arg, node)) {
+        live = live | info(arg).uses;
+        continue;
+      }
+      early.push_back(arg);
+      bool checked = loop->vars[i]->expected && !fits(typeOf(arg), allTypes[i]);
+      types.push_back(checked ? tAny : allTypes[i]);
+    }
+    std::vector<Operand> evaluated = emitOperands(early, 0, early.size(), live, types);
+    unrootAll(evaluated);
+    std::vector<Operand> values(n);
+    for (size_t i = 0, k = 0; i < n; i++) {
+      Node *arg = node->args[i];
+      if (!analysis.isLate(arg, node)) {
+        values[i] = evaluated[k++];
+        continue;
+      }
+      emit(arg, live);
+      values[i] = {false, 0, takeLocal(wI32), typeOf(arg), true};
+      code.set(values[i].local);
+    }
+    if (pushUnexpected(loop, values)) leaveIf(node);
+    for (size_t i = 0; i < n; i++) pushAs(values[i], (TypeOf)loop->vars[i]->type);
+    for (size_t i = n; i-- > 0;) code.set(loop->vars[i]->local);
+    code.branch(wBr, target.label);
+    if (analysis.exitOf(node).from == From::Next) keepForExit(node, values);
+    else release(values);
+  }
+
+  // The way out stands behind the loop; until then nothing else may use these locals.
+  void keepForExit(Node *node, std::vector<Operand> &values) {
+    for (size_t i = 0; i < values.size(); i++) {
+      if (analysis.isLate(node->args[i], node)) giveLocal(values[i].local);
+    }
+    nextRounds.push_back({node, values});
   }
 
   // ---- Inlined calls (closed.cc) ----
@@ -866,9 +793,9 @@ class Compiler {
     uint32_t checks = 0;
     for (size_t i = 0; i < values.size(); i++) {
       Var *var = node->vars[i];
-      if (!var->expected || values[i].type == var->type) continue;
+      if (!var->expected || fits(values[i].type, (TypeOf)var->type)) continue;
       push(values[i]);
-      code.constant(var->type == tFixnum ? 1 : 7);
+      code.constant(isFixnumType((TypeOf)var->type) ? 1 : 7);
       code.op(wI32And);
       if (var->type == tFlonum) {
         code.constant(kFlonumTag);
@@ -888,18 +815,54 @@ class Compiler {
 
   // Calls the procedure whose body was inlined, with values that it was not made for. They stay where they are.
   void emitSelfCall(Node *node, Template *t, const std::vector<Operand> &values, const VarSet &live, bool tail) {
-    std::vector<Operand> words{{true, closureOf(t), 0, tAny, false}};
-    for (Operand value : values) {
-      value.temporary = false;
-      if (value.type == tFlonum && !value.constant) {
-        code.get(value.local);
-        boxFlonum();
-        value = {false, 0, takeLocal(wI32), tAny, true};
-        code.set(value.local);
+    emitCallOf(node, {t, nullptr}, live, tail, wordsOf(t, values));
+  }
+
+  // The procedure and its arguments.
+  std::vector<Operand> wordsOf(Template *t, const std::vector<Operand> &values) {
+    std::vector<Operand> words;
+    if (t == lambda) words.push_back({false, 0, kClosureLocal, tAny, false});
+    else words.push_back({true, closureOf(t), 0, tAny, false});
+    for (const Operand &value : values) words.push_back(asWord(value));
+    return words;
+  }
+
+  Operand asWord(Operand value) {
+    value.temporary = false;
+    if (value.type != tFlonum || value.constant) return value;
+    code.get(value.local);
+    boxFlonum();
+    value = {false, 0, takeLocal(wI32), tAny, true};
+    code.set(value.local);
+    return value;
+  }
+
+  // Goes on with a loop, by its procedure. It is interpreted, or it would come here again.
+  void emitProcedureOf(Node *loop, std::vector<Operand> &values, const VarSet &live, bool tail) {
+    finishLifted(loop->lambda);
+    std::vector<Operand> all;
+    for (const Var *var : loop->carried) {
+      if (own(var)) {
+        all.push_back({false, 0, var->local, (TypeOf)var->type, false});
+      } else {
+        all.push_back({false, 0, takeLocal(wI32), tAny, true});
+        pushVar(var);
+        code.set(all.back().local);
       }
-      words.push_back(value);
     }
-    emitCallOf(node, {t, nullptr}, live, tail, std::move(words));
+    all.insert(all.end(), values.begin(), values.end());
+    std::vector<Operand> words = wordsOf(loop->lambda, all);
+    unrootAll(words);
+    bool leaves = tail && !loop->lambda->library;
+    uint32_t size = leaves ? 0 : spillForCall(live);
+    storeOperands(words, size);
+    pushStackEnd(size + words.size());
+    code.constant(words.size() - 1);
+    code.op(leaves ? wReturnCall : wCall), code.u32(hInterpret);
+    release(words);
+    release(all);
+    checkFailure(loop->place);
+    if (tail) code.op(wReturn);
   }
 
   static Value closureOf(Template *t) {
@@ -915,12 +878,12 @@ class Compiler {
     for (Var *var : node->vars) types.push_back(var->expected ? tAny : (TypeOf)var->type);
     std::vector<Operand> values = emitOperands(node->args, 0, node->vars.size(), live, types);
     unrootAll(values);
-    bool guarded = Analysis::expects(node);
+    bool leaves = info(node).exit, guarded = Analysis::expects(node) && !leaves;
     uint32_t done = guarded && !tail ? code.open(wBlock, wI32) : 0;
     uint32_t unexpected = guarded ? code.open(wBlock) : 0;
-    if (guarded) {
-      pushUnexpected(node, values);
-      code.branch(wBrIf, unexpected);
+    if (pushUnexpected(node, values)) {
+      if (leaves) leaveIf(node);
+      else code.branch(wBrIf, unexpected);
     }
     for (size_t i = 0; i < values.size(); i++) {
       bindLocal(node->vars[i]);
@@ -928,8 +891,10 @@ class Compiler {
       code.set(node->vars[i]->local);
     }
     if (!tail) inlinedAt.push_back(node->place);
-    if (tail) emitTail(node->body());
-    else emitAs(node->body(), typeOf(node), live);
+    branch([&] {
+      if (tail) emitTail(node->body());
+      else emitAs(node->body(), typeOf(node), live);
+    });
     if (!tail) inlinedAt.pop_back();
     if (guarded) {
       if (!tail) code.branch(wBr, done);
@@ -984,7 +949,7 @@ class Compiler {
     for (size_t i = from; i < to; i++) {
       Node *arg = args[i];
       TypeOf type = i - from < types.size() ? types[i - from] : typeOf(arg);
-      if (type == tFixnum || type == tNone) type = typeOf(arg) == tFixnum ? tFixnum : tAny;
+      if (type != tFlonum && (type != tAny || worldClosed)) type = isFixnumType(typeOf(arg)) ? typeOf(arg) : tAny;
       if (arg->kind == Kind::Const && !(type == tFlonum)) {
         out.push_back({true, arg->value, 0, typeOf(arg), false});
         continue;
@@ -1033,6 +998,45 @@ class Compiler {
     }
   }
 
+  // ---- What is known of variables where control has come to ----
+
+  struct Fact {
+    const Var *var;
+    uint32_t tag;  // a pair, or as an object's a vector
+  };
+  std::vector<Fact> facts;
+
+  static bool keepsValue(const Node *node) { return node->kind == Kind::Local && !node->var->assigned && !node->var->checked; }
+
+  bool knows(const Node *node, uint32_t tag) {
+    if (!worldClosed || !keepsValue(node)) return false;
+    for (const Fact &fact : facts) {
+      if (fact.var == node->var && fact.tag == tag) return true;
+    }
+    return false;
+  }
+
+  void learn(const Node *node, uint32_t tag) {
+    if (worldClosed && keepsValue(node) && !knows(node, tag)) facts.push_back({node->var, tag});
+  }
+
+  // What follows from a test's outcome.
+  void learnFrom(const Node *test, bool outcome) {
+    if (test->kind == Kind::Prim && test->op == kNot) return learnFrom(test->args[0], !outcome);
+    if (test->kind == Kind::Prim && test->op == kPairP && outcome) return learn(test->args[0], kPairTag);
+    bool isAnd = test->kind == Kind::If && test->args[2]->kind == Kind::Const && test->args[2]->value == kFalse;
+    if (!isAnd || !outcome) return;
+    learnFrom(test->args[0], true);
+    learnFrom(test->args[1], true);
+  }
+
+  // Emits what may be passed by: what it learns is forgotten.
+  template <class Emit> void branch(Emit emit) {
+    size_t known = facts.size();
+    emit();
+    facts.resize(known);
+  }
+
   // ---- Tests ----
 
   // Leaves 1 if the node's value counts as true, else 0.
@@ -1043,9 +1047,15 @@ class Compiler {
       Node *then = node->args[1], *otherwise = node->args[2];
       emitTest(node->args[0], live | info(then).uses | info(otherwise).uses);
       code.open(wIf, wI32);
-      emitTest(then, live);
+      branch([&] {
+        learnFrom(node->args[0], true);
+        emitTest(then, live);
+      });
       code.otherwise();
-      emitTest(otherwise, live);
+      branch([&] {
+        learnFrom(node->args[0], false);
+        emitTest(otherwise, live);
+      });
       return code.close();
     }
     if (node->kind == Kind::Or) {
@@ -1053,7 +1063,10 @@ class Compiler {
       code.open(wIf, wI32);
       code.constant(1u);
       code.otherwise();
-      emitTest(node->args[1], live);
+      branch([&] {
+        learnFrom(node->args[0], false);
+        emitTest(node->args[1], live);
+      });
       return code.close();
     }
     emitWord(node, live);
@@ -1108,6 +1121,10 @@ class Compiler {
       pushF64(a);
       code.number(0);
       code.op(wF64Eq);
+    } else if (analysis.leaves(node)) {
+      leaveUnlessFixnums(node, a);
+      push(a);
+      code.op(wI32Eqz);
     } else {
       openFixnumTest(a, nullptr, wI32);
       push(a);
@@ -1138,6 +1155,11 @@ class Compiler {
     if (a.type == tFlonum || b.type == tFlonum) {
       pushF64Pair(node, a, b);
       code.op(f64Compare(node->op));
+    } else if (analysis.leaves(node)) {
+      leaveUnlessFixnums(node, a, &b);
+      push(a);
+      push(b);
+      code.op(wordCompare(node->op));
     } else {
       openFixnumTest(a, &b, wI32);
       push(a);
@@ -1155,7 +1177,7 @@ class Compiler {
 
   // Opens the case that all operands are fixnums. Without a check if that is known.
   void openFixnumTest(const Operand &a, const Operand *b, uint8_t type) {
-    bool checkA = a.type != tFixnum, checkB = b && b->type != tFixnum;
+    bool checkA = !isFixnumType(a.type), checkB = b && !isFixnumType(b->type);
     if (!checkA && !checkB) return;
     if (checkA) push(a);
     if (checkB) push(*b);
@@ -1167,7 +1189,7 @@ class Compiler {
   }
 
   template <class Slow> void closeFixnumTest(const Operand &a, const Operand *b, Slow slow) {
-    if (a.type == tFixnum && (!b || b->type == tFixnum)) return;
+    if (isFixnumType(a.type) && (!b || isFixnumType(b->type))) return;
     code.otherwise();
     slow();
     code.close();
@@ -1176,8 +1198,7 @@ class Compiler {
   // The operands are no two fixnums. Two flonums, if the interpreter met such; else the guest's case.
   template <class Flonums, class Result>
   void emitSlowNumbers(Node *node, const Operand &a, const Operand &b, uint8_t type, Flonums flonums, Result result) {
-    bool met = (node->lambda ? node->lambda : lambda)->code[node->site] & kFeedbackBit;
-    met &= a.type == tAny && b.type == tAny;
+    bool met = analysis.met(node) && a.type == tAny && b.type == tAny;
     if (met) {
       isFlonumTest(a);
       isFlonumTest(b);
@@ -1237,6 +1258,11 @@ class Compiler {
     push(operand);
     code.constant(1u);
     code.op(wI32And);
+    if (info(node).exit && analysis.exitOf(node).from != From::Next) {
+      leaveIf(node);
+      pushF64({false, 0, operand.local, tFixnum, false});
+      return code.close();
+    }
     code.open(wIf);
     // No number: the guest says so, and the other operand does not matter.
     code.constant(node->op);
@@ -1287,10 +1313,11 @@ class Compiler {
    *   end
    */
   void emitWordArithmetic(Node *node, const Operand &a, const Operand &b) {
+    if (analysis.leaves(node) || typeOf(node) != tAny) return emitFixnumArithmetic(node, a, b);
     uint32_t done = code.open(wBlock, wI32);
     uint32_t slow = code.open(wBlock);
     uint32_t result = takeLocal(wI32);
-    bool checkA = a.type != tFixnum, checkB = b.type != tFixnum;
+    bool checkA = !isFixnumType(a.type), checkB = !isFixnumType(b.type);
     if (checkA || checkB) {
       if (checkA) push(a);
       if (checkB) push(b);
@@ -1312,6 +1339,17 @@ class Compiler {
     code.close();
   }
 
+  // Of fixnums, whose result is one: else it leaves.
+  void emitFixnumArithmetic(Node *node, const Operand &a, const Operand &b) {
+    if (analysis.leaves(node)) leaveUnlessFixnums(node, a, &b);
+    Exit &exit = analysis.exitOf(node);
+    exit.taken = true;
+    uint32_t result = takeLocal(wI32);
+    emitFixnumOperation(node->op, a, b, result, exit.label);
+    code.get(result);
+    giveLocal(result);
+  }
+
   void emitFixnumOperation(uint16_t op, const Operand &a, const Operand &b, uint32_t result, uint32_t slow) {
     switch (op) {
       case kMul: return emitMultiply(a, b, result, slow);
@@ -1327,7 +1365,13 @@ class Compiler {
     push(a), push(b);
     code.op(op == kAdd ? wI32Add : wI32Sub);
     code.set(result);
-    if (b.constant) {
+    if (op == kAdd && a.type == tNatural && b.type == tNatural) {
+      code.get(result);
+      code.constant(0u);
+      code.op(wI32LtS);
+    } else if (op == kSub && a.type == tNatural && b.type == tNatural) {
+      return;  // cannot overflow
+    } else if (b.constant) {
       // Adding what is positive overflowed if the sum got less, and so on.
       bool grows = (op == kAdd) == ((int32_t)b.value >= 0);
       code.get(result);
@@ -1382,6 +1426,17 @@ class Compiler {
       return;
     }
     bool safe = Analysis::dividesSafely(node->args[1]);
+    if (analysis.leaves(node)) {
+      leaveUnlessFixnums(node, a, &b);
+      if (!safe) {
+        push(b);
+        code.constant(0u);
+        code.op(wI32LeS);
+        leaveIf(node);
+      }
+      emitPositiveDivision(node->op, a, b);
+      return release(operands);
+    }
     openFixnumTest(a, &b, wI32);
     if (!safe) {
       // By zero or less is rare: the guest's.
@@ -1402,13 +1457,14 @@ class Compiler {
 
   void emitPositiveDivision(uint16_t op, const Operand &a, const Operand &b) {
     push(a), push(b);
+    bool natural = a.type == tNatural;
     if (op == kQuotient) {
-      code.op(wI32DivS);
+      code.op(natural ? wI32DivU : wI32DivS);
       code.constant(1u);
       return code.op(wI32Shl);
     }
-    code.op(wI32RemS);
-    if (op == kRemainder) return;
+    code.op(natural ? wI32RemU : wI32RemS);
+    if (op == kRemainder || natural) return;
     // The remainder has the sign of a: a negative one needs the divisor added.
     uint32_t rest = takeLocal(wI32);
     code.tee(rest);
@@ -1491,11 +1547,20 @@ class Compiler {
   void emitAccess(Node *node, const VarSet &live) {
     auto operands = emitOperands(node->args, 0, 1, live, {tAny});
     Operand &pair = operands[0];
+    if (!knows(node->args[0], kPairTag)) checkPair(node, pair);
+    learn(node->args[0], kPairTag);
+    push(pair);
+    code.load(node->op == kCar ? kCarOffset : kCdrOffset);
+    release(operands);
+  }
+
+  void checkPair(Node *node, const Operand &pair) {
     push(pair);
     code.constant(7);
     code.op(wI32And);
     code.constant(kPairTag);
     code.op(wI32Ne);
+    if (analysis.leaves(node)) return leaveIf(node);
     code.open(wIf);
     code.constant(node->op);
     push(pair);
@@ -1503,9 +1568,6 @@ class Compiler {
     code.op(wDrop);
     failHere(node->place);
     code.close();
-    push(pair);
-    code.load(node->op == kCar ? kCarOffset : kCdrOffset);
-    release(operands);
   }
 
   void emitCons(Node *node, const VarSet &live) {
@@ -1539,30 +1601,18 @@ class Compiler {
   void emitVector(Node *node, const VarSet &live) {
     bool sets = node->op == kVectorSet;
     std::vector<TypeOf> words(node->args.size(), tAny);
-    words[1] = typeOf(node->args[1]) == tFixnum ? tFixnum : tAny;
+    words[1] = isFixnumType(typeOf(node->args[1])) ? tFixnum : tAny;
     auto operands = emitOperands(node->args, 0, node->args.size(), live, words);
-    Operand &v = operands[0], &i = operands[1];
-    uint32_t done = code.open(wBlock, wI32);
-    uint32_t slow = code.open(wBlock);
-    checkVector(v, slow);
-    if (i.type != tFixnum) {
-      push(i);
-      code.constant(1u);
-      code.op(wI32And);
-      code.branch(wBrIf, slow);
-    }
-    push(i);
-    code.constant(1u);
-    code.op(wI32ShrU);
-    push(v);
-    code.load(kHeaderOffset);
-    code.constant(8);
-    code.op(wI32ShrU);
-    code.op(wI32GeU);
-    code.branch(wBrIf, slow);
+    Exit &exit = analysis.exitOf(node);
+    bool leaves = analysis.leaves(node);
+    exit.taken |= leaves;
+    uint32_t done = leaves ? 0 : code.open(wBlock, wI32);
+    uint32_t slow = leaves ? exit.label : code.open(wBlock);
+    checkElement(node, operands[0], operands[1], slow);
+    if (leaves) learn(node->args[0], kObjectTag);
     // An index is twice its number already, and a field is four bytes.
-    push(v);
-    push(i);
+    push(operands[0]);
+    push(operands[1]);
     code.constant(1u);
     code.op(wI32Shl);
     code.op(wI32Add);
@@ -1573,6 +1623,7 @@ class Compiler {
     } else {
       code.load(kFieldOffset);
     }
+    if (leaves) return release(operands);
     code.branch(wBr, done);
     code.close();
     code.constant(node->op);
@@ -1581,6 +1632,25 @@ class Compiler {
     checkFailure(node->place);
     code.close();
     release(operands);
+  }
+
+  // Goes to `slow` unless this is an element of a vector.
+  void checkElement(Node *node, const Operand &v, const Operand &i, uint32_t slow) {
+    if (!knows(node->args[0], kObjectTag)) checkVector(v, slow);
+    if (!isFixnumType(i.type)) {
+      push(i);
+      code.constant(1u);
+      code.op(wI32And);
+      code.branch(wBrIf, slow);
+    }
+    // The length stands above the type's 8 bits; shifted by 7, it is that of a fixnum.
+    push(i);
+    push(v);
+    code.load(kHeaderOffset);
+    code.constant(7);
+    code.op(wI32ShrU);
+    code.op(wI32GeU);
+    code.branch(wBrIf, slow);
   }
 
   void emitVectorLength(Node *node, const VarSet &live) {
@@ -1891,9 +1961,15 @@ class Compiler {
         Node *then = node->args[1], *otherwise = node->args[2];
         emitTest(node->args[0], info(then).uses | info(otherwise).uses);
         code.open(wIf);
-        emitTail(then);
+        branch([&] {
+          learnFrom(node->args[0], true);
+          emitTail(then);
+        });
         code.otherwise();
-        emitTail(otherwise);
+        branch([&] {
+          learnFrom(node->args[0], false);
+          emitTail(otherwise);
+        });
         code.close();
         code.op(wUnreachable);
         return;

@@ -132,6 +132,7 @@ Entry seenBy(size_t i) {
 }  // namespace
 
 void enterProfile(Template *t) {
+  if (t->jit == JitState::Refused) return;  // a lifted loop
   known.push_back(t);
   if (entries.empty()) return;
   const Entry *entry = find(keyOf(known.size() - 1));

@@ -64,6 +64,7 @@ struct Var {
   uint32_t id = 0;        // generated code: its number in the owner, its Wasm local, its kind
   uint32_t local = 0;
   uint8_t type = 0;
+  uint8_t likely = 0;
   bool boxed() const { return captured && assigned; }
 };
 
@@ -74,9 +75,10 @@ struct Node {
   Value value = 0;
   Var *var = nullptr;
   Symbol *symbol = nullptr;
-  // Of a Lambda; of an Inline or a Loop that came of calls, the procedure that is called for values of
-  // other kinds; of a copied operation, whose code its site is in.
+  // Of a Lambda; of an Inline or a Loop, the procedure that is called for values of other kinds; of a
+  // copied operation, whose code its site is in.
   Template *lambda = nullptr;
+  std::vector<Var *> carried;  // of a Loop: what its procedure takes before the loop's variables (lift.h)
   Builtin *builtin = nullptr;
   Node *target = nullptr;
   std::vector<Var *> vars;

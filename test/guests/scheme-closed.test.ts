@@ -51,11 +51,20 @@ interface Sealed {
   readonly modules: number;
 }
 
-async function sealed(source: string, options: { entry: boolean; seal: boolean }): Promise<Sealed> {
-  const workload = { kind: 'program', name: 'program.scm', bytes: new TextEncoder().encode(source) } as const;
+function program(name: string, text: string): { kind: 'program'; name: string; bytes: Uint8Array } {
+  return { kind: 'program', name, bytes: new TextEncoder().encode(text) };
+}
+
+/** With `asked`, the entry is that program, which no warm-up has run. */
+async function sealed(
+  source: string,
+  options: { entry: boolean; seal: boolean; asked?: string },
+): Promise<Sealed> {
+  const workload = program('program.scm', source);
+  const entry = options.asked === undefined ? workload : program('asked.scm', options.asked);
   const { bytes, report } = await freeze(wasm, {
     warmups: [workload],
-    entries: options.entry ? [{ name: 'app', workload }] : [],
+    entries: options.entry ? [{ name: 'app', workload: entry }] : [],
     seal: options.seal,
   });
   const { take, host } = listening();
@@ -72,11 +81,15 @@ function call(exports: WebAssembly.Exports, name: string, ...args: readonly numb
   return Number(func(...args));
 }
 
-/** A program runs open and sealed, a few times each, and says the same. */
-async function same(source: string): Promise<Said[]> {
+/** A program, or what is asked of it, runs open and sealed, a few times each, and says the same. */
+async function same(source: string, asked?: string): Promise<Said[]> {
   const said: Said[][] = [];
   for (const seal of [false, true]) {
-    const { exports, take } = await sealed(source, { entry: true, seal });
+    const { exports, take } = await sealed(source, {
+      entry: true,
+      seal,
+      ...(asked === undefined ? {} : { asked }),
+    });
     said.push(
       [0, 1, 2].map(() => {
         call(exports, 'app');
@@ -155,4 +168,62 @@ test('a program that a sealed module loads may change what was constant', async 
   assert.equal(take().out, '60');
   call(exports, 'freeze_run', 1);
   assert.equal(take().out, '60');
+});
+
+test('a loop that leaves its fixnums goes on in the interpreter, from the round that did', async () => {
+  const [first] = await same(`${WARM}
+    (define (sum n) (let loop ((i 0) (total 0)) (if (= i n) total (loop (+ i 1) (+ total (* i i))))))
+    (define (grow n) (let loop ((i 0) (x 1)) (if (= i n) x (loop (+ i 1) (* x 3)))))
+    (define (both n)
+      (let outer ((i 0) (total 0))
+        (if (= i n) total
+            (outer (+ i 1) (+ total (let inner ((k 0) (x i)) (if (= k n) x (inner (+ k 1) (+ x x)))))))))
+    (define (said n) (let loop ((i 0) (x 1)) (if (= i n) x (begin (write i) (loop (+ i 1) (* x 50))))))
+    (define (down n) (let loop ((i n) (x -1)) (if (= i 0) x (loop (- i 1) (- (* x 2) i)))))
+    (warm sum 10) (warm grow 4) (warm both 4) (warm down 5)
+    (define (main)
+      (write (list (sum 3000) (grow 30) (both 40) (sum 5.0) (down 60) (said 8)))
+      (newline))`);
+  assert.equal(
+    first?.out,
+    '01234567(8995500500.0 205891132094649.0 857619069665280.0 30 -6.917529027641081e19 39062500000000.0)\n',
+  );
+});
+
+test('an error in a round that is done again is raised once, with its line', async () => {
+  const [first] = await same(
+    `(define v (vector 1 2 3 4))
+    (define (total n)
+      (let loop ((i 0) (sum 0))
+        (if (= i n) sum
+            (loop (+ i 1)
+                  (+ sum (vector-ref v i))))))
+    (define (fill n)
+      (do ((i 0 (+ i 1))) ((= i n) (write v))
+        (vector-set! v i
+                     (* i 2))))
+    (define (last l) (if (null? (cdr l)) (car l)
+      (last (cdr l))))
+    (define (main) 0)
+    (do ((i 0 (+ i 1))) ((= i 1000)) (total 4) (fill 0) (last '(1 2)))`,
+    `(write (total 4)) (fill 4) (write (last '(1 2 x))) (fill 5)`,
+  );
+  assert.match(first?.err ?? '', /^program\.scm:9: vector-set!: no such index: 4$/m);
+});
+
+test('what a vector in a loop is, and what is stored in it, is for the loop to find out', async () => {
+  await same(
+    `(define (sum v n) (let loop ((i 0) (total 0)) (if (>= i n) total (loop (+ i 1) (+ total (vector-ref v i))))))
+    (define (set v k) (do ((i 0 (+ i k))) ((> i 3) v) (vector-set! v i (+ i k))))
+    (do ((i 0 (+ i 1))) ((= i 1000)) (sum (vector 1 2 3) 3) (set (vector 1 2 3 4) 1))
+    (define (main) 0)`,
+    `(write (list (sum (vector 1.5 2 1073741823) 3) (sum (vector) 0)))
+     (newline)
+     (set (vector 0 0 0 0) 1.5)`,
+  );
+  const [first] = await same(
+    '(define (second v) (vector-ref v 1)) (define (main) (second (vector 1 2)))',
+    '(second (list 1 2))',
+  );
+  assert.match(first?.err ?? '', /vector-ref: not a vector/);
 });
