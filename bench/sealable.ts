@@ -38,7 +38,7 @@ async function row(name: string, bytes: Uint8Array): Promise<readonly Cell[]> {
   const start = performance.now();
   const sealed = await seal(module, { dropped: module.exports.filter(({ kind }) => kind === 'table') });
   const ms = performance.now() - start;
-  const report = sealReport(module, sealed, { assume: [], constants: [] });
+  const report = sealReport(module, sealed, { assume: [], constants: [], readOnly: [] });
   const { tables } = spaces(module);
   const open = report.openTables.map(({ table: index, because }) => `table ${index}: ${because.join('; ')}`);
   const kept = report.constantTables.length === tables.length ? 'constant' : open.join(', ');

@@ -5,6 +5,7 @@
 
 import {
   contradictedAssumption,
+  noReadOnly,
   sealedAndOpen,
   sealOptionsUnsealed,
   writtenReadOnly,
@@ -81,6 +82,7 @@ export async function sealBuild(
     entries: entries.map(({ name }) => name),
   });
   const readOnly = assume.includes('rodata') ? rodata(facts.guest.module) : [];
+  if (assume.includes('rodata') && readOnly.length === 0) throw noReadOnly();
   checkReadOnly(facts, readOnly);
   const ranges = [...facts.constants.map((range): ConstantRange => ({ mem: 0, ...range })), ...readOnly];
   const generated = linked.auxFunctions.flatMap(({ first, count }) =>
@@ -106,15 +108,19 @@ export async function sealBuild(
     optimize: optimizer,
   });
   checkAssumption(facts, sealed, module);
-  const report = sealReport(module, sealed, { assume, constants: facts.constants });
+  const report = sealReport(module, sealed, { assume, constants: facts.constants, readOnly });
   return { ...sealed, report: optimized === undefined ? report : { ...report, optimized } };
 }
 
-/** The active segments that the linker named `.rodata`. */
+/** The active segments that the linker named `.rodata`, or `.rodata.NAME` where it did not merge them. */
 function rodata(module: Module): readonly ConstantRange[] {
   const names = moduleNames(module).data;
   return module.datas.flatMap(({ mode, bytes }, i): ConstantRange[] => {
-    if (mode.kind !== 'active' || mode.mem < spaces(module).imported.mem || names.get(i) !== '.rodata')
+    if (
+      mode.kind !== 'active' ||
+      mode.mem < spaces(module).imported.mem ||
+      !/^\.rodata(\.|$)/.test(names.get(i) ?? '')
+    )
       return [];
     const start = unsigned(constantOf(module, mode.offset));
     return start === undefined ? [] : [{ mem: mode.mem, start, size: bytes.length }];
@@ -140,10 +146,10 @@ function checkReadOnly({ guest, snapshot }: SealFacts, ranges: readonly Constant
 function checkAssumption({ guest, snapshot }: SealFacts, { vouched }: Sealed, module: Module): void {
   const initial = initialSlots(guest.module);
   for (const { table, preventers } of vouched) {
-    const writer = preventers.find((one) => one.kind === 'instruction');
+    const writers = preventers.filter((one) => one.kind === 'instruction');
     const before = initial[table];
     const now = snapshot.instances[0]?.tables.get(table)?.slots;
-    if (writer?.kind !== 'instruction' || before === undefined || now === undefined) continue;
+    if (writers.length === 0 || before === undefined || now === undefined) continue;
     const changed = before.findIndex((func, slot) => {
       const ref = now[slot] ?? null;
       return ref === null ? func !== NULL_SLOT : ref.instance === 0 && ref.index !== func;
@@ -151,7 +157,10 @@ function checkAssumption({ guest, snapshot }: SealFacts, { vouched }: Sealed, mo
     const grew = now.length > before.length && guest.linker.auxes.length === 0;
     if (changed < 0 && !grew) continue;
     const what = changed < 0 ? `table ${table} grew` : `slot ${changed} of table ${table} was written`;
-    throw contradictedAssumption(what, writer.op, functionName(module, writer.func));
+    throw contradictedAssumption(
+      what,
+      writers.map(({ op, func }) => `${op} in function ${functionName(module, func)}`),
+    );
   }
 }
 

@@ -63,11 +63,21 @@ export function noSuchExport(option: string, pattern: string, names: readonly st
   );
 }
 
-export function contradictedAssumption(what: string, op: string, func: string): UsageError {
+/** `writers` are the instructions that can do it again, each with its function. */
+export function contradictedAssumption(what: string, writers: readonly string[]): UsageError {
+  const more = writers.length > 3 ? ` and ${writers.length - 3} more` : '';
   return new UsageError(
     'assumption',
-    `--assume table-const: ${what} in the warm-up, and ${op} in function ${func} can do it again`,
-    'leave --assume out, or drop the exports through which that function is reached (freeze why shows them)',
+    `--assume table-const: ${what} in the warm-up, and can be again by ${writers.slice(0, 3).join(', ')}${more}`,
+    'leave --assume out, or drop the exports through which these functions are reached (freeze why shows them)',
+  );
+}
+
+export function noReadOnly(): UsageError {
+  return new UsageError(
+    'assumption',
+    '--assume rodata: the guest has no data segment that is named .rodata',
+    'linkers name them in the name section; leave it out, or build the guest without stripping names',
   );
 }
 

@@ -44,11 +44,15 @@ export interface SealReport {
   readonly optimized?: OptimizeReport;
 }
 
-export function sealReport(
-  module: Module,
-  sealed: Sealed,
-  vouched: { readonly assume: readonly string[]; readonly constants: readonly MemoryRange[] },
-): SealReport {
+/** What somebody vouches for. */
+export interface Vouched {
+  readonly assume: readonly string[];
+  /** Memory that the guest says is constant, and memory named `.rodata`. */
+  readonly constants: readonly MemoryRange[];
+  readonly readOnly: readonly MemoryRange[];
+}
+
+export function sealReport(module: Module, sealed: Sealed, vouched: Vouched): SealReport {
   const { removed, directCalls, trappingCalls, slots, codeBytes } = sealed.stats;
   return {
     assumptions: assumptions(module, sealed, vouched),
@@ -78,18 +82,23 @@ export function sealReport(
 function assumptions(
   module: Module,
   { vouched }: Sealed,
-  { assume, constants }: { readonly assume: readonly string[]; readonly constants: readonly MemoryRange[] },
+  { assume, constants, readOnly }: Vouched,
 ): readonly string[] {
-  const size = constants.reduce((sum, range) => sum + range.size, 0);
   return [
     ...(constants.length === 0
       ? []
-      : [`the guest never writes ${size} bytes of its memory (freeze_constants)`]),
-    ...(assume.includes('rodata') ? ['data segments named .rodata are never written (--assume rodata)'] : []),
+      : [`the guest never writes ${bytesIn(constants)} bytes of its memory (freeze_constants)`]),
+    ...(readOnly.length === 0
+      ? []
+      : [`${bytesIn(readOnly)} bytes of data named .rodata are never written (--assume rodata)`]),
     ...(assume.includes('table-const')
       ? [`no table is written any more (--assume table-const)${contrary(module, vouched)}`]
       : []),
   ];
+}
+
+function bytesIn(ranges: readonly MemoryRange[]): number {
+  return ranges.reduce((sum, range) => sum + range.size, 0);
 }
 
 function contrary(module: Module, vouched: readonly OpenTable[]): string {

@@ -137,6 +137,10 @@ describe('what is vouched for', () => {
     assert.equal(await codeOf(PLAIN, options('clear')), 'assumption');
     // It wrote what was there.
     assert.equal(await codeOf(PLAIN, options('write')), 'none');
+    await assert.rejects(
+      freeze(await wat(PLAIN), options('clear')),
+      /slot 1 of table 0 was written in the warm-up, and can be again by table\.set in function 4, table\.set in function 5$/,
+    );
     // What did it is gone.
     assert.equal(await codeOf(PLAIN, { ...options('clear'), drop: ['clear', 'write'] }), 'none');
   });
@@ -154,7 +158,12 @@ describe('what is vouched for', () => {
     ]);
     assert.deepEqual(await outcomes(bytes, [['loaded']]), ['1']);
     const rodata = text('').replace('(data $rodata', '(data $.rodata');
-    assert.equal((await build(rodata, { assume: ['rodata'] })).report.sealed?.directCalls, 3);
+    const assumed = (await build(rodata, { assume: ['rodata'] })).report.sealed;
+    assert.equal(assumed?.directCalls, 3);
+    assert.deepEqual(assumed.assumptions, [
+      '4 bytes of data named .rodata are never written (--assume rodata)',
+    ]);
+    assert.equal(await codeOf(text(''), { assume: ['rodata'] }), 'assumption', 'there is none');
     assert.equal((await build(rodata)).report.sealed?.directCalls, 2);
   });
 
