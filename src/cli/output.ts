@@ -8,9 +8,11 @@ import {
   constants,
   lstatSync,
   openSync,
+  readdirSync,
   realpathSync,
   type Stats,
   statSync,
+  unlinkSync,
   writeFile,
 } from 'node:fs';
 import { rename, unlink, writeFile as writeDevice } from 'node:fs/promises';
@@ -39,6 +41,8 @@ export interface Output {
 
 /** The calls that write, so that a test can have a disk that is full. */
 export interface Disk {
+  /** Takes away what killed builds left in a directory. */
+  sweep(directory: string): void;
   /** Makes a file that must not be there yet; leaves nothing behind where it fails. */
   create(path: string, bytes: Uint8Array, mode: number): Promise<void>;
   /** Writes to a device or a pipe. */
@@ -89,6 +93,8 @@ export async function writeOutputs(
   disk: Disk,
 ): Promise<void> {
   const staged: { readonly temporary: string; readonly target: Extract<Target, { kind: 'file' }> }[] = [];
+  const files = outputs.flatMap(({ target }) => (target.kind === 'file' ? [dirname(target.real)] : []));
+  for (const directory of new Set(files)) disk.sweep(directory);
   try {
     for (const { target, bytes } of outputs) {
       if (target.kind === 'file') staged.push({ target, temporary: await stage(target, bytes, disk) });
@@ -102,6 +108,24 @@ export async function writeOutputs(
   } catch (error) {
     for (const { temporary } of staged) await disk.remove(temporary).catch(() => {});
     throw error;
+  }
+}
+
+/** A temporary file, which is there for as long as writing takes. */
+const TEMPORARY = /^\.freeze-\d+\.tmp$/;
+/** One that nobody has written to for so long is of a build that was killed without a chance to take it away. */
+const STALE_MS = 60 * 60 * 1000;
+
+/** Takes stale temporary files away. Whatever is in the way of that is no matter for this build. */
+function sweep(directory: string): void {
+  try {
+    for (const name of readdirSync(directory)) {
+      if (!TEMPORARY.test(name)) continue;
+      const path = join(directory, name);
+      if (Date.now() - lstatSync(path).mtimeMs > STALE_MS) unlinkSync(path);
+    }
+  } catch {
+    // Another build may sweep, too, and a directory may be written without being read.
   }
 }
 
@@ -156,6 +180,7 @@ export function machineDisk(unfinished: Set<string>): Disk {
     unfinished.delete(path);
   };
   return {
+    sweep,
     create: async (path, bytes, mode) => {
       // In one step with the note of it: a signal finds all of them.
       const fd = openSync(path, 'wx', mode);

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Disk, machineDisk, type Output, targetOf, writeOutputs } from '../../src/cli/output.ts';
@@ -72,6 +81,23 @@ test('a temporary file of somebody else is not touched', async () => {
   assert.equal(readFileSync(join(cwd, '.freeze-0.tmp'), 'utf8'), 'theirs');
   assert.equal(readFileSync(join(cwd, 'out.wasm'), 'utf8'), 'new');
   assert.deepEqual(readdirSync(cwd).sort(), ['.freeze-0.tmp', 'out.wasm']);
+});
+
+test('what killed builds left an hour ago is taken away, and nothing else', async () => {
+  const names = ['.freeze-0.tmp', '.freeze-7.tmp', '.freeze-x.tmp', 'freeze-1.tmp'];
+  const cwd = folder(Object.fromEntries(names.map((name) => [name, 'left'])));
+  const ago = (minutes: number): Date => new Date(Date.now() - minutes * 60_000);
+  for (const name of names) utimesSync(join(cwd, name), ago(61), ago(61));
+  utimesSync(join(cwd, '.freeze-7.tmp'), ago(59), ago(59));
+  mkdirSync(join(cwd, 'below'));
+  await writeOutputs(outputs(cwd, 'out.wasm'), noStdout, machineDisk(new Set()));
+  assert.deepEqual(readdirSync(cwd).sort(), [
+    '.freeze-7.tmp',
+    '.freeze-x.tmp',
+    'below',
+    'freeze-1.tmp',
+    'out.wasm',
+  ]);
 });
 
 test('a link to nothing, and a name as long as can be', async () => {
