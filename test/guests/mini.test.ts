@@ -155,7 +155,7 @@ test('a word takes along what it calls, and imports what was compiled before', a
 test('what a program leaves in its variables is there after the thaw', async () => {
   const count = program('variable n : main n @ 1 + dup n ! . ;');
   const frozen = await frozenFrom(count, count);
-  assert.equal(frozen.report.rounds.length, 1);
+  assert.equal(frozen.report.rounds.filter(({ sealing }) => sealing !== true).length, 1);
   const { main } = await thaw(frozen);
   assert.deepEqual([main(), main()], [printed('2 '), printed('3 ')]);
 });
