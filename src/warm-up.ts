@@ -4,7 +4,6 @@
  */
 
 import { openFiles } from './errors/unsupported.ts';
-import { countsNotDriven } from './errors/usage.ts';
 import { stillNewCode } from './errors/warning.ts';
 import { anyGlob } from './glob.ts';
 import { CallCounters } from './host/counter.ts';
@@ -25,7 +24,7 @@ import { checkEntries, exportCall, type Workload } from './workloads.ts';
 
 const emptyHost: HostFactory = (compiled) => createWasi({}, compiled);
 
-type Common = Pick<GuestOptions, 'limits' | 'skipBadModules' | 'onLink'>;
+type Common = Pick<GuestOptions, 'limits' | 'skipBadModules' | 'onLink' | 'counters'>;
 
 /** The guest, instantiated and initialized. `module` is what `bytes` hold; a driver may bring its own. */
 export async function startGuest(
@@ -39,8 +38,8 @@ export async function startGuest(
   const onLink = (event: LinkEvent): void => {
     journal.linked(event);
   };
-  const common = { limits, skipBadModules, onLink };
-  if (driver !== undefined && options.countCalls === true) throw countsNotDriven();
+  const counters = options.countCalls === true ? { counters: new CallCounters() } : {};
+  const common = { limits, skipBadModules, onLink, ...counters };
   if (driver !== undefined) return await drive(given?.bytes, options, common, journal);
   if (given === undefined) throw new TypeError('there is neither a module nor a driver');
   const module = options.importState === undefined ? given.module : ownState(given.module);
@@ -53,7 +52,6 @@ export async function startGuest(
     stubs: stubbedImports(module, stubs),
     ...(supervise === undefined ? {} : { supervise }),
     linkedBefore: linkedBefore(module),
-    ...(options.countCalls === true ? { counters: new CallCounters() } : {}),
   });
   if (exportNamed(module, '_initialize', 'func') !== undefined)
     guest.call('_initialize', [], 'in _initialize');

@@ -125,13 +125,6 @@ export function badProfile(name: string, why: string): UsageError {
   return new UsageError('profile', `${name} is no profile: ${why}`, 'a build writes one with --profile-out');
 }
 
-export function countsNotDriven(): UsageError {
-  return new UsageError(
-    'count-calls',
-    'calls of table slots are not counted where a driver brings the guest up',
-  );
-}
-
 export function badCommandLine(what: string, hint?: string): UsageError {
   return new UsageError('command-line', what, hint);
 }

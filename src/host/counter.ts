@@ -3,10 +3,10 @@
  * i64 a slot, whose function counts the slot that it is given and gives it back.
  */
 import { type Counting, countCalls } from '../link/count.ts';
-import { type EntityRef, entityKey } from '../link/entity.ts';
+import type { Probes } from '../link/instrument.ts';
 import { encode, madeSpan } from '../wasm/encode.ts';
 import { assembleBody, type Op } from '../wasm/instructions.ts';
-import { EMPTY_MODULE, type Module } from '../wasm/module.ts';
+import { EMPTY_MODULE, type Module, spaces } from '../wasm/module.ts';
 import type { FuncIdx, TypeIdx } from '../wasm/types.ts';
 import { compileNow } from './engine.ts';
 
@@ -74,51 +74,55 @@ const COUNTER: Module = {
 };
 
 export interface CountedSlot {
-  readonly table: EntityRef;
   readonly slot: number;
   readonly calls: number;
 }
 
 export class CallCounters {
-  readonly #byTable = new Map<string, { readonly table: EntityRef; readonly exports: WebAssembly.Exports }>();
-  #compiled: WebAssembly.Module | undefined;
+  /** The memories of the counters, by the tables: the same table is always the same object in the JS API. */
+  readonly #byTable = new Map<WebAssembly.Table, WebAssembly.Exports>();
+  /** Made beforehand: while a driver runs, the global `WebAssembly` is one that records. */
+  readonly #make: () => WebAssembly.Exports;
+
+  constructor() {
+    const { Instance } = WebAssembly;
+    const compiled = compileNow(encode(COUNTER));
+    this.#make = () => new Instance(compiled).exports;
+  }
 
   /** The module with its calls counted, once `attach` has given its instance who counts. */
   instrument(module: Module): Counting {
     return countCalls(module);
   }
 
-  /** Gives an instance its counting functions: one for each of its tables, by who defines it. */
-  attach(
-    counters: string | undefined,
-    tables: readonly (EntityRef | undefined)[],
-    exports: WebAssembly.Exports,
-  ): void {
+  /** Gives an instance its counting functions: one for each of its tables, in the order of their indices. */
+  attach(counters: string | undefined, tables: readonly unknown[], exports: WebAssembly.Exports): void {
     if (counters === undefined) return;
     const functions = exports[counters] as WebAssembly.Table;
     tables.forEach((table, index) => {
-      if (table !== undefined) functions.set(index, this.#functionFor(table));
+      functions.set(index, this.#countersOf(table as WebAssembly.Table)['count']);
     });
   }
 
-  /** The function that counts calls through this table, whichever module makes them. */
-  #functionFor(table: EntityRef): unknown {
-    const key = entityKey(table);
-    let counter = this.#byTable.get(key);
-    if (counter === undefined) {
-      this.#compiled ??= compileNow(encode(COUNTER));
-      counter = { table, exports: new WebAssembly.Instance(this.#compiled).exports };
-      this.#byTable.set(key, counter);
-    }
-    return counter.exports['count'];
+  /** What counts calls through this table, whichever module makes them. */
+  #countersOf(table: WebAssembly.Table): WebAssembly.Exports {
+    const known = this.#byTable.get(table) ?? this.#make();
+    this.#byTable.set(table, known);
+    return known;
   }
 
-  /** The slots that were called, in the order of tables and slots. */
-  counts(): readonly CountedSlot[] {
-    return [...this.#byTable.values()].flatMap(({ table, exports }) => {
-      const { buffer } = exports['memory'] as WebAssembly.Memory;
-      const calls = Array.from(new BigUint64Array(buffer), Number);
-      return calls.flatMap((count, slot) => (count === 0 ? [] : [{ table, slot, calls: count }]));
-    });
+  /** The slots of a table that were called, in order. */
+  countsOf(table: unknown): readonly CountedSlot[] {
+    const memory = this.#byTable.get(table as WebAssembly.Table)?.['memory'] as
+      | WebAssembly.Memory
+      | undefined;
+    if (memory === undefined) return [];
+    const calls = Array.from(new BigUint64Array(memory.buffer), Number);
+    return calls.flatMap((count, slot) => (count === 0 ? [] : [{ slot, calls: count }]));
   }
+}
+
+/** The tables of an instance, in the order of their indices. */
+export function tablesOf(module: Module, probes: Probes, exports: WebAssembly.Exports): readonly unknown[] {
+  return spaces(module).tables.map((_, index) => exports[probes.table(index)]);
 }

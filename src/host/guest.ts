@@ -15,7 +15,7 @@ import type { Stub } from '../link/stub.ts';
 import { encode } from '../wasm/encode.ts';
 import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
-import type { CallCounters } from './counter.ts';
+import { type CallCounters, tablesOf } from './counter.ts';
 import { compile, trap } from './engine.ts';
 import { type Caps, capped, fullest, type Limits, Room, type Sizes, type Use, usesOf } from './limits.ts';
 import { LINK_STATUS, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
@@ -156,11 +156,7 @@ export class Guest {
       const instance = await WebAssembly.instantiate(compiled, imports);
       guest = new Guest(options, probes, instance, wasi, imports, registry, linker);
       registry.addInstance(0, module, probes, instance.exports);
-      counters?.attach(
-        counting?.counters,
-        registry.tablesOf(module, probes, instance.exports),
-        instance.exports,
-      );
+      counters?.attach(counting?.counters, tablesOf(module, probes, instance.exports), instance.exports);
       if (guest.has('memory')) wasi.bind(instance);
       const start = instance.exports[startName];
       if (typeof start === 'function') guest.#supervised(() => start(), 'while it was instantiated');
@@ -175,7 +171,8 @@ export class Guest {
   /** A guest that its own JavaScript has brought up, with everything that it was linked with. */
   static driven(options: Omit<GuestOptions, 'host' | 'module'>, driven: Driven): Guest {
     const { module, probes, exports, imports, registry, forwards, adopted, kept } = driven;
-    const linker = new LiveLinker(registry, { limits: options.limits, record: true });
+    const { limits, counters } = options;
+    const linker = new LiveLinker(registry, { limits, record: true, counters });
     for (const aux of driven.auxes) linker.adopt(aux);
     const host: HostFactory = async () => NO_WASI;
     const instance = { exports };

@@ -15,7 +15,7 @@ import { assemble } from '../wasm/instructions.ts';
 import { exportNamed, type Import, type Module } from '../wasm/module.ts';
 import { ownName } from '../wasm/names.ts';
 import { parse } from '../wasm/parse.ts';
-import type { CallCounters } from './counter.ts';
+import { type CallCounters, tablesOf } from './counter.ts';
 import { compileNow } from './engine.ts';
 import { type Caps, capped, type Excess, type Limits, type LiveLimits, Room } from './limits.ts';
 import type { Registry } from './registry.ts';
@@ -152,8 +152,7 @@ export class LiveLinker {
     const aux = { name, module, bindings, instance, probes, caps, size: bytes.length, bytes };
     this.auxes.push(aux);
     this.#registry.addInstance(this.auxes.length, module, probes, instance.exports);
-    const tables = this.#registry.tablesOf(module, probes, instance.exports);
-    this.counters?.attach(recorded.counters, tables, instance.exports);
+    this.counters?.attach(recorded.counters, tablesOf(module, probes, instance.exports), instance.exports);
     return this.#patch(aux, patch);
   }
 

@@ -11,6 +11,7 @@ import {
   notTheGuest,
   twoGuests,
 } from '../errors/driver.ts';
+import type { CallCounters } from './counter.ts';
 import type { Limits } from './limits.ts';
 import type { FunctionMap } from './recorder/maps.ts';
 import { Recording } from './recorder/recording.ts';
@@ -50,6 +51,7 @@ export interface RecorderOptions {
   /** The guest's module, where it is known before: an instance of another one is refused. */
   readonly wasm: Uint8Array | undefined;
   readonly limits: Limits;
+  readonly counters?: CallCounters | undefined;
   readonly skipBadModules: boolean;
   readonly keepHostFunctions: boolean;
 }

@@ -20,11 +20,6 @@ export class Registry {
       this.#entities.set(value, entity);
   }
 
-  /** Who defines each table of an instance, in the order of its indices. */
-  tablesOf(module: Module, probes: Probes, exports: WebAssembly.Exports): readonly (EntityRef | undefined)[] {
-    return spaces(module).tables.map((_, index) => this.of(exports[probes.table(index)]));
-  }
-
   /** Everything that instrumentation exports of an instance, or what the instance itself defines of it. */
   addInstance(
     instance: number,

@@ -5,6 +5,7 @@
 
 import { FreezeError } from '../errors/classes.ts';
 import { driverThrew, driverTimedOut, noDriver } from '../errors/driver.ts';
+import type { CallCounters } from '../host/counter.ts';
 import type { Limits } from '../host/limits.ts';
 import { type Driven, type DriverHandle, Recorder } from '../host/recorder.ts';
 import { wasmStack } from '../host/trap.ts';
@@ -26,6 +27,7 @@ export interface DriverOptions {
   readonly args: readonly string[];
   readonly wasm: Uint8Array | undefined;
   readonly limits: Limits;
+  readonly counters?: CallCounters | undefined;
   readonly skipBadModules: boolean;
   /** JavaScript functions that auxiliary modules import become imports of the output, unless the driver names them. */
   readonly keepHostFunctions: boolean;

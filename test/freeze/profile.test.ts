@@ -9,6 +9,7 @@ import {
   FreezeError,
   type FreezeOptions,
   freeze,
+  freezeDriven,
   instantiate,
   mergeProfiles,
   PROFILE_SCHEMA,
@@ -17,6 +18,7 @@ import {
   type Workload,
   writeProfile,
 } from '../../src/browser.ts';
+import type { Driver } from '../../src/protocols/driver.ts';
 import { cli, folder, good } from '../cli/cli.ts';
 import { GOOD_AUX, pushGuest } from '../cli/guests.ts';
 import { root } from '../engines/places.ts';
@@ -253,7 +255,42 @@ describe('profiles', () => {
     assert.deepEqual(counted.bytes, plain.bytes, 'what is frozen is the same');
     const trapping = freeze(guest, { warmups: [apply(20000)], countCalls: true });
     await assert.rejects(trapping, /table index is out of bounds|undefined element|table access/i);
-    assert.equal(await codeOf(freeze(guest, { countCalls: true, driver: () => {} })), 'count-calls');
+  });
+
+  it('count calls where a driver brings the guest up, with a table of its own or of JavaScript', async () => {
+    const block = await wat(`(module $block (import "e" "t" (table $t 4 funcref))
+      (func $f (export "f") (result i32) (call_indirect $t (result i32) (i32.const 0))))`);
+    for (const [table, given] of [
+      ['(import "e" "t" (table $t 4 funcref)) (export "t" (table $t))', true],
+      ['(table $t (export "t") 4 funcref)', false],
+    ] as const) {
+      const guest = await wat(`(module ${table} (func $seven (result i32) (i32.const 7))
+        (elem (table $t) (i32.const 0) func $seven)
+        (func (export "apply") (param i32) (result i32) (call_indirect $t (result i32) (local.get 0))))`);
+      const driver: Driver = async ({ freeze: handle }) => {
+        const made = new WebAssembly.Table({ element: 'anyfunc', initial: 4 });
+        const { instance } = await WebAssembly.instantiate(
+          Uint8Array.from(guest),
+          given ? { e: { t: made } } : {},
+        );
+        const slots = instance.exports['t'] as WebAssembly.Table;
+        handle.guest(instance);
+        const { f } = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(block)), {
+          e: { t: slots },
+        }).exports;
+        slots.set(1, f);
+        const apply = instance.exports['apply'] as (slot: number) => number;
+        assert.deepEqual([apply(1), apply(1), apply(0)], [7, 7, 7]);
+        await handle.done();
+      };
+      const counted = await freezeDriven(driver, { saveProfile: true, countCalls: true });
+      assert.deepEqual(counted.profile?.calls, [
+        { table: 0, slot: 0, function: 'seven', calls: 3 },
+        { table: 0, slot: 1, function: 'block.f', calls: 2 },
+      ]);
+      const plain = await freezeDriven(driver, { saveProfile: true });
+      assert.deepEqual(counted.bytes, plain.bytes, 'what is frozen is the same');
+    }
   });
 
   it('are files on the command line, and what is none is told', async () => {

@@ -21,6 +21,7 @@ import { encode } from '../../wasm/encode.ts';
 import type { Module } from '../../wasm/module.ts';
 import { moduleNames } from '../../wasm/names.ts';
 import { parse } from '../../wasm/parse.ts';
+import { type CallCounters, tablesOf } from '../counter.ts';
 import { capped, type Excess, type Limits, Room } from '../limits.ts';
 import { globalType, memoryType, signature, tableType } from './descriptors.ts';
 import type { AnyFunction, HostMade, InstanceRecord, ModuleRecord } from './records.ts';
@@ -56,6 +57,7 @@ export class Recording {
   readonly #byInstance = new WeakMap<object, InstanceRecord>();
   readonly #pending = new Set<Promise<unknown>>();
   readonly #limits: Limits;
+  readonly #counters: CallCounters | undefined;
   readonly #skipBad: boolean;
   /** `open`, then `closed` to new modules, then `over`: nothing is recorded any more. */
   #state: 'open' | 'closed' | 'over' = 'open';
@@ -66,10 +68,15 @@ export class Recording {
 
   constructor(
     real: typeof WebAssembly,
-    options: { readonly limits: Limits; readonly skipBadModules: boolean },
+    options: {
+      readonly limits: Limits;
+      readonly skipBadModules: boolean;
+      readonly counters?: CallCounters | undefined;
+    },
   ) {
     this.#real = real;
     this.#limits = options.limits;
+    this.#counters = options.counters;
     this.#skipBad = options.skipBadModules;
     this.namespace = this.#makeNamespace();
   }
@@ -220,9 +227,12 @@ export class Recording {
       const patch = freeName(module, '\0patch');
       const held = this.#held(module);
       const quiet = runsNothing(held) ? held : deferInstantiation(held, patch);
-      const instrumented = instrument(quiet, { importedGlobals: true });
+      const counting = this.#counters?.instrument(quiet);
+      const instrumented = instrument(counting?.module ?? quiet, { importedGlobals: true });
       const encoded = encode(instrumented.module) as Uint8Array<ArrayBuffer>;
-      return { record: { bytes, module, probes: instrumented.probes, patch }, instrumented: encoded };
+      const { probes } = instrumented;
+      const record = { bytes, module, probes, patch, counters: counting?.counters };
+      return { record, instrumented: encoded };
     } catch (error) {
       if (error instanceof LimitError) throw this.fail(error);
       if (error instanceof FreezeError) return undefined;
@@ -318,6 +328,7 @@ export class Recording {
     const record = this.#newRecord(made, exports, values);
     this.#byInstance.set(instance, record);
     Object.defineProperty(instance, 'exports', { value: shownExports(made, exports) });
+    this.#counters?.attach(made.counters, tablesOf(made.module, made.probes, exports), exports);
     const patch = exports[made.patch];
     if (this.#state === 'over') {
       if (typeof patch === 'function') patch();

@@ -17,6 +17,8 @@ export interface ModuleRecord {
   readonly bytes: Uint8Array;
   readonly module: Module;
   readonly probes: Probes;
+  /** The export of the functions that count calls through its tables, where they are counted. */
+  readonly counters: string | undefined;
   /** The export that does what instantiation left undone. */
   readonly patch: string;
 }
