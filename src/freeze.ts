@@ -14,7 +14,7 @@ import { Journal } from './journal.ts';
 import { instructionsOf } from './link/code-search.ts';
 import { moveDebug } from './link/debug.ts';
 import { addEntries } from './link/entries.ts';
-import { keepImports, stateImports } from './link/keep-imports.ts';
+import { importAgain, keptImports } from './link/keep-imports.ts';
 import { link } from './link/link.ts';
 import { withoutFalseNames } from './link/names.ts';
 import { auxExports } from './link/open.ts';
@@ -152,9 +152,8 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
         })
       : renameExports(baked.module, spentExports(init, options.init), options.init?.renames ?? []),
   );
-  // What the guest imports is imported again, where that is wanted, and restored.
-  const kept =
-    options.importState === 'keep' && given ? keepImports(finished, stateImports(given)) : finished;
+  // What the guest imports is imported again, where that is wanted, and restored; what is the host's, always.
+  const kept = importAgain(finished, keptImports(given, options.importState), guest.rebound);
   const named = withoutFalseNames(module, kept);
 
   // The world is closed: what is constant is known, and what nothing reaches is gone.

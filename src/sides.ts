@@ -4,10 +4,12 @@
  */
 import type { ExportCall } from './host/calls.ts';
 import { Guest, type HostFactory } from './host/guest.ts';
+import { importing } from './host/imported-state.ts';
 import { RestoredHost } from './host/restored.ts';
 import { createWasi } from './host/wasi/wasi.ts';
 import { wipeStack } from './host/wipe-stack.ts';
 import { Journal } from './journal.ts';
+import { stateImports } from './link/keep-imports.ts';
 import { DEFAULT_LIMITS, type FreezeOptions } from './options.ts';
 import { protocolFor } from './protocols/detect.ts';
 import type { MemoryRange, Protocol } from './protocols/protocol.ts';
@@ -146,8 +148,13 @@ export async function thawedSide(frozen: Uint8Array, options: SideOptions): Prom
   const output = new Output();
   output.keep();
   const host = hostOf(options, output);
+  const module = parse(frozen);
   const guest = await Guest.start({
-    module: parse(frozen),
+    module,
+    // What it imports still, it restores when it starts.
+    stateImports: stateImports(module).length > 0 ? importing('keep') : undefined,
+    preloads: options.preloads ?? [],
+    unknownImports: options.unknownImports ?? 'refuse',
     host: host.factory,
     stubs: new Map(),
     limits: { ...DEFAULT_LIMITS, ...options.limits },

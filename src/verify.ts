@@ -13,6 +13,7 @@ import { Caller, EXHAUSTED, type ExportCall, numericParams, randomCalls } from '
 import { capture } from './host/capture.ts';
 import type { Engine, RunResult } from './host/engines/job.ts';
 import { addEntries } from './link/entries.ts';
+import { importAgain, keptImports } from './link/keep-imports.ts';
 import { type Linked, link } from './link/link.ts';
 import { withoutFalseNames } from './link/names.ts';
 import { sha256 } from './report/digest.ts';
@@ -25,7 +26,8 @@ import { type Compared, compareStates } from './snapshot/compare.ts';
 import { heldBy, type Snapshot } from './snapshot/state.ts';
 import { stubBodies, stubbedImports } from './stubs.ts';
 import { VERSION } from './version.ts';
-import { exportNamed, type Module, spaces } from './wasm/module.ts';
+import { exportNamed, type Import, type Module, spaces } from './wasm/module.ts';
+import { parse } from './wasm/parse.ts';
 import { type CallWorkload, entryFunctions, exportCall, hookFunction } from './workloads.ts';
 
 export interface VerifyOptions extends SideOptions {
@@ -84,7 +86,8 @@ export async function verify(
   const steps = plan(live, thawed, options);
 
   const findings: Difference[] = [];
-  const map = await mapOf(live, thawed, options);
+  const kept = keptImports(parse(bytes), options.importState);
+  const map = await mapOf(live, parse(frozen), kept, options);
   const compare = (when: string): void => {
     if (map !== undefined) findings.push(...statesOf(live, thawed, map, when));
   };
@@ -244,7 +247,12 @@ const sealedSame: Same = (live, frozen) =>
 type Places = Pick<Compared, 'linked' | 'maps'>;
 
 /** Links and seals again what was, to learn what is where; undefined where that is not what the module has. */
-async function mapOf(live: LiveSide, thawed: Side, options: VerifyOptions): Promise<Places | undefined> {
+async function mapOf(
+  live: LiveSide,
+  frozen: Module,
+  kept: readonly Import[],
+  options: VerifyOptions,
+): Promise<Places | undefined> {
   const { guest } = live;
   const snapshot = capture(guest);
   const linked = link({
@@ -253,7 +261,7 @@ async function mapOf(live: LiveSide, thawed: Side, options: VerifyOptions): Prom
     held: heldBy(snapshot),
     stubs: stubBodies(guest.module, stubbedImports(guest.module, options.stubs ?? [])),
   });
-  const [made, output] = [spaces(linked.module), spaces(thawed.guest.module)];
+  const [made, output] = [spaces(linked.module), spaces(frozen)];
   // Entries and the hook come behind: functions, and one global.
   const fits =
     made.mems.length === output.mems.length &&
@@ -262,8 +270,8 @@ async function mapOf(live: LiveSide, thawed: Side, options: VerifyOptions): Prom
     made.globals.length <= output.globals.length &&
     made.funcs.length <= output.funcs.length;
   if (live.constants !== undefined) {
-    const sealed = await sealAgain(live, linked, snapshot, options);
-    if (sameShape(sealed.module, thawed.guest.module)) return { linked, maps: sealed.maps };
+    const sealed = await sealAgain(live, linked, snapshot, kept, options);
+    if (sameShape(sealed.module, frozen)) return { linked, maps: sealed.maps };
   }
   return fits ? { linked, maps: {} } : undefined;
 }
@@ -273,6 +281,7 @@ async function sealAgain(
   { guest, protocol, calls, constants = [] }: LiveSide,
   linked: Linked,
   snapshot: Snapshot,
+  kept: readonly Import[],
   options: VerifyOptions,
 ): Promise<Sealed> {
   const entries = entryFunctions(guest.module, linked, options.entries ?? [], calls, protocol);
@@ -282,7 +291,7 @@ async function sealAgain(
     afterRestore: hookFunction(guest.module, linked, protocol),
     open: false,
   });
-  const named = withoutFalseNames(guest.module, finished);
+  const named = withoutFalseNames(guest.module, importAgain(finished, kept, guest.rebound));
   return sealBuild(named, options, { guest, snapshot, linked, protocol, entries, constants });
 }
 

@@ -8,10 +8,10 @@ import { stillNewCode } from './errors/warning.ts';
 import { anyGlob } from './glob.ts';
 import { CallCounters } from './host/counter.ts';
 import { Guest, type GuestOptions, type HostFactory, type LinkEvent } from './host/guest.ts';
+import { importing } from './host/imported-state.ts';
 import { LINK_STATUS } from './host/live.ts';
 import { createWasi } from './host/wasi/wasi.ts';
 import type { Journal } from './journal.ts';
-import { ownState } from './link/keep-imports.ts';
 import { DEFAULT_LIMITS, DEFAULT_ROUNDS, type FreezeOptions } from './options.ts';
 import { guestBytes, type Profile, profileOf } from './profile.ts';
 import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
@@ -42,10 +42,11 @@ export async function startGuest(
   const common = { limits, skipBadModules, onLink, ...counters };
   if (driver !== undefined) return await drive(given?.bytes, options, common, journal);
   if (given === undefined) throw new TypeError('there is neither a module nor a driver');
-  const module = options.importState === undefined ? given.module : ownState(given.module);
+  const { module } = given;
   const guest = await Guest.start({
     ...common,
     module,
+    stateImports: options.importState && importing(options.importState),
     host,
     preloads,
     unknownImports,

@@ -17,11 +17,22 @@ export function unknownFunction(place: string): UnsupportedError {
   );
 }
 
-export function unfreezableReference(place: string, type: string): UnsupportedError {
+/**
+ * `hosts` says that something of the host's could have been in it; what JavaScript calls a primitive value
+ * is told by its type.
+ */
+export function unfreezableReference(
+  place: string,
+  type: string,
+  { hosts, primitive }: { readonly hosts: boolean; readonly primitive?: string | undefined },
+): UnsupportedError {
+  const can = hosts
+    ? 'only null, and what the host gave for an immutable global that stays an import,'
+    : 'only null and functions';
   return new UnsupportedError(
     'reference',
-    `${place} holds a ${type} that is not null`,
-    'only null and functions can be written into a module: clear it before the snapshot (freeze_before_snapshot)',
+    `${place} holds ${/^[aei]/.test(type) ? 'an' : 'a'} ${type} that is not null${primitive === undefined ? '' : `: ${primitive}`}`,
+    `${can} can be written into a module: clear it before the snapshot (freeze_before_snapshot)`,
   );
 }
 
@@ -30,6 +41,15 @@ export function mutableObject(place: string): UnsupportedError {
     'mutable-object',
     `${place} is initialized with a struct or an array that code can write`,
     'what was written cannot be seen from outside: make its fields immutable, or keep them in memory',
+  );
+}
+
+/** A global that does not change cannot be written; only its host can give it again. */
+export function importedReference(module: string, name: string): UnsupportedError {
+  return new UnsupportedError(
+    'imported-state',
+    `the guest imports its global "${module}" "${name}", which was given a reference that only its host has`,
+    '--import-state keep leaves it an import',
   );
 }
 

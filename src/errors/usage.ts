@@ -26,6 +26,12 @@ export function badArguments(call: string, want: string): UsageError {
   return new UsageError('arguments', `${call}: the arguments do not fit, the export takes (${want})`);
 }
 
+/** Of the memories, tables, globals and tags that a host gives. */
+export function hostUnfit(message: string): UsageError {
+  const [, why = message] = /^[^:]*: (.*)$/.exec(message) ?? [];
+  return new UsageError('host', `what the host gives for an import does not fit: ${why}`);
+}
+
 export function preloadUnfit(message: string): UsageError {
   const [, why = message] = /^[^:]*: (.*)$/.exec(message) ?? [];
   return new UsageError('preload', `a preloaded module does not fit: ${why}`);

@@ -16,6 +16,7 @@ import type {
 import { readExpr } from '../wasm/instructions.ts';
 import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
 import { isRef, type RefType, type SubType, showType, type ValType } from '../wasm/types.ts';
+import { holdsHosts } from './constant.ts';
 import type { Guest } from './guest.ts';
 import type { Registry } from './registry.ts';
 import { scan } from './scan.ts';
@@ -114,24 +115,32 @@ function captureGlobal(
   return { kind: 'bits', bits: type === 'v128' ? low | (part(1) << 64n) : low };
 }
 
-/** A value that is not null: a function whose owner is known, or a refusal that names the place. */
+/**
+ * A value that is not null: a function whose owner is known, what an import gave, or a refusal that names
+ * the place.
+ */
 function reference(read: () => unknown, registry: Registry, type: RefType, place: string): RefValue {
   let value: unknown;
   try {
     value = read();
   } catch {
     // Exceptions and other values that JavaScript cannot hold.
-    throw unfreezableReference(place, showType(type));
+    throw unfreezableReference(place, showType(type), { hosts: false });
   }
   if (value === null) return null;
   // An externref can be a function too, but no constant expression makes one of it.
   const holdsFunctions = type.heap === 'func' || typeof type.heap === 'number';
   if (holdsFunctions && typeof value === 'function') {
     const entity = registry.of(value);
-    if (entity?.kind !== 'func') throw unknownFunction(place);
-    return entity;
+    if (entity?.kind === 'func') return entity;
   }
-  throw unfreezableReference(place, showType(type));
+  const given = registry.givenTo(value);
+  if (given !== undefined) return given;
+  if (holdsFunctions && typeof value === 'function') throw unknownFunction(place);
+  const hosts = holdsHosts(type);
+  const primitive =
+    hosts && !['object', 'function', 'symbol'].includes(typeof value) ? typeof value : undefined;
+  throw unfreezableReference(place, showType(type), { hosts, primitive });
 }
 
 /**

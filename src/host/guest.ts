@@ -5,7 +5,7 @@
 import { type FreezeError, GuestError } from '../errors/classes.ts';
 import { grewTooMuch, nearLimit } from '../errors/limit.ts';
 import { engineLacks, importedState, missingImports, noMemory } from '../errors/unsupported.ts';
-import { preloadUnfit } from '../errors/usage.ts';
+import { hostUnfit, preloadUnfit } from '../errors/usage.ts';
 import { deferStart, freeName } from '../link/defer.ts';
 import { type EntityRef, sameImport } from '../link/entity.ts';
 import { instrument, type Probes } from '../link/instrument.ts';
@@ -17,7 +17,20 @@ import { type Import, type Module, spaces } from '../wasm/module.ts';
 import { type FuncIdx, isRef, type ValType } from '../wasm/types.ts';
 import { type CallCounters, tablesOf } from './counter.ts';
 import { compile, trap } from './engine.ts';
-import { type Caps, capped, fullest, type Limits, Room, type Sizes, type Use, usesOf } from './limits.ts';
+import { type Hosts, hosted } from './hosts.ts';
+import type { GivenState, StateImports } from './imported-state.ts';
+import {
+  type Caps,
+  capped,
+  fullest,
+  type Limits,
+  ownCaps,
+  Room,
+  type Sizes,
+  type Use,
+  usesOf,
+  withImported,
+} from './limits.ts';
 import { LINK_STATUS, LiveLinker, type LiveOutcome, type Resolve } from './live.ts';
 import { type Preload, preload } from './preload.ts';
 import type { Driven } from './recorder/resolve.ts';
@@ -33,6 +46,8 @@ export type HostFactory = (compiled: WebAssembly.Module) => Promise<WasiHost>;
 
 export interface GuestOptions {
   readonly module: Module;
+  /** Gives it the memories, tables, globals and tags that it imports; without, they are refused. */
+  readonly stateImports?: StateImports | undefined;
   readonly host: HostFactory;
   /** Imported functions that are stubs, by funcidx. */
   readonly stubs: ReadonlyMap<number, Stub>;
@@ -70,6 +85,8 @@ export interface LinkEvent {
 
 const PAGE = 65_536;
 
+const NONE: ReadonlyMap<number, Import> = new Map();
+
 /** A host that gives nothing: for a guest whose own JavaScript gives it its imports, or who may have none. */
 export const NO_WASI: WasiHost = {
   imports: {},
@@ -84,6 +101,7 @@ export const NO_WASI: WasiHost = {
 export type WasmValue = number | bigint | undefined | null | object;
 
 export class Guest {
+  /** What it imports but for functions is its own here; indices are the same. */
   readonly module: Module;
   readonly probes: Probes;
   readonly instance: WebAssembly.Instance;
@@ -92,6 +110,8 @@ export class Guest {
   readonly wasi: WasiHost;
   /** What a driver linked the guest with, for the static linker. */
   readonly links: GuestLinks;
+  /** The immutable globals, by index, that it was given references of the host's in: they stay these imports. */
+  readonly rebound: ReadonlyMap<number, Import>;
   /** Bytes of its module, where a driver brought it. */
   readonly size: number;
   readonly #options: GuestOptions;
@@ -108,10 +128,12 @@ export class Guest {
     imports: WebAssembly.Imports,
     registry: Registry,
     linker: LiveLinker,
+    rebound: ReadonlyMap<number, Import>,
     links: GuestLinks = {},
     size = 0,
   ) {
     this.links = links;
+    this.rebound = rebound;
     this.size = size;
     this.module = options.module;
     this.probes = probes;
@@ -126,18 +148,17 @@ export class Guest {
 
   /** Compiles and instantiates; its start function runs here, `_initialize` does not. */
   static async start(options: GuestOptions): Promise<Guest> {
-    const { module } = options;
-    refuseImportedState(module);
+    const { module, stateImports } = options;
+    if (stateImports === undefined) refuseImportedState(module);
     // The start function runs when the host knows the guest: it may call WASI, and hand code over.
     const startName = freeName(module, '\0start');
     const { counters } = options;
     const counting = counters?.instrument(module);
+    const running = counting?.module ?? module;
+    const caps = new Room(options.limits).guest(withImported(running));
     const { module: instrumented, probes } = instrument(
-      capped(
-        deferStart(counting?.module ?? module, startName),
-        new Room(options.limits).guest(counting?.module ?? module),
-      ),
-      { importedFunctions: true },
+      capped(deferStart(running, startName), ownCaps(running, caps)),
+      { importedFunctions: true, importedGlobals: true },
     );
     const compiled = await compile(encode(instrumented), 'the guest', module);
     const wasi = await options.host(compiled).catch((error: unknown) => {
@@ -152,17 +173,34 @@ export class Guest {
       (links ? guest?.push(address >>> 0, size >>> 0) : undefined) ?? LINK_STATUS.unavailable;
     const hosts = { ...wasi.imports, ...preloaded };
     const imports = guestImports(module, hosts, options.stubs, push, registry, options.unknownImports);
+    let state: GivenState | undefined;
     try {
+      state = stateImports?.give(module, hosts, caps);
+      for (const [i, value] of state?.values ?? []) addImport(imports, module.imports[i] as Import, value);
       const instance = await WebAssembly.instantiate(compiled, imports);
-      guest = new Guest(options, probes, instance, wasi, imports, registry, linker);
-      registry.addInstance(0, module, probes, instance.exports);
-      counters?.attach(counting?.counters, tablesOf(module, probes, instance.exports), instance.exports);
+      const { exports } = instance;
+      const { own, rebound } =
+        stateImports && state
+          ? stateImports.settle(module, state, { exports, probes, registry })
+          : { own: module, rebound: NONE };
+      guest = new Guest(
+        { ...options, module: own },
+        probes,
+        instance,
+        wasi,
+        imports,
+        registry,
+        linker,
+        rebound,
+      );
+      registry.addInstance(0, own, probes, exports);
+      counters?.attach(counting?.counters, tablesOf(own, probes, exports), exports);
       if (guest.has('memory')) wasi.bind(instance);
       const start = instance.exports[startName];
       if (typeof start === 'function') guest.#supervised(() => start(), 'while it was instantiated');
     } catch (error) {
       if (error instanceof WebAssembly.LinkError)
-        throw options.preloads?.length ? preloadUnfit(error.message) : engineLacks(error.message);
+        throw unfit(error.message, (options.preloads ?? []).length > 0, state);
       throw guestError(error, 'while it was instantiated');
     }
     return guest;
@@ -170,7 +208,7 @@ export class Guest {
 
   /** A guest that its own JavaScript has brought up, with everything that it was linked with. */
   static driven(options: Omit<GuestOptions, 'host' | 'module'>, driven: Driven): Guest {
-    const { module, probes, exports, imports, registry, forwards, adopted, kept } = driven;
+    const { module, probes, exports, imports, registry, rebound, forwards, adopted, kept } = driven;
     const { limits, counters } = options;
     const linker = new LiveLinker(registry, { limits, record: true, counters });
     for (const aux of driven.auxes) linker.adopt(aux);
@@ -184,6 +222,7 @@ export class Guest {
       imports,
       registry,
       linker,
+      rebound,
       { forwards, adopted, kept },
       driven.bytes.length,
     );
@@ -324,6 +363,14 @@ function sizesOf(probes: Probes, exports: WebAssembly.Exports): Sizes {
   };
 }
 
+/** Which of those who give imports gave one that does not fit. */
+function unfit(message: string, preloads: boolean, state: GivenState | undefined): FreezeError {
+  if (preloads) return preloadUnfit(message);
+  return state !== undefined && state.own.size < state.values.size
+    ? hostUnfit(message)
+    : engineLacks(message);
+}
+
 /** State that the guest does not own is not ours to write down. */
 export function refuseImportedState(module: Module, why?: string): void {
   for (const { module: from, name, desc } of module.imports) {
@@ -338,7 +385,7 @@ export function refuseImportedState(module: Module, why?: string): void {
 /** What a module imports, from its hosts by module name, and its stubs. Throws where something is missing. */
 export function guestImports(
   module: Module,
-  hosts: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>,
+  hosts: Hosts,
   stubs: ReadonlyMap<number, Stub>,
   push: (address: number, size: number) => number,
   registry: Registry,
@@ -352,8 +399,7 @@ export function guestImports(
     const stub = stubs.get(index);
     const comp = item.desc.kind === 'func' ? types[item.desc.type]?.comp : undefined;
     const results = comp?.kind === 'func' ? comp.results : [];
-    const host = Object.hasOwn(hosts, item.module) ? hosts[item.module] : undefined;
-    let value: unknown = host !== undefined && Object.hasOwn(host, item.name) ? host[item.name] : undefined;
+    let value = hosted(hosts, item);
     if (stub !== undefined) value = stubFunction(item, stub, results);
     else if (item.module === PUSH_IMPORT.module && item.name === PUSH_IMPORT.name) value = push;
     if (typeof value !== 'function' && unknown === 'trap') value = unknownFunction(item);
@@ -361,13 +407,17 @@ export function guestImports(
       missing.push(`${item.module}.${item.name}`);
       return;
     }
-    const namespace = imports[item.module] ?? Object.create(null);
-    namespace[item.name] = value as WebAssembly.ImportValue;
-    imports[item.module] = namespace;
+    addImport(imports, item, value);
     registry.add(value, { instance: 0, kind: 'func', index });
   });
   if (missing.length > 0) throw missingImports(missing);
   return imports;
+}
+
+function addImport(imports: WebAssembly.Imports, { module, name }: Import, value: unknown): void {
+  const namespace = imports[module] ?? Object.create(null);
+  namespace[name] = value as WebAssembly.ImportValue;
+  imports[module] = namespace;
 }
 
 /** An import that nobody gives: it may be one that the guest does not call before the snapshot. */

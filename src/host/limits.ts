@@ -137,6 +137,18 @@ function shares(all: readonly Sized[], room: bigint): readonly bigint[] | undefi
   return caps;
 }
 
+/** The module as if what it imports were its own: whoever makes that is held to the same limits. */
+export function withImported(module: Module): Module {
+  const { mems, tables } = spaces(module);
+  return { ...module, imports: [], mems, tables: tables.map((type) => ({ type, init: undefined })) };
+}
+
+/** The caps of what is a module's own, of those that are for all that it has. */
+export function ownCaps(module: Module, { pages, slots }: Caps): Caps {
+  const { imported } = spaces(module);
+  return { pages: pages.slice(imported.mem), slots: slots.slice(imported.table) };
+}
+
 function memoriesOf(module: Module): string {
   const { mems } = module;
   return mems.length === 1

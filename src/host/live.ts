@@ -242,7 +242,7 @@ export class LiveLinker {
 
   /** By identity. A number, or an immutable global of one, is a constant. */
   #binding(item: Import, value: unknown): Binding | undefined {
-    const entity = this.#registry.of(value);
+    const entity = this.#registry.of(value) ?? this.#registry.givenTo(value);
     if (entity !== undefined) return { kind: 'entity', entity };
     if (item.desc.kind !== 'global' || item.desc.type.mutable) return undefined;
     const plain = value instanceof WebAssembly.Global ? value.value : value;

@@ -9,6 +9,7 @@ import { type ExternKind, type Module, spaces } from '../wasm/module.ts';
 
 export class Registry {
   readonly #entities = new Map<unknown, EntityRef>();
+  readonly #given = new Map<unknown, EntityRef>();
 
   of(value: unknown): EntityRef | undefined {
     return this.#entities.get(value);
@@ -18,6 +19,20 @@ export class Registry {
   add(value: unknown, entity: EntityRef): void {
     if (value !== undefined && value !== null && !this.#entities.has(value))
       this.#entities.set(value, entity);
+  }
+
+  /** The imported global that was given this value. */
+  givenTo(value: unknown): EntityRef | undefined {
+    return this.#given.get(value);
+  }
+
+  /**
+   * An immutable global that the guest imports was given this value, which is the host's own. A number or
+   * a string is not known by it: whoever has the same has not got it from there.
+   */
+  addGiven(value: unknown, global: EntityRef): void {
+    const hasIdentity = typeof value === 'object' || typeof value === 'function' || typeof value === 'symbol';
+    if (hasIdentity && value !== null && !this.#given.has(value)) this.#given.set(value, global);
   }
 
   /** Everything that instrumentation exports of an instance, or what the instance itself defines of it. */

@@ -8,6 +8,7 @@
  * the reads become the constants themselves.
  */
 import { madeSpan } from '../wasm/encode.ts';
+import { assemble } from '../wasm/instructions.ts';
 import {
   type ConstExpr,
   type Elem,
@@ -27,6 +28,11 @@ export interface Given {
   readonly limits?: { readonly max: bigint | undefined };
   /** What a global starts as, without `end`; of a mutable one it is written over by `bake`. */
   readonly init?: Uint8Array;
+  /**
+   * It holds a reference of the host's, which nothing but an import can give: it will be one again. Until
+   * then its initializer is to read itself, and whatever is put in the place of it reads it.
+   */
+  readonly rebound?: boolean;
   /** The index of an earlier import of the same global or tag: code names that one from now on. */
   readonly alias?: number;
 }
@@ -43,7 +49,7 @@ export function internalize(module: Module, given: readonly Given[]): Module {
   const funcs: Import[] = [];
   module.imports.forEach((item, i) => {
     const { desc } = item;
-    const { limits, init, alias } = given[i] ?? {};
+    const { limits, init, alias, rebound } = given[i] ?? {};
     if (desc.kind === 'func') funcs.push(item);
     else if (desc.kind === 'mem') mems.push({ ...desc.type, max: limits?.max });
     else if (desc.kind === 'table') {
@@ -55,10 +61,11 @@ export function internalize(module: Module, given: readonly Given[]): Module {
       if (alias !== undefined) aliases.push({ kind: 'tag', from: tags.length, to: alias });
       tags.push(desc.type);
     } else {
-      if (init === undefined) throw new TypeError(`global import ${item.name} has no value`);
+      const code = rebound === true ? assemble([['global.get', globals.length]]).subarray(0, -1) : init;
+      if (code === undefined) throw new TypeError(`global import ${item.name} has no value`);
       if (alias !== undefined) aliases.push({ kind: 'global', from: globals.length, to: alias });
-      if (!desc.type.mutable) constants.set(globals.length, init);
-      globals.push({ type: desc.type, init: madeSpan(Uint8Array.of(...init, 0x0b), 'internalized global') });
+      if (!desc.type.mutable && rebound !== true) constants.set(globals.length, code);
+      globals.push({ type: desc.type, init: madeSpan(Uint8Array.of(...code, 0x0b), 'internalized global') });
     }
   });
   const inlined = inlineConstants(module, constants);

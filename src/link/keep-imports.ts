@@ -1,12 +1,11 @@
 /**
- * State that a guest imports, while it is frozen and after. Nobody but `freeze` is there to give it,
- * so it is the guest's own while the guest runs, made as its import says: memories and tables of the
- * least size, globals of zero or null. In the output it stays the module's own, or it is imported
+ * State that a guest imports, after it was frozen. In the output it is the module's own, or it is imported
  * again, and then a start function restores into it what it held:
  *
  * - a memory or table is grown to the size it had, cleared, and filled; one that cannot grow so far traps;
  * - a mutable global is set;
- * - an immutable global is not to be set: one that was given another value than the guest had traps.
+ * - an immutable global is not to be set: one that was given another value than the guest had traps;
+ * - one that held a reference of the host's holds what the host gives now, which may be any but null.
  *
  * Every index is what it was: imports and the definitions that take their place come first alike.
  */
@@ -23,10 +22,11 @@ import {
   type Module,
   spaces,
 } from '../wasm/module.ts';
-import { isRef, type NumType, type ValType } from '../wasm/types.ts';
+import { type GlobalType, isRef, type NumType, type ValType } from '../wasm/types.ts';
 import { AddedFunctions } from './added-functions.ts';
 import { declaredFunctions, declareFunctions } from './declare.ts';
 import { type Given, internalize } from './internalize.ts';
+import { globalsFirst } from './renumber.ts';
 
 export type ImportState = 'keep' | 'internalize';
 
@@ -39,34 +39,65 @@ export function stateImports(module: Module): readonly Import[] {
   return module.imports.filter(isState);
 }
 
+/**
+ * What each immutable global that is imported was given, by the place of its import: a number, null, or a
+ * reference of the host's.
+ */
+export type Constants = ReadonlyMap<number, Op | 'rebound'>;
+
 /** The module with all state its own. What has no value to start as is refused. */
-export function ownState(module: Module): Module {
+export function ownState(module: Module, constants: Constants = new Map()): Module {
   return internalize(
     module,
-    module.imports.map((item) => givenFor(item)),
+    module.imports.map((item, i) => givenFor(item, constants.get(i))),
   );
 }
 
-function givenFor({ module, name, desc }: Import): Given {
+function givenFor({ module, name, desc }: Import, constant: Op | 'rebound' | undefined): Given {
   if (desc.kind === 'mem') return { limits: { max: desc.type.max } };
   if (desc.kind === 'table') {
     if (!desc.type.ref.nullable) throw importedState('table', module, name, 'and it cannot start as null');
     return { limits: { max: desc.type.limits.max } };
   }
   if (desc.kind !== 'global') return {};
-  const zero = zeroOf(desc.type.val);
-  if (zero === undefined) throw importedState('global', module, name, 'and it cannot start as null');
-  return { init: assemble([zero]).subarray(0, -1) };
+  if (constant === 'rebound') return { rebound: true };
+  return { init: assemble([constant ?? placeholder(desc.type.val)]).subarray(0, -1) };
 }
 
-function zeroOf(type: ValType): Op | undefined {
+/** What stands for the value of a global until `bake` writes it. */
+function placeholder(type: ValType): Op {
+  return zeroOf(type) ?? ['ref.null', { heap: isRef(type) ? type.heap : 'none' }];
+}
+
+/** What a type has that nobody gives a value; undefined where it cannot be null. */
+export function zeroOf(type: ValType): Op | undefined {
   if (isRef(type)) return type.nullable ? ['ref.null', { heap: type.heap }] : undefined;
   if (type === 'v128') return ['v128.const', new Uint8Array(16)];
   return type === 'i32' ? ['i32.const', 0] : [`${type}.const`, 0n];
 }
 
-/** The finished module, with the state that `imports` name imported again and restored when it starts. */
-export function keepImports(module: Module, imports: readonly Import[]): Module {
+/** What of its imports a guest imports still when it is frozen, but for what is always the host's. */
+export function keptImports(guest: Module | undefined, mode: ImportState | undefined): readonly Import[] {
+  return guest !== undefined && mode === 'keep' ? stateImports(guest) : [];
+}
+
+/**
+ * The finished module, with the state that `kept` names imported again, and restored when it starts.
+ * `rebound` are the globals, by index, whose value is the host's: they are imports in any case.
+ */
+export function importAgain(
+  module: Module,
+  kept: readonly Import[],
+  rebound: ReadonlyMap<number, Import>,
+): Module {
+  return kept.length > 0 ? keepImports(module, kept, rebound) : importRebound(module, rebound);
+}
+
+function keepImports(
+  module: Module,
+  imports: readonly Import[],
+  rebound: ReadonlyMap<number, Import>,
+): Module {
   if (imports.length === 0) return module;
   const shared = imports.filter(({ desc }) => desc.kind === 'mem').findIndex(isShared);
   if (shared >= 0) throw sharedMemory(shared, 'every thread that starts would restore it again');
@@ -83,21 +114,18 @@ export function keepImports(module: Module, imports: readonly Import[]): Module 
     ...mems.flatMap((_, index) => restoreMemory(module, index)),
     ...tables.flatMap((_, index) => restoreTable(module, index)),
     ...globals.flatMap(({ type }, index) => {
+      if (rebound.has(index)) return trapIfNull(type.val, index);
       const value = opsOf(module.globals[index]?.init);
       return type.mutable ? [...value, ['global.set', index] as Op] : checkGlobal(type.val, index, value);
     }),
   ];
-  const add = new AddedFunctions(module);
-  const start = add.add({ kind: 'func', params: [], results: [] }, madeSpan(assembleBody(ops), 'restore'));
   const kept: Module = {
-    ...module,
-    ...add.sections(),
+    ...startingWith(module, ops),
     imports: [...module.imports, ...imports],
     mems: module.mems.slice(mems.length),
     tables: module.tables.slice(tables.length),
     globals: module.globals.slice(globals.length),
     tags: module.tags.slice(tags.length),
-    start: { func: start },
     elems,
     datas,
     dataCount: mems.length > 0 ? { count: datas.length } : module.dataCount,
@@ -192,6 +220,39 @@ function restoreTable(module: Module, table: number): readonly Op[] {
       return [...opsOf(mode.offset), ...all, ['elem.drop', index]];
     }),
   ];
+}
+
+/** What the guest was given was not null, and it may have seen that. */
+function trapIfNull(type: ValType, global: number): readonly Op[] {
+  return isRef(type) && type.nullable ? [['global.get', global], ['ref.is_null'], ...trapIf] : [];
+}
+
+/**
+ * The finished module, in which globals that hold references of the host's are imports: of these alone,
+ * in a module that is otherwise complete. Imports come first, so the other globals move.
+ */
+function importRebound(module: Module, rebound: ReadonlyMap<number, Import>): Module {
+  if (rebound.size === 0) return module;
+  const indices = [...rebound.keys()].sort((a, b) => a - b);
+  const moved = globalsFirst(module, indices);
+  const imports = indices.map((index) => rebound.get(index) as Import);
+  const { globals, imported } = spaces(moved);
+  const ops = indices.flatMap((_, i) =>
+    trapIfNull((globals[imported.global + i] as GlobalType).val, imported.global + i),
+  );
+  return {
+    ...startingWith(moved, ops),
+    imports: [...moved.imports, ...imports],
+    globals: moved.globals.slice(indices.length),
+  };
+}
+
+/** A baked module, which has no start function, with one of these instructions. */
+function startingWith(module: Module, ops: readonly Op[]): Module {
+  if (ops.length === 0) return module;
+  const add = new AddedFunctions(module);
+  const func = add.add({ kind: 'func', params: [], results: [] }, madeSpan(assembleBody(ops), 'restore'));
+  return { ...module, ...add.sections(), start: { func } };
 }
 
 /** Traps where the global's bits are not those of `value`. References that are not null are not compared. */

@@ -45,6 +45,9 @@ function constantOp(module: Module, { row, operands }: Instruction): Constant | 
 export function initialGlobal(module: Module, index: number, immutable = false): Constant | undefined {
   const global = module.globals[index - spaces(module).imported.global];
   if (global === undefined || (immutable && global.type.mutable)) return undefined;
+  const [first] = readExpr(global.init);
+  // One that reads itself is to be what its host gives: see link/internalize.ts.
+  if (first?.row.name === 'global.get' && first.operands[0] === index) return undefined;
   return constantOf(module, global.init);
 }
 

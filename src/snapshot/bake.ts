@@ -239,7 +239,7 @@ function bakeGlobals(linked: Linked, snapshot: Snapshot): readonly Global[] {
 export function globalInit(linked: Linked, type: GlobalType, state: GlobalState): ConstExpr {
   if (state.kind === 'ref') {
     if (!isRef(type.val)) throw new TypeError('a reference in a global of a number type');
-    return constExpr(refOp(linked, type.val, state.ref));
+    return constExpr(...refOps(linked, type.val, state.ref));
   }
   const { bits } = state;
   switch (type.val) {
@@ -260,15 +260,26 @@ export function globalInit(linked: Linked, type: GlobalType, state: GlobalState)
   }
 }
 
-function refOp(linked: Linked, type: RefType, ref: RefValue): Op {
-  return ref === null ? ['ref.null', { heap: type.heap }] : ['ref.func', funcIndex(linked, ref)];
+/** What makes a reference in a place of this type. */
+function refOps(linked: Linked, type: RefType, ref: RefValue): readonly Op[] {
+  if (ref === null) return [['ref.null', { heap: type.heap }]];
+  const index = indexOf(linked, ref);
+  if (ref.kind === 'func') return [['ref.func', index]];
+  const get: Op = ['global.get', index];
+  const given = spaces(linked.module).globals[index]?.val;
+  if (given === undefined || !isRef(given) || isExtern(given) === isExtern(type)) return [get];
+  return [get, isExtern(type) ? ['extern.convert_any'] : ['any.convert_extern']];
 }
 
-function funcIndex(linked: Linked, ref: EntityRef): FuncIdx {
+function isExtern({ heap }: RefType): boolean {
+  return heap === 'extern' || heap === 'noextern';
+}
+
+function indexOf(linked: Linked, ref: EntityRef): number {
   const index = linked.indexOf(ref);
   if (index === undefined)
-    throw new TypeError(`function ${ref.index} of instance ${ref.instance} was not linked`);
-  return index as FuncIdx;
+    throw new TypeError(`${ref.kind} ${ref.index} of instance ${ref.instance} was not linked`);
+  return index;
 }
 
 // ---- tables ------------------------------------------------------------------------------------
@@ -296,7 +307,7 @@ function bakeTables(linked: Linked, snapshot: Snapshot): { tables: Table[]; elem
   return { tables, elems, slots };
 }
 
-/** A segment for each run of functions. Nulls are what slots start as. */
+/** A segment for each run of references. Nulls are what slots start as. */
 function tableSegments(linked: Linked, table: Table, index: TableIdx, state: TableState): Elem[] {
   const { ref, limits } = table.type;
   const elems: Elem[] = [];
@@ -306,15 +317,15 @@ function tableSegments(linked: Linked, table: Table, index: TableIdx, state: Tab
       continue;
     }
     const start = at;
-    const funcs: FuncIdx[] = [];
-    for (let slot = state.slots[at]; slot !== null && slot !== undefined; slot = state.slots[++at]) {
-      funcs.push(funcIndex(linked, slot));
-    }
+    const refs: EntityRef[] = [];
+    for (let slot = state.slots[at]; slot !== null && slot !== undefined; slot = state.slots[++at])
+      refs.push(slot);
     const mode = { kind: 'active', table: index, offset: address(limits.address, start) } as const;
-    if (ref.heap === 'func') {
+    if (ref.heap === 'func' && refs.every(({ kind }) => kind === 'func')) {
+      const funcs = refs.map((one) => indexOf(linked, one) as FuncIdx);
       elems.push({ mode, type: { nullable: false, heap: 'func' }, items: { kind: 'funcs', funcs } });
     } else {
-      const exprs = funcs.map((func) => constExpr(['ref.func', func]));
+      const exprs = refs.map((one) => constExpr(...refOps(linked, ref, one)));
       elems.push({ mode, type: ref, items: { kind: 'exprs', exprs } });
     }
   }

@@ -5,6 +5,7 @@
  * and those that nothing can tell from null may be missing at the end.
  */
 import { namedSegments } from '../link/code-search.ts';
+import type { EntityRef } from '../link/entity.ts';
 import type { Linked } from '../link/link.ts';
 import { GONE, type Maps, relocateExpr } from '../link/relocate.ts';
 import { spanBytes } from '../wasm/encode.ts';
@@ -130,19 +131,25 @@ function showLive(compared: Compared, state: GlobalState): string {
 }
 
 function showGlobal(state: GlobalState): string {
-  return state.kind === 'ref' ? showRef(state.ref?.index ?? null) : hex(state.bits, 1);
+  return state.kind === 'ref' ? showRef(state.ref) : hex(state.bits, 1);
 }
 
-/** Where a function is in the output: null for null and for one that went, undefined where the linker left it out. */
-function placed(compared: Compared, ref: RefValue): number | null | undefined {
+/** Where a reference leads to. */
+type Place = Pick<EntityRef, 'kind' | 'index'>;
+
+/** Where that is in the output: null for null and for what went, undefined where the linker left it out. */
+function placed(compared: Compared, ref: RefValue): Place | null | undefined {
   if (ref === null) return null;
   const index = compared.linked.indexOf(ref);
-  return index === undefined ? undefined : (now(compared, 'func', index) ?? null);
+  if (index === undefined) return undefined;
+  const to = now(compared, ref.kind, index);
+  return to === undefined ? null : { kind: ref.kind, index: to };
 }
 
-function showRef(func: number | null | undefined): string {
-  if (func === null) return 'null';
-  return func === undefined ? 'a function that was not linked' : `function ${func}`;
+function showRef(place: Place | null | undefined): string {
+  if (place === null) return 'null';
+  if (place === undefined) return 'a function that was not linked';
+  return place.kind === 'func' ? `function ${place.index}` : `what global ${place.index} was given`;
 }
 
 function compareTables(compared: Compared): readonly StateDifference[] {
@@ -159,9 +166,8 @@ function compareTables(compared: Compared): readonly StateDifference[] {
     if (!fits)
       return [{ place: `length of ${place}`, live: `${was.slots.length}`, frozen: `${is.slots.length}` }];
     return was.slots.flatMap((slot, i) => {
-      const [expected, actual] = [placed(compared, slot), is.slots[i]?.index ?? null];
-      if (expected === actual) return [];
-      return [{ place: `slot ${i} of ${place}`, live: showRef(expected), frozen: showRef(actual) }];
+      const [expected, actual] = [showRef(placed(compared, slot)), showRef(is.slots[i] ?? null)];
+      return expected === actual ? [] : [{ place: `slot ${i} of ${place}`, live: expected, frozen: actual }];
     });
   });
 }

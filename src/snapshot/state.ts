@@ -6,7 +6,7 @@ import { type EntityRef, entityKey } from '../link/entity.ts';
 import type { Held } from '../link/reach.ts';
 import type { Runs } from './runs.ts';
 
-/** A reference: null, or a function by who defines it. */
+/** A reference: null, a function by who defines it, or what the host gave for an immutable global. */
 export type RefValue = EntityRef | null;
 
 export interface MemoryState {
@@ -48,10 +48,10 @@ export function heldBy(snapshot: Snapshot): Held {
   const functions = function* ({ instance, kind, index }: EntityRef): Generator<EntityRef> {
     const state = snapshot.instances[instance];
     if (kind === 'table') {
-      for (const slot of state?.tables.get(index)?.slots ?? []) if (slot !== null) yield slot;
+      for (const slot of state?.tables.get(index)?.slots ?? []) if (slot?.kind === 'func') yield slot;
     } else if (kind === 'global') {
       const value = state?.globals.get(index);
-      if (value?.kind === 'ref' && value.ref !== null) yield value.ref;
+      if (value?.kind === 'ref' && value.ref?.kind === 'func') yield value.ref;
     }
   };
   const place = (holder: EntityRef, func: EntityRef): string => {

@@ -55,13 +55,13 @@ describe('refusals', () => {
         (func (export "warm") (table.set $e (i32.const 1) (call $t))))`,
       options: { ...WARM, host },
     });
-    assert.match(table, /^reference: slot 1 of table 0 holds a externref that is not null/);
+    assert.match(table, /^reference: slot 1 of table 0 holds an externref that is not null/);
     const global = await messageOf({
       guest: `(module (import "h" "thing" (func $t (result externref))) (global $e (mut externref) (ref.null extern))
         (func (export "warm") (global.set $e (call $t))))`,
       options: { ...WARM, host },
     });
-    assert.match(global, /^reference: global 0 holds a externref/);
+    assert.match(global, /^reference: global 0 holds an externref/);
     const aux = await messageOf({
       guest: `(module (import "h" "thing" (func $t (result externref))) (export "thing" (func $t)))`,
       auxes: [

@@ -15,9 +15,10 @@ import type { Adopted, Binding, EntityRef } from '../../link/entity.ts';
 import type { Probes } from '../../link/instrument.ts';
 import { type Given, internalize } from '../../link/internalize.ts';
 import type { Kept } from '../../link/link.ts';
-import { assemble, type Op } from '../../wasm/instructions.ts';
+import { assemble } from '../../wasm/instructions.ts';
 import { type ExternKind, type Import, type Module, spaces } from '../../wasm/module.ts';
 import { type FuncType, type GlobalType, isRef, type TypeIdx } from '../../wasm/types.ts';
+import { constantOp, holdsHosts, plainValue } from '../constant.ts';
 import type { LiveAux } from '../live.ts';
 import { Registry } from '../registry.ts';
 import { hostState, zero } from './host-state.ts';
@@ -39,6 +40,8 @@ export interface Driven {
   /** The instances that the driver's JavaScript made, but for the guest. */
   readonly instances: readonly InstanceRecord[];
   readonly forwards: ReadonlyMap<number, EntityRef>;
+  /** The guest's immutable globals, by index, that were given objects of JavaScript: they stay imports. */
+  readonly rebound: ReadonlyMap<number, Import>;
   readonly adopted: readonly Adopted[];
   readonly kept: readonly Kept[];
 }
@@ -96,7 +99,7 @@ class Resolver {
       this.#hostBinding(undefined, func, showSignature(type)),
     );
     const defined = this.#definitions(records, host);
-    const { given, adopted, forwards } = this.#guestImports(defined, host, records);
+    const { given, adopted, forwards, rebound } = this.#guestImports(defined, host, records);
     const registry = this.#registry;
     adopted.forEach(({ value, guest }) => {
       registry.add(value, guest);
@@ -123,6 +126,7 @@ class Resolver {
       instances: records,
       auxes: host === undefined ? auxes : [...auxes, host],
       forwards,
+      rebound,
       adopted,
       kept: [...kept].map(([name, value]) => ({ name, entity: this.#keptEntity(name, value) })),
     };
@@ -205,10 +209,12 @@ class Resolver {
     readonly given: readonly Given[];
     readonly adopted: readonly (Adopted & { readonly value: unknown })[];
     readonly forwards: Map<number, EntityRef>;
+    readonly rebound: ReadonlyMap<number, Import>;
   } {
     const { made, imports } = this.#guest;
     const adopted: (Adopted & { readonly value: unknown })[] = [];
     const forwards = new Map<number, EntityRef>();
+    const rebound = new Map<number, Import>();
     const next: Record<ExternKind, number> = { func: 0, table: 0, mem: 0, global: 0, tag: 0 };
     const given = made.module.imports.map((item, i): Given => {
       const { desc } = item;
@@ -221,8 +227,12 @@ class Resolver {
       }
       if (desc.kind === 'global' && !desc.type.mutable) {
         const init = this.#constant(this.#guest, desc.type, index, value);
-        if (init === undefined) throw foreignState('global', item.module, item.name);
-        return { init };
+        if (init !== undefined) return { init };
+        if (!isRef(desc.type.val) || !holdsHosts(desc.type.val))
+          throw foreignState('global', item.module, item.name);
+        rebound.set(index, item);
+        this.#registry.addGiven(plainValue(value), { instance: 0, kind: 'global', index });
+        return { rebound: true };
       }
       if (entity === undefined || entity.kind !== desc.kind)
         throw foreignState(KIND_NAMES[desc.kind], item.module, item.name);
@@ -236,7 +246,7 @@ class Resolver {
       const owner = records[entity.instance - 1]?.made.module ?? host?.module;
       return owner === undefined ? alias : { ...alias, ...limitsOf(owner, entity) };
     });
-    return { given, adopted, forwards };
+    return { given, adopted, forwards, rebound };
   }
 
   // ---- auxiliary modules -----------------------------------------------------------------------
@@ -260,7 +270,10 @@ class Resolver {
     if (desc.kind === 'global' && !desc.type.mutable) {
       const code = this.#constant(record, desc.type, index, value);
       if (code !== undefined) return { kind: 'constant', code };
-      const func = this.#registry.of(value instanceof WebAssembly.Global ? value.value : value);
+      const plain = plainValue(value);
+      const given = this.#registry.givenTo(plain);
+      if (given !== undefined) return { kind: 'entity', entity: given };
+      const func = this.#registry.of(plain);
       return func === undefined ? unknown('a global') : { kind: 'ref', entity: func };
     }
     const entity = this.#registry.of(value);
@@ -306,31 +319,10 @@ class Resolver {
 
   /** The value of an immutable global that an instance imports, as a constant; undefined for what is none. */
   #constant(record: InstanceRecord, type: GlobalType, index: number, value: unknown): Uint8Array | undefined {
-    const op = this.#constantOp(record, type, index, value);
-    return op && assemble([op]).subarray(0, -1);
-  }
-
-  #constantOp(record: InstanceRecord, { val }: GlobalType, index: number, value: unknown): Op | undefined {
-    const part = (which: 0 | 1): bigint => {
-      const read = record.exports[record.made.probes.globalBits(index, which)];
-      if (typeof read !== 'function') throw new TypeError(`no probe reads global ${index}`);
-      return BigInt(read());
-    };
-    if (val === 'f32') return ['f32.const', BigInt.asUintN(32, part(0))];
-    if (val === 'f64') return ['f64.const', BigInt.asUintN(64, part(0))];
-    if (val === 'v128') {
-      const bytes = new Uint8Array(16);
-      const view = new DataView(bytes.buffer);
-      view.setBigInt64(0, part(0), true);
-      view.setBigInt64(8, part(1), true);
-      return ['v128.const', bytes];
-    }
-    const plain = value instanceof WebAssembly.Global ? value.value : value;
-    if (val === 'i64') return ['i64.const', BigInt.asIntN(64, BigInt(plain as bigint))];
-    if (val === 'i32') return ['i32.const', Number(plain) | 0];
-    return isRef(val) && plain === null && typeof val.heap !== 'number'
-      ? ['ref.null', { heap: val.heap }]
-      : undefined;
+    const op = constantOp(record.exports, record.made.probes, type.val, index, value);
+    // The index of a type is that of its own module.
+    if (op === undefined || (isRef(type.val) && typeof type.val.heap === 'number')) return undefined;
+    return assemble([op]).subarray(0, -1);
   }
 
   #keptEntity(name: string, value: unknown): EntityRef {
