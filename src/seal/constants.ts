@@ -59,24 +59,31 @@ export function unsigned(value: Constant | undefined): number | undefined {
   return wide <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(wide) : undefined;
 }
 
-/** What each table holds after instantiation; undefined where the module does not tell, as for an imported one. */
+/**
+ * What each table holds after instantiation; undefined where the module does not tell, as for an imported one.
+ *
+ * Behind a segment that does not fit, or may not fit a table of the host's, nothing is sure: instantiation
+ * ends there, and functions that are in the host's tables by then can be called all the same.
+ */
 export function initialSlots(module: Module): readonly (Slots | undefined)[] {
-  const { imported } = spaces(module);
+  const { imported, tables: types } = spaces(module);
   const tables = module.tables.map(({ type, init }): Slots | undefined => {
     const first = init === undefined ? NULL_SLOT : slotOf(constantOf(module, init));
     if (first === undefined || type.limits.min > MOST_SLOTS) return undefined;
     return new Int32Array(Number(type.limits.min)).fill(first);
   });
   const all: (Slots | undefined)[] = [...new Array<undefined>(imported.table).fill(undefined), ...tables];
+  let sure = true;
   for (const elem of module.elems) {
     if (elem.mode.kind !== 'active') continue;
     const { table, offset } = elem.mode;
-    const slots = all[table];
     const start = unsigned(constantOf(module, offset));
-    const funcs = itemsOf(module, elem);
+    const { length } = elem.items.kind === 'funcs' ? elem.items.funcs : elem.items.exprs;
+    sure &&= start !== undefined && BigInt(start + length) <= (types[table]?.limits.min ?? 0n);
+    const slots = all[table];
     if (slots === undefined) continue;
-    if (start === undefined || funcs === undefined || start + funcs.length > slots.length)
-      all[table] = undefined;
+    const funcs = itemsOf(module, elem);
+    if (!sure || start === undefined || funcs === undefined) all[table] = undefined;
     else slots.set(funcs, start);
   }
   return all;

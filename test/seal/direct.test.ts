@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { BRANCH_HINTS, readHints } from '../../src/link/hints.ts';
+import { seal } from '../../src/seal/seal.ts';
+import { encode } from '../../src/wasm/encode.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import { needs } from '../support/features.ts';
+import { wat } from '../support/wat.ts';
 import { type SealCall, sealedText } from './sealed.ts';
 
 /** Slot 1 and 2 hold functions of type $i, slot 3 one of another type, slot 0 and 4 nothing. */
@@ -290,6 +293,27 @@ describe('a table is not constant', () => {
       .replace('(import "env" "t" (table $t 5 funcref)) (elem', '(elem');
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: 5 });
     assert.deepEqual(await counts(imported, { imports: { env: { t: table } } }), [0, 0]);
+  });
+
+  it('that instantiation may not come to fill, though what calls it is in the hands of the host by then', async () => {
+    const text = (at: number): string => `(module (type $i (func (result i32)))
+      (import "h" "t" (table $h 2 funcref)) (table $t 1 funcref)
+      (elem (table $h) (i32.const 0) func $run) (elem (table $h) (i32.const ${at}) func $run)
+      (elem (table $t) (i32.const 0) func $one)
+      (func $one (result i32) (i32.const 1))
+      (func $run (export "run") (result i32) (call_indirect $t (type $i) (i32.const 0))))`;
+    const given = (): WebAssembly.Table => new WebAssembly.Table({ element: 'anyfunc', initial: 2 });
+    const counted = await counts(text(1), { imports: { h: { t: given() } } }, [['run']]);
+    assert.deepEqual(counted, [1, 0]);
+    // The second segment does not fit: the third is never written.
+    const before = await wat(text(2));
+    const { module, stats } = await seal(parse(before));
+    assert.equal(stats.directCalls, 0);
+    for (const bytes of [before, encode(module)]) {
+      const t = given();
+      await assert.rejects(WebAssembly.instantiate(bytes as Uint8Array<ArrayBuffer>, { h: { t } }));
+      assert.throws(t.get(0) as () => number, WebAssembly.RuntimeError);
+    }
   });
 
   it('and one that grows keeps the slots that it had', async () => {
