@@ -160,7 +160,10 @@ bool Analysis::isLate(Node *arg, Node *next) {
   return isSimple(arg) && exitOf(next).from == From::Next && of(arg).exit == of(next).exit && isFixnumType(of(arg).type);
 }
 
-bool Analysis::met(const Node *node) const { return (node->lambda ? node->lambda : lambda)->code[node->site] & kFeedbackBit; }
+bool Analysis::met(const Node *node) const {
+  if (node->guessed) return metOthers[node->op];
+  return (node->lambda ? node->lambda : lambda)->code[node->site] & kFeedbackBit;
+}
 
 bool Analysis::leaves(Node *node) {
   Exit &exit = exitOf(node);

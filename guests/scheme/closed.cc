@@ -2,6 +2,7 @@
 #include "closed.h"
 
 #include "heap.h"
+#include "library.h"
 #include "lift.h"
 
 bool worldClosed = false;
@@ -72,6 +73,7 @@ constexpr uint32_t kMaxInlined = 60;       // nodes of a body that is inlined
 constexpr uint32_t kMaxSelfInlined = 24;   // of one that is inlined into itself twice, not once
 constexpr uint32_t kMaxGrowth = 600;       // nodes that a function may get in all
 constexpr uint32_t kMaxNesting = 4;        // bodies in bodies
+constexpr uint32_t kMaxGuessed = 24;       // nodes of a call that stands twice, for a guess
 
 uint32_t sizeOf(const Node *node) {
   uint32_t size = 1;
@@ -79,6 +81,14 @@ uint32_t sizeOf(const Node *node) {
   return size;
 }
 
+
+bool binds(const Node *node) {
+  if (!node->vars.empty() || node->kind == Kind::Lambda) return true;
+  for (const Node *arg : node->args) {
+    if (binds(arg)) return true;
+  }
+  return false;
+}
 
 bool callsItself(const Node *call, const Template *t) {
   return call->args[0]->kind == Kind::Global && constantProcedure(call->args[0]->symbol, call->args.size() - 1) == t;
@@ -164,7 +174,13 @@ class Inliner {
     if (from->kind == Kind::Call && tail && scope.self && callsItself(from, scope.source)) return copyContinue(from, scope);
     if (from->kind == Kind::Call) {
       if (Template *callee = inlinable(from, scope)) return inlineCall(from, callee, scope);
+      if (Builtin *builtin = guess(from)) return guessCall(from, builtin, scope, tail);
     }
+    if (from->kind == Kind::Builtin && isPath(from->builtin->name)) return copyPath(from, scope);
+    return copyPlainly(from, scope, tail);
+  }
+
+  Node *copyPlainly(const Node *from, Scope &scope, bool tail) {
     Node *node = newNode();
     *node = *from;
     if (node->kind == Kind::Prim && scope.source != root) node->lambda = scope.source;
@@ -190,6 +206,69 @@ class Inliner {
       bool passes = node->kind == Kind::If || node->kind == Kind::Or || node->kind == Kind::Seq || node->kind == Kind::Let ||
                     node->kind == Kind::Fix || node->kind == Kind::Loop;
       node->args[i] = copy(from->args[i], scope, tail && passes && last);
+    }
+    return node;
+  }
+
+  // ---- Procedures that came as arguments ----
+
+  // The builtin that the procedure of a call was whenever the interpreter looked, if it fits.
+  Builtin *guess(const Node *call) {
+    const Node *f = call->args[0];
+    uint32_t argc = call->args.size() - 1;
+    if (f->kind != Kind::Local || f->var->assigned || f->var->checked) return nullptr;
+    if (sizeOf(call) > kMaxGuessed || binds(call)) return nullptr;  // it will stand there twice
+    const Template *owner = f->var->owner;
+    for (size_t i = 0; owner && i < owner->vars.size() && i < kMaxCompiledParams; i++) {
+      Value seen = owner->builtins[i];
+      if (owner->vars[i] != f->var || !isBuiltin(seen) || seen == applyValue) continue;
+      Builtin *builtin = builtinOf(seen);
+      return argc >= builtin->min && argc <= builtin->max ? builtin : nullptr;
+    }
+    return nullptr;
+  }
+
+  // (if (eq? f <the builtin>) its operation (f argument...))
+  Node *guessCall(const Node *call, Builtin *builtin, Scope &scope, bool tail) {
+    Node *known = newNode();
+    known->kind = Kind::Const;
+    known->value = valueOf(builtin);
+    Node *test = nodeAt(call->place, Kind::Prim, {copy(call->args[0], scope, false), known});
+    test->op = kEq;
+    std::vector<Node *> arguments;
+    for (size_t i = 1; i < call->args.size(); i++) arguments.push_back(copy(call->args[i], scope, false));
+    bool inlined = builtin->op && arguments.size() == (builtin->op >= kCar ? 1 : 2) && builtin->op != kVectorSet;
+    Node *operation = nodeAt(call->place, inlined ? Kind::Prim : Kind::Builtin, arguments);
+    operation->op = inlined ? builtin->op : 0;
+    operation->guessed = inlined;
+    operation->builtin = builtin;
+    return nodeAt(call->place, Kind::If, {test, operation, copyPlainly(call, scope, tail)});
+  }
+
+  static Node *nodeAt(Place place, Kind kind, std::vector<Node *> args) {
+    Node *node = newNode();
+    node->kind = kind;
+    node->place = place;
+    node->args = std::move(args);
+    return node;
+  }
+
+  // cadr and the like
+  static bool isPath(const char *name) {
+    size_t n = strlen(name);
+    if (n < 4 || name[0] != 'c' || name[n - 1] != 'r') return false;
+    for (size_t i = 1; i + 1 < n; i++) {
+      if (name[i] != 'a' && name[i] != 'd') return false;
+    }
+    return true;
+  }
+
+  Node *copyPath(const Node *from, Scope &scope) {
+    Node *node = copy(from->args[0], scope, false);
+    const char *name = from->builtin->name;
+    for (size_t i = strlen(name) - 2; i >= 1; i--) {
+      node = nodeAt(from->place, Kind::Prim, {node});
+      node->op = name[i] == 'a' ? kCar : kCdr;
     }
     return node;
   }

@@ -462,7 +462,24 @@ class Compiler {
   void emitIf(Node *node, const VarSet &live) {
     Node *then = node->args[1], *otherwise = node->args[2];
     TypeOf type = typeOf(node);
-    emitTest(node->args[0], live | info(then).uses | info(otherwise).uses);
+    VarSet during = live | info(then).uses | info(otherwise).uses;
+    if (worldClosed && isCompound(node->args[0])) {
+      uint32_t end = code.open(wBlock, wasmType(type));
+      uint32_t toElse = code.open(wBlock);
+      branch([&] {
+        emitJump(node->args[0], false, toElse, during);
+        learnFrom(node->args[0], true);
+        emitAs(then, type, live);
+      });
+      code.branch(wBr, end);
+      code.close();
+      branch([&] {
+        learnFrom(node->args[0], false);
+        emitAs(otherwise, type, live);
+      });
+      return code.close();
+    }
+    emitTest(node->args[0], during);
     code.open(wIf, wasmType(type));
     branch([&] {
       learnFrom(node->args[0], true);
@@ -1073,10 +1090,51 @@ class Compiler {
     isTrue();
   }
 
+  // Is it made of several tests?
+  static bool isCompound(const Node *test) {
+    if (test->kind == Kind::Prim && test->op == kNot) return isCompound(test->args[0]);
+    return test->kind == Kind::If || test->kind == Kind::Or;
+  }
+  static bool isConstant(const Node *node, bool holds) { return node->kind == Kind::Const && (node->value != kFalse) == holds; }
+
+  /*
+   * Goes to a label if a test's outcome is `sense`. Of several tests each goes there, or on, by itself.
+   * What is learned holds where control falls through, if that is one way only.
+   */
+  void emitJump(Node *test, bool sense, uint32_t label, const VarSet &live) {
+    if (test->kind == Kind::Prim && test->op == kNot) return emitJump(test->args[0], !sense, label, live);
+    if (test->kind == Kind::Or) return emitJumpOfTwo(test->args[0], test->args[1], true, sense, label, live);
+    if (test->kind == Kind::If && isConstant(test->args[2], false))
+      return emitJumpOfTwo(test->args[0], test->args[1], false, sense, label, live);
+    emitTest(test, live);
+    if (!sense) code.op(wI32Eqz);
+    code.branch(wBrIf, label);
+  }
+
+  // Both must hold, or with `any` one of them.
+  void emitJumpOfTwo(Node *first, Node *second, bool any, bool sense, uint32_t label, const VarSet &live) {
+    VarSet during = live | info(second).uses;
+    if (any == sense) {
+      emitJump(first, sense, label, during);
+      learnFrom(first, !sense);
+      return emitJump(second, sense, label, live);
+    }
+    uint32_t on = code.open(wBlock);
+    branch([&] {
+      emitJump(first, !sense, on, during);
+      learnFrom(first, sense);
+      emitJump(second, sense, label, live);
+    });
+    code.close();
+  }
+
   void isTrue() {
     code.constant(kFalse);
     code.op(wI32Ne);
   }
+
+  // A constant that is eqv? to itself alone.
+  static bool isIdentity(const Node *node) { return node->kind == Kind::Const && !isFlonum(node->value); }
 
   // False, and nothing emitted, for operations that are no tests.
   bool emitTestPrim(Node *node, const VarSet &live) {
@@ -1101,6 +1159,9 @@ class Compiler {
         code.constant(op == kPairP ? kPairTag : (uint32_t)kCharTag);
         code.op(wI32Eq);
         return true;
+      case kEqv:
+        if (!worldClosed || !(isIdentity(node->args[0]) || isIdentity(node->args[1]))) return false;
+        [[fallthrough]];
       case kEq: {
         auto operands = emitOperands(node->args, 0, 2, live, {tAny, tAny});
         push(operands[0]);
@@ -1520,6 +1581,14 @@ class Compiler {
       case kVectorRef:
       case kVectorSet: return emitVector(node, live);
       case kVectorLength: return emitVectorLength(node, live);
+      case kStringRef:
+      case kStringLength:
+        if (!worldClosed) break;
+        return op == kStringRef ? emitStringRef(node, live) : emitStringLength(node, live);
+      case kSetCar:
+      case kSetCdr:
+        if (!worldClosed) break;
+        return emitSetField(node, live);
       case kToInexact: return emitToInexact(node, live);
       case kSqrt:
       case kAbs:
@@ -1568,6 +1637,107 @@ class Compiler {
     code.op(wDrop);
     failHere(node->place);
     code.close();
+  }
+
+  void emitSetField(Node *node, const VarSet &live) {
+    auto operands = emitOperands(node->args, 0, 2, live, {tAny, tAny});
+    if (!knows(node->args[0], kPairTag)) {
+      push(operands[0]);
+      code.constant(7);
+      code.op(wI32And);
+      code.constant(kPairTag);
+      code.op(wI32Ne);
+      code.open(wIf);
+      callPrimitive2(node, operands[0], operands[1]);
+      code.op(wDrop);
+      code.close();
+    }
+    learn(node->args[0], kPairTag);
+    push(operands[0]);
+    push(operands[1]);
+    code.store(node->op == kSetCar ? kCarOffset : kCdrOffset);
+    release(operands);
+    code.constant(kUnspecified);
+  }
+
+  // ---- Strings: of one byte a character here, others are the guest's ----
+
+  void checkString(const Operand &s, uint32_t slow) {
+    push(s);
+    code.constant(7);
+    code.op(wI32And);
+    code.constant(kObjectTag);
+    code.op(wI32Ne);
+    code.branch(wBrIf, slow);
+    push(s);
+    code.loadByte(kHeaderOffset);
+    code.constant(kString);
+    code.op(wI32Ne);
+    code.branch(wBrIf, slow);
+  }
+
+  void emitStringLength(Node *node, const VarSet &live) {
+    auto operands = emitOperands(node->args, 0, 1, live, {tAny});
+    uint32_t done = code.open(wBlock, wI32);
+    uint32_t slow = code.open(wBlock);
+    checkString(operands[0], slow);
+    push(operands[0]);
+    code.load(kFieldOffset);
+    code.constant(1u);
+    code.op(wI32Shl);
+    code.branch(wBr, done);
+    code.close();
+    code.constant(kStringLength);
+    push(operands[0]);
+    code.call(hPrimitive1);
+    checkFailure(node->place);
+    code.close();
+    release(operands);
+  }
+
+  void emitStringRef(Node *node, const VarSet &live) {
+    auto operands = emitOperands(node->args, 0, 2, live, {tAny, tAny});
+    Operand &s = operands[0], &i = operands[1];
+    uint32_t done = code.open(wBlock, wI32);
+    uint32_t slow = code.open(wBlock);
+    checkString(s, slow);
+    if (!isFixnumType(i.type)) {
+      push(i);
+      code.constant(1u);
+      code.op(wI32And);
+      code.branch(wBrIf, slow);
+    }
+    // As many bytes as characters, and more of them than the index.
+    push(s);
+    code.load(kHeaderOffset);
+    code.constant(8);
+    code.op(wI32ShrU);
+    push(s);
+    code.load(kFieldOffset);
+    code.op(wI32Ne);
+    code.branch(wBrIf, slow);
+    push(i);
+    push(s);
+    code.load(kFieldOffset);
+    code.constant(1u);
+    code.op(wI32Shl);
+    code.op(wI32GeU);
+    code.branch(wBrIf, slow);
+    push(s);
+    push(i);
+    code.constant(1u);
+    code.op(wI32ShrU);
+    code.op(wI32Add);
+    code.loadByte(kFieldOffset + 4);
+    code.constant(8);
+    code.op(wI32Shl);
+    code.constant(kCharTag);
+    code.op(wI32Or);
+    code.branch(wBr, done);
+    code.close();
+    callPrimitive2(node, s, i);
+    code.close();
+    release(operands);
   }
 
   void emitCons(Node *node, const VarSet &live) {
@@ -1716,10 +1886,30 @@ class Compiler {
   void emitBuiltin(Node *node, const VarSet &live) {
     std::vector<TypeOf> words(node->args.size(), tAny);
     auto operands = emitOperands(node->args, 0, node->args.size(), live, words);
+    bool even = !strcmp(node->builtin->name, "even?");
+    if (worldClosed && (even || !strcmp(node->builtin->name, "odd?"))) {
+      // Of a fixnum, the bit above the tag. #f and #t are 0x003 and 0x103.
+      openFixnumTest(operands[0], nullptr, wI32);
+      push(operands[0]);
+      code.constant(2);
+      code.op(wI32And);
+      code.constant(even ? 2 : 0);
+      code.op(wI32Xor);
+      code.constant(7);
+      code.op(wI32Shl);
+      code.constant(kFalse);
+      code.op(wI32Or);
+      closeFixnumTest(operands[0], nullptr, [&] { callBuiltin(node, operands); });
+      return release(operands);
+    }
+    callBuiltin(node, operands);
+    release(operands);
+  }
+
+  void callBuiltin(Node *node, const std::vector<Operand> &operands) {
     storeOperands(operands, 0);
     code.get(kSp);
     code.constant(operands.size());
-    release(operands);
     code.constant((uint32_t)node->builtin->function);
     code.op(wCallIndirect), code.u32(2), code.u32(0);
     checkFailure(node->place);
@@ -1959,7 +2149,21 @@ class Compiler {
     switch (node->kind) {
       case Kind::If: {
         Node *then = node->args[1], *otherwise = node->args[2];
-        emitTest(node->args[0], info(then).uses | info(otherwise).uses);
+        VarSet during = info(then).uses | info(otherwise).uses;
+        if (worldClosed && isCompound(node->args[0])) {
+          uint32_t toElse = code.open(wBlock);
+          branch([&] {
+            emitJump(node->args[0], false, toElse, during);
+            learnFrom(node->args[0], true);
+            emitTail(then);
+          });
+          code.close();
+          return branch([&] {
+            learnFrom(node->args[0], false);
+            emitTail(otherwise);
+          });
+        }
+        emitTest(node->args[0], during);
         code.open(wIf);
         branch([&] {
           learnFrom(node->args[0], true);

@@ -63,6 +63,11 @@ Place placeAt(Template *t, uint32_t offset) {
   return place;
 }
 
+void noteProcedure(Value &seen, Value v) {
+  if (!isProcedure(v) || v == seen) return;
+  seen = seen == 0 && isBuiltin(v) ? v : (Value)kFail;
+}
+
 // Turns `argc` arguments below `sp` into the frame's parameters; the new stack pointer, or null.
 Value *fitArguments(Template *t, Value *sp, uint32_t argc) {
   if (argc == t->params && !t->rest) return sp;
@@ -475,7 +480,11 @@ call: {
   uint32_t params = t->frameParams();
   if (t->jit == JitState::Cold) {
     warm(t);
-    for (uint32_t i = 0; i < params && i < kMaxCompiledParams; i++) t->seen[i] |= kindOf(f[1 + i]);
+    for (uint32_t i = 0; i < params && i < kMaxCompiledParams; i++) {
+      uint8_t kind = kindOf(f[1 + i]);
+      t->seen[i] |= kind;
+      if (kind == kSawOther) noteProcedure(t->builtins[i], f[1 + i]);
+    }
   }
   if (t->slot && budget > 0 && !firstInterpreted) {
     vm.trueLimit = (uint32_t)f + budget;

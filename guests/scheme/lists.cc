@@ -37,7 +37,12 @@ bool isEqual(Value a, Value b) {
 
 namespace {
 
-bool quickEqual(Value a, Value b) { return a == b || (!isFixnum(a) && !isFixnum(b) && isEqual(a, b)); }
+bool quickEqual(Value a, Value b) {
+  if (a == b) return true;
+  if (isFixnum(a) || isFixnum(b)) return false;
+  if (isString(a) && isString(b)) return stringBytes(a) == stringBytes(b) && !memcmp(stringText(a), stringText(b), stringBytes(a));
+  return isEqual(a, b);
+}
 
 Value equalProcedure(const Value *a, uint32_t) { return boolean(quickEqual(a[0], a[1])); }
 

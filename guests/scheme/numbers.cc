@@ -154,6 +154,11 @@ Value numberToString(const Value *a, uint32_t n) {
   uint32_t radix;
   if (!isNumber(a[0])) return notNumber("number->string", a[0]);
   if (!radixOf("number->string", a, n, radix)) return kFail;
+  if (isFixnum(a[0])) {
+    char digits[kFixnumDigits];
+    char *first = fixnumText(digits, fixnumOf(a[0]), radix);
+    return makeString(first, digits + sizeof digits - first);
+  }
   Text text = numberText(a[0], radix);
   return makeString(text.data(), text.size());
 }

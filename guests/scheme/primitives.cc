@@ -6,6 +6,8 @@
 #include "library.h"
 #include "print.h"
 
+bool metOthers[kPrimOps];
+
 namespace {
 
 const char *nameOf(PrimOp op) {
@@ -177,13 +179,21 @@ template <PrimOp op> Value one(const Value *a, uint32_t) { return primitive1(op,
 template <PrimOp op> Value two(const Value *a, uint32_t) { return primitive2(op, a[0], a[1]); }
 Value vectorSet(const Value *a, uint32_t) { return primitive3(kVectorSet, a[0], a[1], a[2]); }
 
+// As a value, an operation is called from anywhere: this is all that is known of what it meets there.
+template <PrimOp op> Value noted(Value a, Value b) {
+  Value result = primitive2(op, a, b);
+  bool compares = op >= kLess && op <= kNumEqual;
+  if ((a | b | (compares ? 0 : result)) & 1) metOthers[op] = true;
+  return result;
+}
+
 template <PrimOp op> Value fold(const Value *a, uint32_t n) {
   constexpr bool inverse = op == kSub || op == kDiv;
   Value unit = fixnum(op == kAdd || op == kSub ? 0 : 1);
   if (n == 0) return unit;
   if (n == 1 && op == kSub && isFlonum(a[0])) return flonum(-flonumOf(a[0]));
   if (n == 1) return inverse ? primitive2(op, unit, a[0]) : primitive2(op, a[0], unit);
-  if (n == 2) return primitive2(op, a[0], a[1]);
+  if (n == 2) return noted<op>(a[0], a[1]);
   Value sum = a[0];
   for (uint32_t i = 1; i < n && sum != kFail; i++) sum = primitive2(op, sum, a[i]);
   return sum;
@@ -196,7 +206,7 @@ template <PrimOp op> Value extreme(const Value *a, uint32_t n) {
 }
 
 template <PrimOp op> Value chain(const Value *a, uint32_t n) {
-  if (n == 2) return primitive2(op, a[0], a[1]);
+  if (n == 2) return op == kCharEqual ? primitive2(op, a[0], a[1]) : noted<op>(a[0], a[1]);
   Value holds = kTrue;
   if (n == 1 && op != kCharEqual && !isNumber(a[0])) return failType(nameOf(op), "not a number", a[0]);
   for (uint32_t i = 0; i + 1 < n; i++) {

@@ -153,14 +153,17 @@ Text displayed(Value value) {
 
 Text numberText(Value number, uint32_t radix) {
   if (isFlonum(number)) return flonumText(flonumOf(number));
-  int32_t n = fixnumOf(number);
-  char text[40];
-  char *p = text + sizeof text;
+  char text[kFixnumDigits];
+  return Text(fixnumText(text, fixnumOf(number), radix), text + sizeof text);
+}
+
+char *fixnumText(char *text, int32_t n, uint32_t radix) {
+  char *p = text + kFixnumDigits;
   uint32_t rest = n < 0 ? -(uint32_t)n : n;
   do *--p = "0123456789abcdefghijklmnopqrstuvwxyz"[rest % radix];
   while (rest /= radix);
   if (n < 0) *--p = '-';
-  return Text(p, text + sizeof text);
+  return p;
 }
 
 void appendUtf8(Text &out, uint32_t c) {

@@ -8,6 +8,9 @@ void print(Text &out, Value value, bool write);
 Text written(Value value);
 Text displayed(Value value);
 Text numberText(Value number, uint32_t radix = 10);
+// A fixnum's digits, at the end of a text of this size; where they begin.
+constexpr uint32_t kFixnumDigits = 40;
+char *fixnumText(char *text, int32_t n, uint32_t radix);
 void appendUtf8(Text &out, uint32_t codePoint);
 // Reads the character at `*text` and moves past it.
 uint32_t nextChar(const char *&text);

@@ -83,10 +83,14 @@ struct Node {
   Node *target = nullptr;
   std::vector<Var *> vars;
   std::vector<Node *> args;
+  bool guessed = false;  // an operation that stands for a call of an unknown procedure (closed.cc)
   uint32_t info = 0;  // generated code: index of what is known of this node
   uint32_t site = 0;  // where the interpreter's instruction lies in its code, for what it saw there
   Node *body() const { return args.back(); }
 };
+
+// Whether an operation, called as a procedure of two arguments, met or gave anything but fixnums.
+extern bool metOthers[kPrimOps];
 
 // Kinds of arguments seen, to decide what generated code may expect.
 enum : uint8_t { kSawFixnum = 1, kSawFlonum = 2, kSawOther = 4 };
@@ -108,6 +112,7 @@ struct Template {
   JitState jit = JitState::Cold;
   bool guarded = true;   // may generated code expect the kinds of arguments seen so far?
   uint8_t seen[kMaxCompiledParams] = {};
+  Value builtins[kMaxCompiledParams] = {};  // the builtin that an argument was; kFail for others as well
   uint32_t warmth = 0;   // calls and loop iterations so far
   uint32_t batch = 0;    // its number in the module under construction, from 1
   Value closure = 0;     // a closure that captures nothing, for calls from the closed world; all are alike

@@ -98,6 +98,11 @@ Value listToString(const Value *a, uint32_t) {
 }
 
 Value string(const Value *a, uint32_t n) {
+  if (n == 1 && isChar(a[0]) && charOf(a[0]) < 0x80) {
+    Value s = allocateString(1, 1);
+    *stringText(s) = (char)charOf(a[0]);
+    return s;
+  }
   Text text;
   for (uint32_t i = 0; i < n; i++) {
     if (!isChar(a[i])) return notChar("string", a[i]);
@@ -241,26 +246,47 @@ Value stringSplit(const Value *a, uint32_t) {
   Text needle, text = textOf(a[0]);
   if (!needleOf("string-split", a[1], needle)) return kFail;
   if (needle.empty()) return failType("string-split", "an empty separator", a[1]);
-  std::vector<Value> parts;
   size_t start = 0;
-  for (size_t at; (at = text.find(needle, start)) != Text::npos; start = at + needle.size()) {
-    parts.push_back(makeString(text.data() + start, at - start));
-  }
-  Value list = cons(makeString(text.data() + start, text.size() - start), kNil);
-  for (size_t i = parts.size(); i-- > 0;) list = cons(parts[i], list);
-  return list;
+  Value first = kNil, last = kNil;
+  auto add = [&](size_t end) {
+    Value pair = cons(makeString(text.data() + start, end - start), kNil);
+    if (last == kNil) first = pair;
+    else cdr(last) = pair;
+    last = pair;
+  };
+  for (size_t at; (at = text.find(needle, start)) != Text::npos; start = at + needle.size()) add(at);
+  add(text.size());
+  return first;
+}
+
+// Most strings that are put together are short, and a call costs more than they do.
+char *copyText(char *to, const char *from, uint32_t bytes) {
+  if (bytes > 16) return (char *)memcpy(to, from, bytes) + bytes;
+  for (uint32_t i = 0; i < bytes; i++) to[i] = from[i];
+  return to + bytes;
 }
 
 Value stringJoin(const Value *a, uint32_t n) {
-  Text text;
   if (n > 1 && !isString(a[1])) return notString("string-join", a[1]);
+  const char *between = n > 1 ? stringText(a[1]) : " ";
+  uint32_t size = n > 1 ? stringBytes(a[1]) : 1, sizeInChars = n > 1 ? stringChars(a[1]) : 1;
+  uint32_t bytes = 0, chars = 0;
   Value p = a[0];
   for (; isPair(p); p = cdr(p)) {
     if (!isString(car(p))) return notString("string-join", car(p));
-    if (p != a[0]) text += n > 1 ? textOf(a[1]) : " ";
-    text.append(stringText(car(p)), stringBytes(car(p)));
+    bool first = p == a[0];
+    bytes += stringBytes(car(p)) + (first ? 0 : size);
+    chars += stringChars(car(p)) + (first ? 0 : sizeInChars);
+    if (bytes > kMaxLength) return tooLong("string");
   }
-  return p == kNil ? stringOf(text) : failType("string-join", "not a list", a[0]);
+  if (p != kNil) return failType("string-join", "not a list", a[0]);
+  Value joined = allocateString(bytes, chars);
+  char *to = stringText(joined);
+  for (p = a[0]; isPair(p); p = cdr(p)) {
+    if (p != a[0]) to = copyText(to, between, size);
+    to = copyText(to, stringText(car(p)), stringBytes(car(p)));
+  }
+  return joined;
 }
 
 Value stringReplace(const Value *a, uint32_t) {

@@ -227,3 +227,59 @@ test('what a vector in a loop is, and what is stored in it, is for the loop to f
   );
   assert.match(first?.err ?? '', /vector-ref: not a vector/);
 });
+
+test('a procedure that came as an argument is another one, or is given other values, than it was guessed', async () => {
+  const [first] = await same(
+    `(define (total f l) (let loop ((l l) (sum 0)) (if (null? l) sum (loop (cdr l) (f (car l) sum)))))
+    (define (keep f l) (let loop ((l l)) (cond ((null? l) '()) ((f (car l)) (cons (car l) (loop (cdr l)))) (else (loop (cdr l))))))
+    (define (sorted l f) (sort l f))
+    (define (main) 0)
+    (do ((i 0 (+ i 1))) ((= i 600)) (total + '(1 2 3)) (keep even? '(1 2 3)) (sorted '(3 1 2) <))`,
+    `(write (list (total + '(1 2 3)) (total + '(1073741823 1)) (total + '(1.5 2)) (total cons '(1 2)) (total (lambda (x y) x) '(5 7))
+                  (keep even? '(1 2.0 4)) (keep odd? '(1 2 3)) (keep (lambda (x) (> x 1)) '(1 2))
+                  (sorted '(3 1 2) <) (sorted '(3 1 2) >) (sorted '(2.5 1 2) <) (sorted '("b" "a") string<?)))
+     (newline)
+     (keep even? '(2
+       4 x))`,
+  );
+  assert.equal(
+    first?.out,
+    '(6 1073741824.0 3.5 (2 1 . 0) 7 (2.0 4) (1 3) (2) (1 2 3) (3 2 1) (1 2 2.5) ("a" "b"))\n',
+  );
+  assert.match(first?.err ?? '', /^program\.scm:2: even\?: not an integer: x$/m);
+});
+
+test('characters and lengths of strings, paths of car and cdr, and changed pairs are found inline or not', async () => {
+  const source = `(define (at s i) (string-ref s i))
+    (define (size s) (string-length s))
+    (define (second l)
+      (cadr l))
+    (define (third l) (caddr l))
+    (define (put! p x) (set-cdr! p x) (set-car! p 0) p)
+    (define (class x y)
+      (cond ((and (pair? x) (or (null? (cdr x)) (eqv? (car x) 'a)) (not (eqv? y 'b))) (list 1 (car x)))
+            ((or (and (pair? y) (= (car y) 1)) (and (not (pair? x)) (pair? y))) (list 2 (car y)))
+            ((not (or (pair? x) (pair? y))) 3)
+            (else 4)))
+    (define (main) 0)
+    (do ((i 0 (+ i 1))) ((= i 600))
+      (at "abc" 1) (size "abc") (second '(1 2)) (third '(1 2 3)) (put! (list 1) 2) (class '(1) 2) (class 1 '(1)))`;
+  const [first] = await same(
+    source,
+    `(write (list (at "abc" 2) (at "aλc" 1) (at "aλc" 2) (size "aλc") (size "") (second '(1 2)) (third '(1 2 3)) (put! (list 1 2) 3)
+      (class '(7) 2) (class '(a 2) 2) (class '(a 2) 'b) (class 1 '(5)) (class '(1 2) '(1)) (class 1 2) (class '(1 2) '(2))))
+     (second '(1))`,
+  );
+  assert.equal(first?.out, '(#\\c #\\λ #\\c 3 0 2 3 (0 . 3) (1 7) (1 a) 4 (2 5) (2 1) 3 4)');
+  assert.match(first?.err ?? '', /^program\.scm:4: car: not a pair: \(\)$/m);
+  for (const [asked, message] of [
+    ['(at "abc" 3)', 'string-ref: no such index: 3'],
+    ['(at "abc" 1.5)', 'string-ref: no such index: 1.5'],
+    ["(at 'abc 1)", 'string-ref: not a string: abc'],
+    ["(size '(1))", 'string-length: not a string: (1)'],
+    ['(put! 5 1)', 'set-cdr!: not a pair: 5'],
+  ] as const) {
+    const [said] = await same(source, asked);
+    assert.equal(said?.err.split(': ').slice(1).join(': ').trim(), message);
+  }
+});
