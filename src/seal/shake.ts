@@ -203,7 +203,10 @@ function refFunc(func: FuncIdx): ConstExpr {
   return madeSpan(assemble([['ref.func', func]]), 'sealed table');
 }
 
-/** What each segment becomes, by its old index; undefined for one that goes. New ones come behind them. */
+/**
+ * What each segment becomes, by its old index; undefined for one that goes. New ones come first: they fit,
+ * which segments of the host's tables may not, and what is behind such a one is not written.
+ */
 interface ShakenElems {
   readonly kept: readonly (Elem | undefined)[];
   readonly added: readonly Elem[];
@@ -237,9 +240,10 @@ function mapsOf(reached: Reached, elems: ShakenElems): Maps {
     const total = reached.nodes.counts[name];
     const stays = (index: number): boolean =>
       name === 'elem' ? elems.kept[index] !== undefined : reached.has(name, index);
-    let next = 0;
+    const first = name === 'elem' ? elems.added.length : 0;
+    let next = first;
     const map = Uint32Array.from({ length: total }, (_, index) => (stays(index) ? next++ : GONE));
-    if (next !== total) maps[name] = map;
+    if (first > 0 || next !== total) maps[name] = map;
   }
   return maps;
 }
@@ -281,7 +285,7 @@ function moved(
       index: mapIndex(maps, item.kind, item.index, 'export section') as FuncIdx,
     })),
     start: module.start && { func: func(module.start.func, 'start section') },
-    elems: [...elems.kept.filter((elem) => elem !== undefined), ...elems.added].map((elem) =>
+    elems: [...elems.added, ...elems.kept.filter((elem) => elem !== undefined)].map((elem) =>
       movedElem(elem, maps, type, expr, func),
     ),
     codes: codes.filter((body) => body !== undefined),

@@ -305,6 +305,19 @@ describe('a table is not constant', () => {
     const given = (): WebAssembly.Table => new WebAssembly.Table({ element: 'anyfunc', initial: 2 });
     const counted = await counts(text(1), { imports: { h: { t: given() } } }, [['run']]);
     assert.deepEqual(counted, [1, 0]);
+    // Slots that are written before the host's table ends stay so, though the segments are others.
+    const first = text(2)
+      .replace('(elem (table $h) (i32.const 0)', '(elem (table $t) (i32.const 0) func $one $dead) $&')
+      .replace('(elem (table $t) (i32.const 0) func $one)\n', '')
+      .replace('$t 1 funcref', '$t 2 funcref) (func $dead')
+      .replace('(i32.const 0))))', '(global.get $at))) (global $at (export "at") (mut i32) (i32.const 0)))');
+    const filled = await seal(parse(await wat(first)));
+    assert.equal(filled.stats.slots, 1);
+    for (const bytes of [await wat(first), encode(filled.module)]) {
+      const t = given();
+      await assert.rejects(WebAssembly.instantiate(bytes as Uint8Array<ArrayBuffer>, { h: { t } }));
+      assert.equal((t.get(0) as () => number)(), 1);
+    }
     // The second segment does not fit: the third is never written.
     const before = await wat(text(2));
     const { module, stats } = await seal(parse(before));
