@@ -9,6 +9,15 @@ export function isComponent(): UnsupportedError {
   );
 }
 
+/** Its state is read through exports, of which there are so many. */
+export function tooMuchState(exports: number, most: number): UnsupportedError {
+  return new UnsupportedError(
+    'too-much-state',
+    `the guest's memories, tables, globals and segments take ${exports} exports to look at, and engines take ${most}`,
+    'most of them are globals: a compiler makes fewer where it merges constants',
+  );
+}
+
 export function unknownFunction(place: string): UnsupportedError {
   return new UnsupportedError(
     'unknown-function',

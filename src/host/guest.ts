@@ -4,7 +4,7 @@
 
 import { type FreezeError, GuestError } from '../errors/classes.ts';
 import { grewTooMuch, nearLimit } from '../errors/limit.ts';
-import { engineLacks, importedState, missingImports, noMemory } from '../errors/unsupported.ts';
+import { engineLacks, importedState, missingImports, noMemory, tooMuchState } from '../errors/unsupported.ts';
 import { hostUnfit, preloadUnfit } from '../errors/usage.ts';
 import { deferStart, freeName } from '../link/defer.ts';
 import { type EntityRef, sameImport } from '../link/entity.ts';
@@ -84,6 +84,8 @@ export interface LinkEvent {
 }
 
 const PAGE = 65_536;
+/** https://webassembly.github.io/spec/js-api/#limits */
+const MOST_EXPORTS = 100_000;
 
 const NONE: ReadonlyMap<number, Import> = new Map();
 
@@ -160,6 +162,8 @@ export class Guest {
       capped(deferStart(running, startName), ownCaps(running, caps)),
       { importedFunctions: true, importedGlobals: true },
     );
+    if (instrumented.exports.length > MOST_EXPORTS && module.exports.length <= MOST_EXPORTS)
+      throw tooMuchState(instrumented.exports.length, MOST_EXPORTS);
     const compiled = await compile(encode(instrumented), 'the guest', module);
     const wasi = await options.host(compiled).catch((error: unknown) => {
       throw hostError(error);

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FreezeError } from '../../src/errors/classes.ts';
+import { freeze } from '../../src/freeze.ts';
+import { encode, madeSpan } from '../../src/wasm/encode.ts';
+import { parse } from '../../src/wasm/parse.ts';
 import { type Case, freezeAndKeep, hostWith } from '../support/differential.ts';
 import { needs } from '../support/features.ts';
 import { wat } from '../support/wat.ts';
@@ -194,5 +197,19 @@ describe('refusals', () => {
       await messageOf({ guest: '(module (func (export "_initialize") (unreachable)))' }),
       /^trap: the guest trapped in _initialize/,
     );
+  });
+
+  it('more globals than exports can show, by their number', async () => {
+    const guest = encode({
+      ...parse(await wat('(module (func (export "f")))')),
+      globals: Array.from({ length: 60_000 }, () => ({
+        type: { val: 'i32', mutable: true } as const,
+        init: madeSpan(Uint8Array.of(0x41, 0x00, 0x0b), 'test'),
+      })),
+    });
+    await assert.rejects(freeze(guest), {
+      code: 'too-much-state',
+      message: /take 120\d+ exports .*, and engines take 100000$/,
+    });
   });
 });
