@@ -89,6 +89,26 @@ export function initialSlots(module: Module): readonly (Slots | undefined)[] {
   return all;
 }
 
+/** Whether instantiation comes to its end, as far as segments go: each fits where it is put. */
+export function segmentsFit(module: Module): boolean {
+  const { tables, mems } = spaces(module);
+  const fits = (offset: ConstExpr, length: number, most: bigint): boolean => {
+    const start = unsigned(constantOf(module, offset));
+    return start !== undefined && BigInt(start + length) <= most;
+  };
+  return (
+    module.elems.every(({ mode, items }) => {
+      if (mode.kind !== 'active') return true;
+      const { length } = items.kind === 'funcs' ? items.funcs : items.exprs;
+      return fits(mode.offset, length, tables[mode.table]?.limits.min ?? 0n);
+    }) &&
+    module.datas.every(({ mode, bytes }) => {
+      if (mode.kind !== 'active') return true;
+      return fits(mode.offset, bytes.length, (mems[mode.mem]?.min ?? 0n) * 65536n);
+    })
+  );
+}
+
 function slotOf(value: Constant | undefined): number | undefined {
   return typeof value === 'object' ? (value.func ?? NULL_SLOT) : undefined;
 }

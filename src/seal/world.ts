@@ -5,7 +5,15 @@
  */
 import { type Module, spaces } from '../wasm/module.ts';
 import type { FuncIdx, GlobalIdx, MemIdx, TableIdx } from '../wasm/types.ts';
-import { type Constant, constantOf, initialGlobal, NULL_SLOT, type Slots, unsigned } from './constants.ts';
+import {
+  type Constant,
+  constantOf,
+  initialGlobal,
+  NULL_SLOT,
+  type Slots,
+  segmentsFit,
+  unsigned,
+} from './constants.ts';
 import type { Reached } from './reachable.ts';
 import type { FunctionUses, TableWrite } from './uses.ts';
 
@@ -144,7 +152,8 @@ function unwrittenMemories(module: Module, uses: FunctionUses, reached: Reached)
   const { mems, imported } = spaces(module);
   const exported = new Set(module.exports.flatMap(({ kind, index }) => (kind === 'mem' ? [index] : [])));
   const own = mems.flatMap((_, mem) => (mem < imported.mem || exported.has(mem as MemIdx) ? [] : [mem]));
-  if (own.length === 0) return [];
+  // Where instantiation may end early, some segments may be missing while functions are in the host's hands.
+  if (own.length === 0 || !segmentsFit(module)) return [];
   const written = new Set(reached.funcs.flatMap((func) => uses.memoriesWritten(func)));
   return own.flatMap((mem): ConstantRange[] => {
     const size = filled(module, mem);

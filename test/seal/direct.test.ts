@@ -143,6 +143,17 @@ describe('a slot is known', () => {
     );
   });
 
+  it('but not where instantiation may end before it is filled', async () => {
+    const fill = (at: number): string =>
+      load
+        .replace('(type $v (func))', '(type $v (func)) (import "h" "t" (table $h 1 funcref))')
+        .replace('(elem (i32.const 1)', '(elem (table $t) (i32.const 1) func')
+        .replace('(func $other)', `(func $other) (elem (table $h) (i32.const ${at}) func $one)`);
+    const imports = { h: { t: new WebAssembly.Table({ element: 'anyfunc', initial: 2 }) } };
+    assert.deepEqual(await counts(fill(0), { imports }), [1, 0]);
+    assert.deepEqual(await counts(fill(1), { imports }), [0, 0]);
+  });
+
   for (const write of [
     '(i32.store8 (i32.const 16) (i32.const 1))',
     '(v128.store8_lane 0 (i32.const 16) (v128.const i32x4 1 0 0 0))',
