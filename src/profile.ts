@@ -7,7 +7,6 @@
  */
 
 import { badProfile } from './errors/usage.ts';
-import { tablesOf } from './host/counter.ts';
 import type { Guest } from './host/guest.ts';
 import type { EntityRef } from './link/entity.ts';
 import { spaces } from './wasm/module.ts';
@@ -122,13 +121,10 @@ export function profileOf(
 
 /** The guest's tables only: a slot of another one is no name that a later build knows. */
 function slotCalls(guest: Guest): readonly SlotCalls[] {
-  const { counters } = guest.linker;
-  if (counters === undefined) return [];
-  return tablesOf(guest.module, guest.probes, guest.instance.exports).flatMap((object, table) =>
-    counters.countsOf(object).map(({ slot, calls }) => {
-      return { table, slot, function: nameOf(guest, guest.functionIn(table, slot)), calls };
-    }),
-  );
+  const counts = guest.linker.counters?.counts(guest.module, guest.probes, guest.instance.exports) ?? [];
+  return counts.map(({ table, slot, calls }) => {
+    return { table, slot, function: nameOf(guest, guest.functionIn(table, slot)), calls };
+  });
 }
 
 function nameOf(guest: Guest, func: EntityRef | undefined): string {

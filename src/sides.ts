@@ -3,7 +3,8 @@
  * has a host of its own, and what it prints is kept.
  */
 import type { ExportCall } from './host/calls.ts';
-import { Guest, type HostFactory } from './host/guest.ts';
+import { trap } from './host/engine.ts';
+import { Guest, type HostFactory, NO_WASI } from './host/guest.ts';
 import { importing } from './host/imported-state.ts';
 import { RestoredHost } from './host/restored.ts';
 import { createWasi } from './host/wasi/wasi.ts';
@@ -15,6 +16,7 @@ import { protocolFor } from './protocols/detect.ts';
 import type { MemoryRange, Protocol } from './protocols/protocol.ts';
 import { isSealed } from './sealing.ts';
 import { startGuest, type WarmedUp, warmUp } from './warm-up.ts';
+import type { Module } from './wasm/module.ts';
 import { parse } from './wasm/parse.ts';
 
 /** What the guest writes. */
@@ -24,7 +26,7 @@ export interface Streams {
 }
 
 /** How both are brought up: the options of the build. */
-export interface SideOptions extends Omit<FreezeOptions, 'host' | 'driver'> {
+export interface SideOptions extends Omit<FreezeOptions, 'host'> {
   /** Makes a host that writes to these streams; default one in memory in which there is nothing. */
   readonly hostFor?: (streams: Streams) => HostFactory;
 }
@@ -90,6 +92,8 @@ export interface Side {
   readonly output: Output;
   /** Does what a thawed instance does first. */
   readonly restore: () => void;
+  /** The import that a call came to and that nobody answers here: of a guest with a driver, its JavaScript would. */
+  readonly reached: () => string | undefined;
 }
 
 export interface LiveSide extends Side {
@@ -135,6 +139,7 @@ export async function liveSide(bytes: Uint8Array, options: SideOptions): Promise
       host.restored();
       if (afterRestore !== undefined) guest.call(afterRestore, [], `in ${afterRestore}`);
     },
+    reached: () => undefined,
     entries: new Map((options.entries ?? []).map(({ name, workload }) => [name, called(workload)])),
     warmups: (options.warmups ?? []).map(called),
     protocol,
@@ -147,8 +152,9 @@ export async function liveSide(bytes: Uint8Array, options: SideOptions): Promise
 export async function thawedSide(frozen: Uint8Array, options: SideOptions): Promise<Side> {
   const output = new Output();
   output.keep();
-  const host = hostOf(options, output);
   const module = parse(frozen);
+  const nobody = new Nobody(module);
+  const host = options.driver === undefined ? hostOf(options, output) : new RestoredHost(nobody.factory);
   const guest = await Guest.start({
     module,
     // What it imports still, it restores when it starts.
@@ -168,5 +174,26 @@ export async function thawedSide(frozen: Uint8Array, options: SideOptions): Prom
       host.restored();
       if (guest.has('_initialize')) guest.call('_initialize', [], 'in _initialize');
     },
+    reached: () => nobody.reached,
   };
+}
+
+/** In place of a driver's JavaScript, whose answers are about the guest that it brought up: it only notes who is asked. */
+class Nobody {
+  readonly factory: HostFactory;
+  reached: string | undefined;
+
+  constructor(module: Module) {
+    const imports: Record<string, Record<string, () => never>> = Object.create(null);
+    for (const { module: from, name, desc } of module.imports) {
+      if (desc.kind !== 'func') continue;
+      const functions = imports[from] ?? Object.create(null);
+      functions[name] = (): never => {
+        this.reached ??= `${from}.${name}`;
+        return trap('nobody answers');
+      };
+      imports[from] = functions;
+    }
+    this.factory = async () => ({ ...NO_WASI, imports });
+  }
 }

@@ -69,6 +69,8 @@ export interface VerifyReport {
   readonly absent: readonly string[];
   /** What the frozen module says of itself that does not fit: it was made of another guest, or by another version. */
   readonly warnings: readonly Warning[];
+  /** Where the calls ended, and why: what a driver's JavaScript would answer nobody does here. */
+  readonly stopped?: string;
   readonly differences: readonly Difference[];
 }
 
@@ -97,13 +99,14 @@ export async function verify(
   thawed.restore();
   const results = callBoth(live, thawed, [bytes, frozen], steps, options, findings);
   const exhausted = results.some(([first]) => first === EXHAUSTED);
-  if (!exhausted) compare('after the last call');
+  const reached = thawed.reached();
+  if (!exhausted && reached === undefined) compare('after the last call');
 
   const absent: string[] = [];
   const ran = [HERE];
   const expected = { results, stdout: live.output.text('stdout'), stderr: live.output.text('stderr') };
   for (const engine of options.engines ?? []) {
-    const found = await elsewhere(engine, steps, expected, sameOf(live), options);
+    const found = await elsewhere(engine, steps.slice(0, results.length), expected, sameOf(live), options);
     if (typeof found === 'string') absent.push(found);
     else {
       ran.push(engine.name);
@@ -117,6 +120,7 @@ export async function verify(
       map === undefined ? 'not compared: it is another module than linking and sealing make' : 'compared',
     engines: ran,
     absent,
+    ...(reached === undefined ? {} : { stopped: stoppedAt(steps[results.length], reached) }),
     warnings: await doubts(bytes, thawed.guest.module),
     differences: findings,
   };
@@ -182,7 +186,7 @@ function callBoth(
   thawed: Side,
   [bytes, frozen]: readonly [guest: Uint8Array, frozen: Uint8Array],
   steps: readonly Step[],
-  { supervise = (work) => work() }: VerifyOptions,
+  { supervise = (work) => work(), driver }: VerifyOptions,
   findings: Difference[],
 ): readonly (readonly string[])[] {
   const before = new Caller(
@@ -201,13 +205,22 @@ function callBoth(
     const doing = labelOf(one);
     const was = supervise(() => before.call(one.live), doing);
     const is = supervise(() => after.call(one.frozen), doing);
+    if (thawed.reached() !== undefined) break;
     results.push(was);
     findings.push(...difference(HERE, doing, was.join(' '), is.join(' '), same));
     if (was[0]?.startsWith('exit: ') === true) break;
   }
-  for (const stream of ['stdout', 'stderr'] as const)
+  // What a guest with a driver prints, its JavaScript has.
+  for (const stream of driver === undefined ? STREAMS : [])
     findings.push(...difference(HERE, stream, live.output.text(stream), thawed.output.text(stream)));
   return results;
+}
+
+const STREAMS = ['stdout', 'stderr'] as const;
+
+function stoppedAt(step: Step | undefined, reached: string): string {
+  const where = step === undefined ? 'before the first call' : `at ${labelOf(step)}`;
+  return `${where}: it calls ${reached}, which only the driver's JavaScript answers`;
 }
 
 function labelOf({ frozen }: Step): string {
@@ -255,11 +268,14 @@ async function mapOf(
 ): Promise<Places | undefined> {
   const { guest } = live;
   const snapshot = capture(guest);
+  const stubs = new Map(stubbedImports(guest.module, options.stubs ?? []));
+  for (const func of guest.links.forwards?.keys() ?? []) stubs.delete(func);
   const linked = link({
     guest: guest.module,
     auxes: guest.linker.auxes,
     held: heldBy(snapshot),
-    stubs: stubBodies(guest.module, stubbedImports(guest.module, options.stubs ?? [])),
+    stubs: stubBodies(guest.module, stubs),
+    ...guest.links,
   });
   const [made, output] = [spaces(linked.module), spaces(frozen)];
   // Entries and the hook come behind: functions, and one global.
@@ -339,7 +355,7 @@ async function elsewhere(
   steps: readonly Step[],
   expected: Expected,
   same: Same,
-  { path, world }: VerifyOptions,
+  { path, world, driver }: VerifyOptions,
 ): Promise<readonly Difference[] | string> {
   if (path === undefined) return `${engine.name}: the frozen module is no file`;
   let run: RunResult;
@@ -365,7 +381,8 @@ async function elsewhere(
   });
   return [
     ...rows,
-    ...difference(engine.name, 'stdout', expected.stdout, abridged(run.stdout)),
-    ...difference(engine.name, 'stderr', expected.stderr, abridged(run.stderr)),
+    ...(driver === undefined ? STREAMS : []).flatMap((stream) =>
+      difference(engine.name, stream, expected[stream], abridged(run[stream])),
+    ),
   ];
 }

@@ -87,7 +87,10 @@ export async function build(parsed: Parsed, given: Io): Promise<number> {
   const io: Io = { ...given, readStdin: () => (stdin ??= given.readStdin()) };
   checkStreams(plan, io);
   if (plan.verify && plan.driver !== undefined)
-    throw badCommandLine('--verify warms the guest up again, which only its --driver can do');
+    throw badCommandLine(
+      '--verify would run the driver a second time in one process',
+      'freeze verify GUEST FROZEN --driver FILE runs it anew, after the build',
+    );
   if (plan.verify && plan.host.stdin === '-')
     throw badCommandLine('--verify reads --stdin again: give it as a file');
   const target = targetOf(plan.output);
@@ -459,7 +462,7 @@ function timed(deadline: Deadline, event: Progress, driver: string | undefined):
 }
 
 /** A driver is a module of Node's: it is imported, and not from a stream. */
-async function readDriver(path: string): Promise<Driver> {
+export async function readDriver(path: string): Promise<Driver> {
   if (path === '-') throw badOption('--driver', path, 'a driver is a file');
   readInput(path, () => new Uint8Array(0));
   const { driverOf } = await import('../protocols/driver.ts');

@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { timedOut } from '../errors/limit.ts';
 import type { Engine } from '../host/engines/job.ts';
+import type { Driver } from '../protocols/driver.ts';
 import type { VerifyOptions, VerifyReport } from '../verify.ts';
+import { Deadline } from './deadline.ts';
 import { hostFactory } from './host.ts';
 import type { Io } from './io.ts';
 import type { HostText } from './options.ts';
@@ -32,6 +34,7 @@ export async function compare(
   const alone = host.dirs.length > 0 || host.wasi === 'node';
   const report = await verify(bytes, frozen, {
     ...options,
+    ...(options.driver === undefined || timeout === 0 ? {} : { driver: inTime(options.driver, timeout, io) }),
     hostFor: (streams) => hostFactory(host, program, streams, io.readStdin),
     engines: alone ? [] : engines.map((engine) => inFolder(engine, frozen, io)),
     path: FILE,
@@ -40,6 +43,19 @@ export async function compare(
   });
   const left = alone ? engines.map(({ name }) => `${name}: it is not given the directories`) : [];
   return { ...report, absent: [...report.absent, ...left] };
+}
+
+/** JavaScript can loop, too: it is stopped as in a build. */
+function inTime(driver: Driver, timeout: number, io: Io): Driver {
+  return async (context) => {
+    const deadline = new Deadline(timeout, (doing) => io.fail(timedOut(doing, timeout)));
+    deadline.start('the driver');
+    try {
+      await driver(context);
+    } finally {
+      deadline.stop();
+    }
+  };
 }
 
 const FILE = 'frozen.wasm';

@@ -7,7 +7,7 @@ import { EXIT } from '../errors/classes.ts';
 import { badCommandLine } from '../errors/usage.ts';
 import type { Difference, VerifyOptions, VerifyReport } from '../verify.ts';
 import type { Workload } from '../workloads.ts';
-import { programReader } from './build.ts';
+import { programReader, readDriver } from './build.ts';
 import type { Parsed } from './commands.ts';
 import { compare } from './compare.ts';
 import { enginesOf, findEngines } from './engines.ts';
@@ -48,6 +48,8 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
   const more = {
     stubs: many(parsed, 'stub-import').map(stubOf),
     skipBadModules: flag(parsed, 'skip-bad-modules'),
+    driverArgs: many(parsed, 'driver-arg'),
+    keepHostFunctions: flag(parsed, 'keep-host-functions'),
     fuzz: countOf('--fuzz', one(parsed, 'fuzz')),
     seed: seedOf(one(parsed, 'seed')),
     ...(rounds === undefined ? {} : { rounds }),
@@ -66,8 +68,10 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
   const read = programReader(io);
   const workload = (text: WorkloadText): Workload =>
     text.kind === 'call' ? text : { kind: 'program', ...read(text.path) };
+  const driver = one(parsed, 'driver');
   const options: VerifyOptions = {
     ...more,
+    ...(driver === undefined ? {} : { driver: await readDriver(driver) }),
     loads: many(parsed, 'load').map(read),
     warmups: warmups.map(workload),
     entries: entries.map(({ name, workload: text }) => ({ name, workload: workload(text) })),
@@ -96,12 +100,14 @@ function linesOf({
   state,
   engines,
   absent,
+  stopped,
   warnings,
   differences,
 }: VerifyReport): readonly string[] {
   const lines = [
     `${same ? 'the same' : 'different'}: ${calls} call${calls === 1 ? '' : 's'} in ${engines.join(', ')}; state ${state}`,
     ...absent.map((line) => `  not run in ${line}`),
+    ...(stopped === undefined ? [] : [`  stopped ${stopped}`]),
     ...warnings.map(({ message, hint }) => `  warning: ${message}\n    hint: ${hint}`),
     ...differences.slice(0, MOST_SHOWN).map(lineOf),
   ];

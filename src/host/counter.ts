@@ -74,6 +74,8 @@ const COUNTER: Module = {
 };
 
 export interface CountedSlot {
+  /** By its index in that instance. */
+  readonly table: number;
   readonly slot: number;
   readonly calls: number;
 }
@@ -111,14 +113,14 @@ export class CallCounters {
     return known;
   }
 
-  /** The slots of a table that were called, in order. */
-  countsOf(table: unknown): readonly CountedSlot[] {
-    const memory = this.#byTable.get(table as WebAssembly.Table)?.['memory'] as
-      | WebAssembly.Memory
-      | undefined;
-    if (memory === undefined) return [];
-    const calls = Array.from(new BigUint64Array(memory.buffer), Number);
-    return calls.flatMap((count, slot) => (count === 0 ? [] : [{ slot, calls: count }]));
+  /** The slots that were called of the tables of an instance, in order. */
+  counts(module: Module, probes: Probes, exports: WebAssembly.Exports): readonly CountedSlot[] {
+    return tablesOf(module, probes, exports).flatMap((object, table) => {
+      const memory = this.#byTable.get(object as WebAssembly.Table)?.['memory'];
+      if (memory === undefined) return [];
+      const calls = Array.from(new BigUint64Array((memory as WebAssembly.Memory).buffer), Number);
+      return calls.flatMap((count, slot) => (count === 0 ? [] : [{ table, slot, calls: count }]));
+    });
   }
 }
 

@@ -174,3 +174,69 @@ function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+/** A guest whose JavaScript puts code into its table, and answers `env.ask`. */
+const DRIVEN = `(module
+  (import "env" "ask" (func $ask (result i32)))
+  (memory (export "memory") 1) (table (export "table") 2 funcref)
+  (func (export "poke") (param i32) (i32.store (i32.const 64) (local.get 0)))
+  (func (export "apply") (param i32) (result i32) (call_indirect (result i32) (local.get 0)))
+  (func (export "peek") (result i32) (i32.load (i32.const 64)))
+  (func (export "ask") (result i32) (call $ask)))`;
+
+const driverPoking = (
+  value: string,
+  code: string,
+): string => `export default async ({ freeze, wasm, args }) => {
+  if (args[0] === 'loop') for (;;);
+  const { instance } = await WebAssembly.instantiate(wasm, { env: { ask: () => 7 } });
+  freeze.guest(instance);
+  instance.exports.poke(${value});
+  const made = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from('${code}', 'base64')));
+  instance.exports.table.set(1, made.exports.f);
+  await freeze.done();
+};`;
+
+test('a guest that a driver brings up is compared, its state and what it does without its JavaScript', async () => {
+  const code = async (result: number): Promise<string> =>
+    Buffer.from(await wat(`(module (func (export "f") (result i32) (i32.const ${result})))`)).toString(
+      'base64',
+    );
+  const cwd = folder({
+    'g.wasm': await wat(DRIVEN),
+    'd.mjs': driverPoking('3', await code(42)),
+    'other.mjs': driverPoking('4', await code(43)),
+  });
+  await good(['build', 'g.wasm', '--driver', 'd.mjs', '-q', '-o', 'f.wasm'], { cwd });
+  const verify = ['verify', 'g.wasm', 'f.wasm', '--engines', 'none'];
+  const calls = ['--call', 'apply(1)', '--call', 'peek()'];
+  const same = await good([...verify, '--driver', 'd.mjs', ...calls], { cwd });
+  assert.equal(same.stdout.toString(), 'the same: 2 calls in here; state compared\n');
+
+  const stopped = await good(
+    [...verify, '--driver', 'd.mjs', '--call', 'peek()', '--call', 'ask()', ...calls],
+    { cwd },
+  );
+  assert.equal(
+    stopped.stdout.toString(),
+    "the same: 1 call in here; state compared\n  stopped at ask(): it calls env.ask, which only the driver's JavaScript answers\n",
+  );
+
+  const other = await cli([...verify, '--driver', 'other.mjs', ...calls, '--json'], { cwd });
+  assert.equal(other.code, 6);
+  const { differences } = JSON.parse(other.stdout.toString());
+  const places = differences.map(({ where }: { where: string }) => where);
+  assert.ok(places.includes('memory 0 at 0x40, before the first call'), places.join());
+  assert.ok(places.includes('apply(1)') && places.includes('peek()'), places.join());
+
+  const looping = await cli([...verify, '--driver', 'd.mjs', '--driver-arg', 'loop', '--timeout', '1'], {
+    cwd,
+  });
+  assert.equal(looping.code, 1);
+  errorLine(looping.stderr, /^freeze: the driver did not end in 1 s/);
+  await refused(
+    ['g.wasm', '--driver', 'd.mjs', '--verify'],
+    { code: 2, says: /would run the driver a second time/ },
+    { cwd },
+  );
+});
