@@ -1,7 +1,7 @@
 // guests/mini three ways: interpreted (nobody links), live, frozen. Whatever a program prints, and
 // however it fails, is the same in all of them.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -23,6 +23,12 @@ const mini = read('mini.wasm');
 const NOBODY_LINKS = [{ pattern: 'freeze.link', stub: { kind: 'const', value: 1n } } as const];
 
 after(closeEngines);
+
+test('it is short enough to be read: under 600 lines', () => {
+  const sources = readdirSync(fileURLToPath(folder)).filter((file) => /\.[ch]$/.test(file));
+  const lines = sources.flatMap((file) => new TextDecoder().decode(read(file)).split('\n'));
+  assert.equal(lines.filter((line) => line.trim() !== '').length, 599);
+});
 
 type Text = Extract<Workload, { kind: 'program' }>;
 const program = (text: string, name = 'p.fs'): Text => ({
