@@ -62,6 +62,11 @@ const OPTIONS: Readonly<Record<string, OptionSpec>> = {
   'relaxed-simd-deterministic': { kind: 'bool', describe: 'taken; see docs/wizer.md' },
   ...proposalOptions,
   wasm: { kind: 'many', short: 'W', value: 'KEY', describe: 'as wasmtime: unknown-imports-trap[=y|n]' },
+  'import-state': {
+    kind: 'one',
+    value: 'keep|internalize',
+    describe: 'memories, tables and globals that it imports stay, or become its own (not an option of Wizer)',
+  },
   timeout: {
     kind: 'one',
     value: 'SECONDS',

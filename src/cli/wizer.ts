@@ -53,6 +53,8 @@ async function initialize(line: WizerLine, io: Io): Promise<void> {
   const forbidden = forbiddenOf(line);
   if (forbidden.length > 0) (await import('./wizer-features.ts')).refuseProposals(bytes, forbidden);
   const preloads = await Promise.all((line.values.get('preload') ?? []).map((text) => preloadOf(text, io)));
+  const twice = preloads.find(({ name }, i) => preloads.findIndex((one) => one.name === name) < i);
+  if (twice !== undefined) throw badOption('--preload', `${twice.name}=…`, 'another module has that name');
   const { freeze } = await import('../freeze.ts');
   const { bytes: output, report } = await freeze(bytes, { ...options, preloads });
   const unfinished = new Set<string>();
@@ -70,6 +72,9 @@ function optionsOf(line: WizerLine, io: Io, target: Target): FreezeOptions {
   const { values } = line;
   const func = values.get('init-func')?.[0];
   const timeout = Number(values.get('timeout')?.[0] ?? DEFAULT_TIMEOUT);
+  const importState = values.get('import-state')?.[0];
+  if (importState !== undefined && importState !== 'keep' && importState !== 'internalize')
+    throw badOption('--import-state', importState, 'it is keep or internalize');
   if (!(timeout > 0)) throw badOption('--timeout', values.get('timeout')?.[0] ?? '', 'a number of seconds');
   return {
     init: {
@@ -80,6 +85,7 @@ function optionsOf(line: WizerLine, io: Io, target: Target): FreezeOptions {
     // As wasmtime's default is, not Wizer's.
     unknownImports: wasmtimeKey(line, 'unknown-imports-trap', true) ? 'trap' : 'refuse',
     host: hostOf(line, io, target),
+    ...(importState === undefined ? {} : { importState }),
     supervise: deadline(timeout, () => deadlinePassed(timeout)),
     provenance: false,
     // Wizer leaves files open: what init opened is gone, as there.

@@ -32,9 +32,20 @@ export function hostUnfit(message: string): UsageError {
   return new UsageError('host', `what the host gives for an import does not fit: ${why}`);
 }
 
+/** What a preloaded module gives is of another type than the guest's import. */
 export function preloadUnfit(message: string): UsageError {
   const [, why = message] = /^[^:]*: (.*)$/.exec(message) ?? [];
   return new UsageError('preload', `a preloaded module does not fit: ${why}`);
+}
+
+/** A preloaded module itself imports what is not there, or is of another type. */
+export function preloadNeeds(preload: string, message: string): UsageError {
+  const [, why = message] = /^[^:]*: (.*)$/.exec(message) ?? [];
+  return new UsageError(
+    'preload',
+    `preloaded module ${preload} does not fit: ${why}`,
+    'it may import from WASI, where that is allowed, and from modules that are preloaded before it',
+  );
 }
 
 export function unfitProtocol(protocol: string, missing: readonly string[]): UsageError {

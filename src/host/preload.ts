@@ -3,9 +3,10 @@
  * part of the snapshot, and the imports stay: who thaws the output gives them again.
  */
 import { preloadTrapped } from '../errors/guest.ts';
-import { preloadUnfit } from '../errors/usage.ts';
+import { preloadNeeds } from '../errors/usage.ts';
 import { compile } from './engine.ts';
 import type { HostFactory } from './guest.ts';
+import { type Hosts, hosted } from './hosts.ts';
 
 export interface Preload {
   /** The module name of the imports that it gives. */
@@ -25,15 +26,22 @@ export async function preload(modules: readonly Preload[], host: HostFactory): P
   for (const { name, bytes } of modules) {
     const compiled = await compile(bytes, `preloaded module ${name}`);
     const wasi = await host(compiled);
+    const imports: Hosts = { ...wasi.imports, ...preloaded };
     try {
-      const instance = await WebAssembly.instantiate(compiled, { ...wasi.imports, ...preloaded });
+      const instance = await WebAssembly.instantiate(compiled, imports as WebAssembly.Imports);
       if (instance.exports['memory'] instanceof WebAssembly.Memory) wasi.bind(instance);
       preloaded[name] = instance.exports;
     } catch (error) {
       if (error instanceof WebAssembly.LinkError || error instanceof TypeError)
-        throw preloadUnfit(error.message);
+        throw preloadNeeds(name, missingOf(compiled, imports) ?? error.message);
       throw preloadTrapped(name, error instanceof Error ? error.message : String(error));
     }
   }
   return preloaded;
+}
+
+/** The first import that nobody gives: an engine tells of the module, or of a name, in words of its own. */
+function missingOf(compiled: WebAssembly.Module, hosts: Hosts): string | undefined {
+  const missing = WebAssembly.Module.imports(compiled).find((item) => hosted(hosts, item) === undefined);
+  return missing && `it imports "${missing.module}" "${missing.name}", which nobody gives`;
 }

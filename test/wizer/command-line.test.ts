@@ -160,11 +160,47 @@ test('a preloaded module that does not fit', async () => {
   await refused(['in.wat', '--preload', 'adder=wrong.wat'], 2, /preloaded module does not fit: .*add/, {
     cwd,
   });
-  await refused(['in.wat', '--preload', 'adder=needy.wat'], 2, /preloaded module does not fit: .*"?x"?/, {
-    cwd,
-  });
+  await refused(
+    ['in.wat', '--preload', 'adder=needy.wat'],
+    2,
+    /Error: preloaded module adder does not fit: it imports "x" "f", which nobody gives/,
+    {
+      cwd,
+    },
+  );
+  const twice = ['in.wat', '--preload', 'adder=wrong.wat', '--preload', 'adder=wrong.wat'];
+  await refused(twice, 2, /another module has that name/, { cwd });
   await refused(['in.wat', '--preload', 'adder=none.wasm'], 5, /cannot read none.wasm/, { cwd });
   await refused(['in.wat', '--preload', 'adder'], 2, /NAME=FILE/, { cwd });
+});
+
+test('imported memories, tables and globals: refused unless told, then kept or taken in', async () => {
+  const text = `(module (import "env" "memory" (memory 1)) (import "env" "t" (table $t 2 funcref)) (import "env" "g" (global $g (mut i32)))
+    (import "env" "x" (global $x externref)) (global $y (mut externref) (ref.null extern)) (elem declare func $seven)
+    (func (export "wizer-initialize") (i32.store (i32.const 8) (i32.const 9)) (table.set $t (i32.const 1) (ref.func $seven))
+      (global.set $g (i32.const 5)) (global.set $y (global.get $x)))
+    (func $seven (result i32) (i32.const 7)) (func (export "y") (result externref) (global.get $y))
+    (func (export "run") (result i32) (i32.add (i32.load (i32.const 8)) (i32.add (global.get $g) (call_indirect $t (result i32) (i32.const 1))))))`;
+  const cwd = folder({ 'in.wasm': await wat(text) });
+  await refused(['in.wasm'], 4, /imports its memory "env" "memory"\n {2}hint: --import-state internalize/, {
+    cwd,
+  });
+  await refused(['in.wasm', '--import-state', 'both'], 2, /it is keep or internalize/, { cwd });
+  await good(['in.wasm', '--import-state', 'internalize', '-o', 'own.wasm'], { cwd });
+  assert.equal(await callOf(readFileSync(join(cwd, 'own.wasm')), 'run'), 21);
+  await good(['in.wasm', '--import-state=keep', '-o', 'kept.wasm'], { cwd });
+  const x = { an: 'object' };
+  const imports = (): WebAssembly.Imports => ({
+    env: {
+      memory: new WebAssembly.Memory({ initial: 1 }),
+      t: new WebAssembly.Table({ element: 'anyfunc', initial: 2 }),
+      g: new WebAssembly.Global({ value: 'i32', mutable: true }, 0),
+      x: x as unknown as WebAssembly.ImportValue,
+    },
+  });
+  const kept = readFileSync(join(cwd, 'kept.wasm'));
+  assert.equal(await callOf(kept, 'run', imports()), 21);
+  assert.equal(await callOf(kept, 'y', imports()), x);
 });
 
 // ---- WASI ----------------------------------------------------------------------------------------
