@@ -41,6 +41,8 @@ export async function benchCommand(parsed: Parsed, io: Io): Promise<number> {
   const here = nodeEngine(io.self.node, io.nodeVersion, plainEnvironment(io.env));
   const engines =
     wanted === undefined || wanted.some((name) => isThis(name, io)) ? [here, ...others] : others;
+  if (engines.length === 0)
+    throw badOption('--engines', 'none', 'bench needs one; all and names like node24 do');
   const terminal = new Terminal(io.err, { level: 'info', interactive: io.interactive, log: false });
   const report = await bench({
     ...counts,
@@ -49,7 +51,8 @@ export async function benchCommand(parsed: Parsed, io: Io): Promise<number> {
     engines,
     args: [basename(parsed.file), ...many(parsed, 'arg')],
     ...(stdin === undefined ? {} : { stdin: readInput(stdin, io.readStdin) }),
-    onTurn: (engine, turn) => terminal.progress({ kind: 'workload', label: engine, round: turn }),
+    onTurn: (engine, turn) =>
+      terminal.progress({ kind: 'pass', pass: `${engine}, turn ${turn} of ${counts.runs}` }),
   })
     .catch((error: unknown) => {
       throw benchFailed(error instanceof Error ? error.message : String(error));

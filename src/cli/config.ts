@@ -7,11 +7,11 @@ import { pathToFileURL } from 'node:url';
 import { type LilconfigResult, lilconfig } from 'lilconfig';
 import { FreezeError } from '../errors/classes.ts';
 import { cannotRead } from '../errors/file.ts';
+import { nearest } from '../errors/nearest.ts';
 import { badConfig } from '../errors/usage.ts';
 import { outputFiles } from './build.ts';
 import { commandNamed, type OptionSpec, type Parsed } from './commands.ts';
 import { reason } from './input.ts';
-import { nearest } from './nearest.ts';
 
 /** Where a config is looked for, in this order. */
 export const CONFIG_FILES: readonly string[] = ['json', 'js', 'mjs', 'ts'].map(

@@ -1,9 +1,10 @@
 /** The functions that a person names: by an index, an export, or a name of the name section, in full or in short. */
+
+import { nearest } from '../errors/nearest.ts';
 import { noSuchFunction } from '../errors/usage.ts';
 import { type Module, spaces } from '../wasm/module.ts';
 import { moduleNames } from '../wasm/names.ts';
 import type { FuncIdx } from '../wasm/types.ts';
-import { nearest } from './nearest.ts';
 
 /** Their indices, one at least: several can have one name. `asked` is how the user said it, for the error where there is none. */
 export function findFunctions(module: Module, text: string, asked: string = text): readonly FuncIdx[] {

@@ -2,11 +2,11 @@
  * yargs: help, version, and what is wrong with a line, with a suggestion where one is near.
  */
 import yargs, { type Argv } from 'yargs';
+import { nearest } from '../errors/nearest.ts';
 import { badCommandLine } from '../errors/usage.ts';
 import { VERSION } from '../version.ts';
 import { aliases, collect, type Line } from './args.ts';
 import { COMMANDS, type CommandSpec, isOptional, PARSING, wordName } from './commands.ts';
-import { nearest } from './nearest.ts';
 
 /** Three for each command, and for none. */
 const EXAMPLES: Readonly<Record<string, readonly (readonly [line: string, what: string])[]>> = {

@@ -2,7 +2,7 @@
  * What the values on a command line mean: text to the options of the API. Nothing is read here.
  */
 
-import { badCommandLine, badOption } from '../errors/usage.ts';
+import { badCommandLine, badOption, unknownValue } from '../errors/usage.ts';
 import type { Limits } from '../host/limits.ts';
 import type { RandomSource } from '../host/wasi/types.ts';
 import type { ImportState } from '../link/keep-imports.ts';
@@ -141,7 +141,7 @@ export function logLevelOf(parsed: Parsed): LogLevel {
     throw badCommandLine('--quiet, --verbose and --log-level say one thing: give one of them');
   const [text = 'info'] = given;
   const level = LOG_LEVELS.find((one) => one === text);
-  if (level === undefined) throw badOption('--log-level', text, `it is one of ${LOG_LEVELS.join(', ')}`);
+  if (level === undefined) throw unknownValue('--log-level', text, LOG_LEVELS);
   return level;
 }
 
@@ -202,8 +202,7 @@ export function timeoutOf(text: string | undefined): number {
 
 export function protocolOf(text: string | undefined): ProtocolName | undefined {
   if (text === undefined) return undefined;
-  if (!isProtocol(text))
-    throw badOption('--protocol', text, `it is one of ${Object.keys(PROTOCOLS).join(', ')}`);
+  if (!isProtocol(text)) throw unknownValue('--protocol', text, Object.keys(PROTOCOLS));
   return text;
 }
 
@@ -216,8 +215,7 @@ export function importStateOf(text: string | undefined): ImportState | undefined
 const ASSUMPTIONS: Readonly<Record<Assumption, true>> = { 'table-const': true, rodata: true };
 
 function assumptionOf(text: string): Assumption {
-  if (!Object.hasOwn(ASSUMPTIONS, text))
-    throw badOption('--assume', text, `it is one of ${Object.keys(ASSUMPTIONS).join(', ')}`);
+  if (!Object.hasOwn(ASSUMPTIONS, text)) throw unknownValue('--assume', text, Object.keys(ASSUMPTIONS));
   return text as Assumption;
 }
 
@@ -227,7 +225,7 @@ const OPTIMIZE_LEVELS: Readonly<Record<OptimizeLevel, true>> = { none: true, fas
 function optimizeOf(text: string | undefined): OptimizeLevel | undefined {
   if (text === undefined) return undefined;
   if (!Object.hasOwn(OPTIMIZE_LEVELS, text))
-    throw badOption('--optimize', text, `it is one of ${Object.keys(OPTIMIZE_LEVELS).join(', ')}`);
+    throw unknownValue('--optimize', text, Object.keys(OPTIMIZE_LEVELS));
   return text as OptimizeLevel;
 }
 

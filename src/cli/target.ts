@@ -1,16 +1,13 @@
 /** `--target NAME`: the output is one that a host takes, or it is not written. */
 import { gzipSync } from 'node:zlib';
 import { notForTarget } from '../errors/unsupported.ts';
-import { badOption } from '../errors/usage.ts';
+import { unknownValue } from '../errors/usage.ts';
 import { findingsFor, isTarget, TARGETS, type TargetName } from '../targets.ts';
 import { parse } from '../wasm/parse.ts';
-import { nearest } from './nearest.ts';
 
 export function targetNameOf(text: string): TargetName {
   if (isTarget(text)) return text;
-  const near = nearest(text, Object.keys(TARGETS));
-  const which = `it is one of ${Object.keys(TARGETS).join(', ')}`;
-  throw badOption('--target', text, near === undefined ? which : `${which}; did you mean ${near}?`);
+  throw unknownValue('--target', text, Object.keys(TARGETS));
 }
 
 /** Throws an UnsupportedError that names all that stands in the way. */

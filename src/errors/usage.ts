@@ -1,5 +1,6 @@
 // Wrong options, arguments and configs: for who types them.
 import { UsageError } from './classes.ts';
+import { didYouMean, hintFor, listed } from './nearest.ts';
 
 export function badSourceMap(what: string): UsageError {
   return new UsageError('source-map', `the source map is not one of this module: ${what}`);
@@ -14,11 +15,10 @@ export function takesNoPrograms(name: string): UsageError {
 }
 
 export function unknownExport(name: string, known: readonly string[]): UsageError {
-  const shown = known.slice(0, 12).join(', ');
   return new UsageError(
     'export',
     `the guest exports no function "${name}"`,
-    known.length === 0 ? 'it exports none' : `it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+    hintFor(name, known, 'it exports', 'it exports none'),
   );
 }
 
@@ -67,16 +67,15 @@ export function unknownCommand(name: string, known: readonly string[]): UsageErr
   return new UsageError(
     'command',
     `--command ${name}: there is no entry of this name`,
-    `entries are ${known.join(', ') || 'given with --entry'}`,
+    hintFor(name, known, 'entries are', 'entries are given with --entry'),
   );
 }
 
 export function noSuchExport(option: string, pattern: string, names: readonly string[]): UsageError {
-  const shown = names.slice(0, 12).join(', ');
   return new UsageError(
     'export',
     `${option} ${pattern} fits no export of the frozen module`,
-    names.length === 0 ? 'it exports nothing' : `it exports ${shown}${names.length > 12 ? ', ...' : ''}`,
+    hintFor(pattern, names, 'it exports', 'it exports nothing'),
   );
 }
 
@@ -130,7 +129,7 @@ export function noSuchImport(pattern: string, imports: readonly string[]): Usage
   return new UsageError(
     'stub-import',
     `--stub-import ${pattern}: the guest imports nothing of this name`,
-    `it imports ${imports.join(', ') || 'nothing'}`,
+    hintFor(pattern, imports, 'it imports', 'it imports nothing'),
   );
 }
 
@@ -148,6 +147,15 @@ export function badCommandLine(what: string, hint?: string): UsageError {
 
 export function badOption(option: string, value: string, want: string): UsageError {
   return new UsageError('option', `${option} ${value}: ${want}`);
+}
+
+/** A value that is none of a few. */
+export function unknownValue(option: string, value: string, known: readonly string[]): UsageError {
+  return new UsageError(
+    'option',
+    `${option} ${value}: it is one of ${known.join(', ')}`,
+    didYouMean(value, known),
+  );
 }
 
 export function givenTwice(option: string): UsageError {
@@ -171,13 +179,12 @@ export function binaryToTerminal(): UsageError {
 }
 
 export function nothingToRun(known: readonly string[]): UsageError {
-  const shown = known.slice(0, 12).join(', ');
   return new UsageError(
     'nothing-to-run',
     'the module is no command: it exports no function "_start"',
     known.length === 0
       ? 'it exports no function at all'
-      : `say what to call: --invoke "NAME(ARGS)"; it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+      : `say what to call: --invoke "NAME(ARGS)"; ${listed(known, 'it exports')}`,
   );
 }
 
@@ -205,7 +212,7 @@ export function noSuchBuild(name: string, known: readonly string[]): UsageError 
   return new UsageError(
     'no-build',
     `the config has no build ${name}`,
-    `it has ${known.join(', ') || 'one, without a name'}`,
+    hintFor(name, known, 'it has', 'it has one, without a name'),
   );
 }
 

@@ -1,5 +1,6 @@
 // What `freeze wizer` says, in Wizer's words where Wizer has some: for who calls it in Wizer's place.
 import { GuestError, UnsupportedError, UsageError } from './classes.ts';
+import { hintFor, listed } from './nearest.ts';
 
 export function deadlinePassed(seconds: number): GuestError {
   return new GuestError(
@@ -11,13 +12,10 @@ export function deadlinePassed(seconds: number): GuestError {
 }
 
 export function noInitFunction(wanted: readonly string[], known: readonly string[]): UsageError {
-  const shown = known.slice(0, 12).join(', ');
   return new UsageError(
     'init-func',
     `the Wasm module does not have a \`${wanted.join('` or `')}\` export`,
-    known.length === 0
-      ? 'it exports no function'
-      : `-f names another; it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+    known.length === 0 ? 'it exports no function' : listed(known, '-f names another; it exports'),
   );
 }
 
@@ -38,11 +36,10 @@ export function badInitFunction(name: string): UsageError {
 }
 
 export function unknownRename(rename: string, known: readonly string[]): UsageError {
-  const shown = known.slice(0, 12).join(', ');
   return new UsageError(
     'rename',
     `--rename-func ${rename}: the module exports no function of the second name`,
-    known.length === 0 ? 'it exports none' : `it exports ${shown}${known.length > 12 ? ', ...' : ''}`,
+    hintFor(rename.replace(/^[^=]*=/, ''), known, 'it exports', 'it exports none'),
   );
 }
 

@@ -188,6 +188,8 @@ function showFailure(failed: Failed | undefined): void {
 }
 
 function drawGutter(): void {
+  source.toggleAttribute('data-wrong', wrongLine !== undefined);
+  source.style.setProperty('--line-above', String((wrongLine ?? 1) - 1));
   const lines = source.value.split('\n').map((_, i) => {
     const number = document.createElement('div');
     number.textContent = String(i + 1);

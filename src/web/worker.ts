@@ -211,7 +211,8 @@ async function answer(request: Request): Promise<Answer> {
     if (!(error instanceof FreezeError)) console.error(error);
     return {
       kind: 'failed',
-      message,
+      // What came before them says that they are the guest's, which the page shows.
+      message: line === undefined ? message : message.slice(message.indexOf(`${PROGRAM_NAME}:${line}:`)),
       line: line === undefined ? undefined : Number(line),
       output: output.text,
     };

@@ -7,9 +7,9 @@ import fc from 'fast-check';
 import { readPlain } from '../../src/cli/args.ts';
 import { COMMANDS, isOptional } from '../../src/cli/commands.ts';
 import { readWithYargs } from '../../src/cli/help.ts';
-import { nearest } from '../../src/cli/nearest.ts';
 import { callOf, entryOf, randomOf, stubOf, workloadOf } from '../../src/cli/options.ts';
 import { UsageError } from '../../src/errors/classes.ts';
+import { nearest } from '../../src/errors/nearest.ts';
 import { wat } from '../support/wat.ts';
 import { cli, errorLine, folder, good, matchesSnapshot, ROOT } from './cli.ts';
 import { COUNTER } from './guests.ts';
@@ -162,11 +162,27 @@ test('wrong values are told in one line, with the option', async () => {
     assert.equal(stdout.length, 0);
     errorLine(stderr, says);
   }
+  const counter = folder({ 'c.wasm': await wat(COUNTER) });
   assert.match((await cli(['build', 'g.wasm', '--warmpu', 'x'], { cwd })).stderr, /did you mean --warmup\?/);
   assert.match(
     (await cli(['biuld', 'g.wasm'], { cwd })).stderr,
     /unknown command: biuld \[command-line\]\n {2}hint: did you mean build\?/,
   );
+  // Words of the guest's, and values that are one of a few.
+  for (const [args, meant] of [
+    [['build', 'c.wasm', '--warmup', 'gett()'], 'get'],
+    [['run', 'c.wasm', '--invoke', 'hafl(1)'], 'half'],
+    [['build', 'c.wasm', '--seal', '--keep', 'bothh'], 'both'],
+    [['build', 'c.wasm', '--protocol', 'frezze'], 'freeze'],
+    [['build', 'c.wasm', '--optimize', 'fats', '--seal'], 'fast'],
+    [['build', 'c.wasm', '--target', 'cloudfare'], 'cloudflare'],
+    [['build', 'c.wasm', '--log-level', 'wran'], 'warn'],
+    [['build', 'c.wasm', '--entry', 'main=get()', '--command', 'man'], 'main'],
+  ] as const) {
+    const { code, stderr } = await cli(args, { cwd: counter });
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, new RegExp(`\\n {2}hint: did you mean ${meant}\\?`), args.join(' '));
+  }
 });
 
 test('near words are found, far ones are not', () => {

@@ -81,6 +81,7 @@ test('what cannot be timed is refused in a line', async () => {
     [['a.wasm', '--call', 'spun(1)'], 2, /exports no function "spun"/],
     [['a.wasm', '--call', 'spin()'], 2, /arguments do not fit/],
     [['a.wasm', 'none.wasm', '--call', 'spin(1)'], 5, /cannot read none\.wasm/],
+    [['a.wasm', '--call', 'spin(1)', '--engines', 'none'], 2, /--engines none: bench needs one/],
     [['a.wasm', '--call', 'spin(1)', '--runs', 'few'], 2, /--runs few: a whole number/],
     [['trap.wasm', '--runs', '1', '--engines', 'node'], 1, /trap\.wasm on node\d+: .*unreachable/],
   ] as const;

@@ -128,5 +128,5 @@ test('a host that does not take it stops the build', async () => {
   await good(['build', 'guest.wasm', '-q', '--target', 'node', '-o', 'out.wasm'], { cwd });
   const typo = await cli(['build', 'guest.wasm', '--target', 'cloudfare'], { cwd });
   assert.equal(typo.code, 2);
-  errorLine(typo.stderr, /did you mean cloudflare\?/);
+  assert.match(typo.stderr, /hint: did you mean cloudflare\?/);
 });

@@ -328,8 +328,8 @@ test('random programs: every outcome of every run is the same interpreted, live 
     if (expected.some((outcome) => outcome.status !== 0)) continue;
     const frozen = await frozenFrom(text, text);
     const { main } = await thaw(frozen);
-    for (const outcome of expected.slice(frozen.report.rounds.length))
-      assert.deepEqual(main(), outcome, `frozen, seed ${seed}`);
+    const runs = frozen.report.rounds.filter(({ sealing }) => sealing !== true).length;
+    for (const outcome of expected.slice(runs)) assert.deepEqual(main(), outcome, `frozen, seed ${seed}`);
     frozenToo++;
   }
   assert.ok(frozenToo >= 5, `${frozenToo} programs went well`);

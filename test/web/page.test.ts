@@ -141,7 +141,8 @@ test('in Chromium: evaluate, JIT, freeze, download, run', async (t) => {
     await page.fill('#source', '(define (f x)\n  (car x))\n(f 5)\n');
     await page.click('#evaluate');
     await idle();
-    assert.match((await page.textContent('#failure')) ?? '', /:2: car: not a pair: 5/);
+    assert.equal(await page.textContent('#failure'), 'program.scm:2: car: not a pair: 5');
+    assert.equal(await page.locator('#source[data-wrong]').count(), 1, 'the line is marked in the program');
     assert.equal(await page.textContent('#gutter .wrong'), '2');
     assert.equal(await bars(), 3, 'a failed run is no bar');
 
@@ -152,6 +153,7 @@ test('in Chromium: evaluate, JIT, freeze, download, run', async (t) => {
     await idle();
     assert.equal(await page.textContent('#status'), 'Stopped.');
     await page.fill('#source', '(display 42)');
+    assert.equal(await page.locator('#source[data-wrong]').count(), 0, 'what is written anew has not failed');
     await page.click('#evaluate');
     await idle();
     assert.equal(await page.textContent('#output'), '42');
