@@ -47,9 +47,10 @@ import { heldBy } from './snapshot/state.ts';
 import { stubBodies, stubbedImports } from './stubs.ts';
 import { VERSION } from './version.ts';
 import { startGuest, warmUp } from './warm-up.ts';
-import { encode } from './wasm/encode.ts';
+import { encodeForValidation, written } from './wasm/encode.ts';
 import type { Module } from './wasm/module.ts';
 import { parse } from './wasm/parse.ts';
+import type { Writer } from './wasm/writer.ts';
 import { checkEntries, entryFunctions, hookFunction } from './workloads.ts';
 
 export interface Frozen {
@@ -62,6 +63,11 @@ export interface Frozen {
   readonly profile?: Profile;
 }
 
+/** The frozen module before it is in one piece. */
+export interface InPieces extends Omit<Frozen, 'bytes'> {
+  readonly pieces: Writer;
+}
+
 /**
  * Freezes a guest: `bytes` is a core module in the binary format, the result one that starts where
  * the warmed-up guest stopped, with the code that it generated inside.
@@ -71,7 +77,15 @@ export interface Frozen {
  * LimitError for what it took, a CheckError for a leak with `failOnLeak`, a UsageError for options that
  * do not fit the guest.
  */
-export function freeze(bytes: Uint8Array, options: FreezeOptions = {}): Promise<Frozen> {
+export async function freeze(bytes: Uint8Array, options: FreezeOptions = {}): Promise<Frozen> {
+  return joined(await freezeGuest(bytes, options));
+}
+
+/**
+ * Freezes a guest, and leaves the frozen module in pieces: most of it is where the guest has it, and a file
+ * can be written without a second copy of a big memory.
+ */
+export function freezeInPieces(bytes: Uint8Array, options: FreezeOptions = {}): Promise<InPieces> {
   return freezeGuest(bytes, options);
 }
 
@@ -79,11 +93,18 @@ export function freeze(bytes: Uint8Array, options: FreezeOptions = {}): Promise<
  * Freezes a guest that only its own JavaScript can bring up: the driver runs it and hands it over.
  * The module is the one of the instance that `freeze.guest` is given.
  */
-export function freezeDriven(driver: Driver, options: Omit<FreezeOptions, 'driver'> = {}): Promise<Frozen> {
-  return freezeGuest(undefined, { ...options, driver });
+export async function freezeDriven(
+  driver: Driver,
+  options: Omit<FreezeOptions, 'driver'> = {},
+): Promise<Frozen> {
+  return joined(await freezeGuest(undefined, { ...options, driver }));
 }
 
-async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions): Promise<Frozen> {
+function joined({ pieces, ...frozen }: InPieces): Frozen {
+  return { bytes: pieces.finish(), ...frozen };
+}
+
+async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions): Promise<InPieces> {
   const journal = new Journal(options);
   const { open = false } = options;
 
@@ -187,15 +208,15 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
   });
   const { output: most } = { ...DEFAULT_LIMITS, ...options.limits };
   if (baked.stats.segmentBytes > most) throw outputTooLarge(baked.stats.segmentBytes, most);
-  const output = journal.pass('encode', () => encode(signed));
-  if (output.length > most) throw outputTooLarge(output.length, most);
+  const pieces = journal.pass('encode', () => written(signed));
+  if (pieces.size > most) throw outputTooLarge(pieces.size, most);
 
   // It validates, or nothing is given back.
-  await journal.passAsync('check', () => validate(output, 'the frozen module'));
+  await journal.passAsync('check', () => validate(encodeForValidation(signed), 'the frozen module'));
   const { sourceMap } = options;
   return {
-    bytes: output,
-    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, closed, output, placeOf) }),
+    pieces,
+    ...(sourceMap && { sourceMap: moveSourceMap(sourceMap.text, module, closed, pieces.finish(), placeOf) }),
     ...(profile === undefined ? {} : { profile }),
     report: journal.report({
       module,
@@ -203,7 +224,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
       linked,
       protocol,
       guest,
-      size: [bytes?.length ?? guest.size, output.length],
+      size: [bytes?.length ?? guest.size, pieces.size],
       snapshot: baked.stats,
       stubs,
       entries,

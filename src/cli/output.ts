@@ -19,6 +19,7 @@ import { rename, unlink, writeFile as writeDevice } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { cannotWrite } from '../errors/file.ts';
+import type { Writer } from '../wasm/writer.ts';
 import { reason } from './input.ts';
 
 export type Target =
@@ -36,15 +37,18 @@ export type Target =
 
 export interface Output {
   readonly target: Target;
-  readonly bytes: Uint8Array;
+  readonly bytes: Contents;
 }
+
+/** What a file is to hold, in one piece or in several: a big module need not be in memory twice. */
+export type Contents = Uint8Array | Pick<Writer, 'chunks' | 'finish'>;
 
 /** The calls that write, so that a test can have a disk that is full. */
 export interface Disk {
   /** Takes away what killed builds left in a directory. */
   sweep(directory: string): void;
   /** Makes a file that must not be there yet; leaves nothing behind where it fails. */
-  create(path: string, bytes: Uint8Array, mode: number): Promise<void>;
+  create(path: string, bytes: Contents, mode: number): Promise<void>;
   /** Writes to a device or a pipe. */
   fill(path: string, bytes: Uint8Array): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -101,8 +105,9 @@ export async function writeOutputs(
     }
     // What cannot be taken back comes after what can fail, and before what hardly can.
     for (const { target, bytes } of outputs) {
-      if (target.kind === 'stdout') stdout(bytes);
-      if (target.kind === 'device') await toDevice(target.path, bytes, disk);
+      if (target.kind === 'stdout') for (const chunk of chunksOf(bytes)) stdout(chunk);
+      if (target.kind === 'device')
+        await toDevice(target.path, bytes instanceof Uint8Array ? bytes : bytes.finish(), disk);
     }
     for (const { target, temporary } of staged) await replace(target, temporary, disk);
   } catch (error) {
@@ -134,7 +139,7 @@ const MOST_NAMES = 1000;
 
 async function stage(
   target: Extract<Target, { kind: 'file' }>,
-  bytes: Uint8Array,
+  bytes: Contents,
   disk: Disk,
 ): Promise<string> {
   for (let n = 0; ; n++) {
@@ -173,6 +178,20 @@ async function replace(
 
 const writeDescriptor = promisify(writeFile);
 
+function chunksOf(bytes: Contents): Iterable<Uint8Array> {
+  return bytes instanceof Uint8Array ? [bytes] : bytes.chunks();
+}
+
+/** Each chunk is written while the next one is made, which needs another processor, not more time. */
+async function writeAll(fd: number, bytes: Contents): Promise<void> {
+  let before: Promise<void> = Promise.resolve();
+  for (const chunk of chunksOf(bytes)) {
+    await before;
+    before = writeDescriptor(fd, chunk);
+  }
+  await before;
+}
+
 /** The machine's disk. `unfinished` holds the files that must go when the process is told to end. */
 export function machineDisk(unfinished: Set<string>): Disk {
   const remove = async (path: string): Promise<void> => {
@@ -186,7 +205,7 @@ export function machineDisk(unfinished: Set<string>): Disk {
       const fd = openSync(path, 'wx', mode);
       unfinished.add(path);
       try {
-        await writeDescriptor(fd, bytes).finally(() => closeSync(fd));
+        await writeAll(fd, bytes).finally(() => closeSync(fd));
       } catch (error) {
         await remove(path);
         throw error;

@@ -55,14 +55,14 @@ async function initialize(line: WizerLine, io: Io): Promise<void> {
   const preloads = await Promise.all((line.values.get('preload') ?? []).map((text) => preloadOf(text, io)));
   const twice = preloads.find(({ name }, i) => preloads.findIndex((one) => one.name === name) < i);
   if (twice !== undefined) throw badOption('--preload', `${twice.name}=…`, 'another module has that name');
-  const { freeze } = await import('../freeze.ts');
-  const { bytes: output, report } = await freeze(bytes, { ...options, preloads });
+  const { freezeInPieces } = await import('../freeze.ts');
+  const { pieces, report } = await freezeInPieces(bytes, { ...options, preloads });
   const unfinished = new Set<string>();
   const cleanUp = (): void => {
     for (const path of unfinished) unlinkSync(path);
   };
   await io.guarded(cleanUp, () =>
-    writeOutputs([{ target, bytes: output }], io.out.write, machineDisk(unfinished)),
+    writeOutputs([{ target, bytes: pieces }], io.out.write, machineDisk(unfinished)),
   );
   for (const { code, message, hint } of report.warnings)
     io.err.write(`warning: ${printable(message)} [${code}]\n  hint: ${printable(hint)}\n`);

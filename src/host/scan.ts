@@ -1,15 +1,16 @@
 /**
  * The scan of a memory for what is not zero, at memory speed: a kernel in Wasm that imports the
- * memory and looks at 128 bytes a step. It tells each run by a call, for it has no memory of its own.
+ * memory and looks at 128 bytes a step. It adds each run to a list by a call, for it has no other memory.
  *
  * The runs are those of src/snapshot/runs.ts, whichever of the two finds them.
  */
-import { addRuns, closedGap, nonZeroRuns, Runs, WIDE_ADDRESSES } from '../snapshot/runs.ts';
+import { addRuns, closedGap, nonZeroRuns, type Runs, WIDE_ADDRESSES } from '../snapshot/runs.ts';
 import { encode, madeSpan } from '../wasm/encode.ts';
 import { assembleBody, type Op } from '../wasm/instructions.ts';
 import { EMPTY_MODULE, type Module } from '../wasm/module.ts';
 import type { FuncIdx, FuncType, TypeIdx } from '../wasm/types.ts';
 import { compileNow } from './engine.ts';
+import { ADD, RunList } from './run-list.ts';
 
 /** Bytes that are looked at a step; the kernel takes whole steps. */
 const STEP = 128;
@@ -32,38 +33,40 @@ export function scan(memory: WebAssembly.Memory): Runs {
   const { start } = WIDE_ADDRESSES;
   // Pages are whole steps; the last bytes of 4 GiB have narrow addresses again.
   const end = Math.min(bytes.length, WIDE_ADDRESSES.end);
-  const runs = new Runs();
-  addRuns(runs, bytes, 0, start);
+  addRuns(kernel.list, bytes, 0, start);
   const last = end - STEP;
   for (let from = start; from < last; ) {
     const to = Math.min(last, from - (from % CHUNK) + CHUNK);
-    kernel(runs, from, to);
+    kernel.scan(from, to);
     from = to;
   }
+  const runs = kernel.list.runs();
   // Not by the kernel: behind the end of 4 GiB there is no address to stop at.
   addRuns(runs, bytes, end - STEP, bytes.length);
   return runs;
 }
 
-/** Adds the runs of bytes [from, to), whole steps. */
-type Kernel = (runs: Runs, from: number, to: number) => void;
+interface Kernel {
+  readonly list: RunList;
+  /** Adds the runs of bytes [from, to), whole steps. */
+  readonly scan: (from: number, to: number) => void;
+}
 
 /** null where this engine does not take it. */
 let compiled: WebAssembly.Module | null | undefined;
 
 function kernelFor(memory: WebAssembly.Memory): Kernel | undefined {
-  let runs: Runs | undefined;
-  const run = (start: number, end: number): void => {
-    runs?.add(start >>> 0, end >>> 0);
-  };
   try {
     if (compiled === undefined) compiled = compileNow(encode(KERNEL));
     if (compiled === null) return undefined;
-    const { exports } = new WebAssembly.Instance(compiled, { '': { memory, run } });
+    const list = new RunList();
+    const { exports } = new WebAssembly.Instance(compiled, { '': { memory, add: list.function } });
     const scanned = exports['scan'] as CallableFunction;
-    return (into, from, to) => {
-      runs = into;
-      scanned(from | 0, to | 0, closedGap(from, to));
+    return {
+      list,
+      scan: (from, to) => {
+        scanned(from | 0, to | 0, closedGap(from, to));
+      },
     };
   } catch (error) {
     // No vectors.
@@ -76,8 +79,6 @@ function kernelFor(memory: WebAssembly.Memory): Kernel | undefined {
 
 /** scan(from, to, gap): gaps of up to so many zeros are closed. */
 const SCAN: FuncType = { kind: 'func', params: ['i32', 'i32', 'i32'], results: [] };
-/** run(start, end) */
-const RUN: FuncType = { kind: 'func', params: ['i32', 'i32'], results: [] };
 const AT = 0;
 const TO = 1;
 const GAP = 2;
@@ -106,14 +107,15 @@ const anyInStep: readonly Op[] = [
   ['v128.any_true'],
 ];
 
-/** Tells the open run, if there is one. */
-const tell: readonly Op[] = [
+/** Adds the open run, if there is one. */
+const add: readonly Op[] = [
   get(START),
   i32(-1),
   ['i32.ne'],
   ['if', { block: undefined }],
   get(START),
   get(LAST),
+  get(GAP),
   ['call', 0],
   ['end'],
 ];
@@ -134,7 +136,7 @@ const takeMask: readonly Op[] = [
   get(GAP),
   ['i32.gt_u'],
   ['if', { block: undefined }],
-  ...tell,
+  ...add,
   get(BYTE),
   set(START),
   ['end'],
@@ -207,19 +209,19 @@ const body: readonly Op[] = [
   ['br', 1],
   ['end'],
   ['end'],
-  ...tell,
+  ...add,
 ];
 
 const KERNEL: Module = {
   ...EMPTY_MODULE,
-  types: [RUN, SCAN].map((comp) => ({ types: [{ final: true, supers: [], comp }], explicit: false })),
+  types: [ADD, SCAN].map((comp) => ({ types: [{ final: true, supers: [], comp }], explicit: false })),
   imports: [
     {
       module: '',
       name: 'memory',
       desc: { kind: 'mem', type: { address: 'i32', shared: false, min: 0n, max: undefined } },
     },
-    { module: '', name: 'run', desc: { kind: 'func', type: 0 as TypeIdx } },
+    { module: '', name: 'add', desc: { kind: 'func', type: 0 as TypeIdx } },
   ],
   funcs: [1 as TypeIdx],
   exports: [{ name: 'scan', kind: 'func', index: 1 as FuncIdx }],

@@ -32,7 +32,7 @@ export function deferInstantiation(module: Module, name: string): Module {
     if (data.mode.kind === 'active') {
       run(data.mode.offset, data.bytes.length, ['memory.init', index, data.mode.mem], ['data.drop', index]);
     }
-    return { ...data, mode: { kind: 'passive' } as const };
+    return { mode: { kind: 'passive' } as const, bytes: data.bytes };
   });
   if (module.start !== undefined) body.raw(assemble([['call', module.start.func]]).subarray(0, -1));
   const added = new AddedFunctions(module);

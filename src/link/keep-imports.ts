@@ -13,15 +13,7 @@
 import { importedState, sharedMemory } from '../errors/unsupported.ts';
 import { madeSpan } from '../wasm/encode.ts';
 import { assemble, assembleBody, type Op, readExpr } from '../wasm/instructions.ts';
-import {
-  type ConstExpr,
-  type Data,
-  type Elem,
-  type ExternType,
-  type Import,
-  type Module,
-  spaces,
-} from '../wasm/module.ts';
+import { type ConstExpr, type ExternType, type Import, type Module, spaces } from '../wasm/module.ts';
 import { type GlobalType, isRef, type NumType, type ValType } from '../wasm/types.ts';
 import { AddedFunctions } from './added-functions.ts';
 import { declaredFunctions, declareFunctions } from './declare.ts';
@@ -104,12 +96,14 @@ function keepImports(
   const of = <K extends ExternType['kind']>(kind: K): readonly Extract<ExternType, { kind: K }>[] =>
     imports.flatMap(({ desc }) => (desc.kind === kind ? [desc as Extract<ExternType, { kind: K }>] : []));
   const [mems, tables, globals, tags] = [of('mem'), of('table'), of('global'), of('tag')];
-  const datas = module.datas.map((data) =>
-    passive(data, data.mode.kind === 'active' && data.mode.mem < mems.length),
-  );
-  const elems = module.elems.map((elem) =>
-    passive(elem, elem.mode.kind === 'active' && elem.mode.table < tables.length),
-  );
+  const datas = module.datas.map((data) => {
+    const { mode, bytes } = data;
+    return mode.kind === 'active' && mode.mem < mems.length ? { mode: PASSIVE, bytes } : data;
+  });
+  const elems = module.elems.map((elem) => {
+    const { mode } = elem;
+    return mode.kind === 'active' && mode.table < tables.length ? { ...elem, mode: PASSIVE } : elem;
+  });
   const ops = [
     ...mems.flatMap((_, index) => restoreMemory(module, index)),
     ...tables.flatMap((_, index) => restoreTable(module, index)),
@@ -133,9 +127,7 @@ function keepImports(
   return declareFunctions(kept, { declared: declaredFunctions(module), codes: module.codes.length });
 }
 
-function passive<T extends Data | Elem>(segment: T, wanted: boolean): T {
-  return wanted ? { ...segment, mode: { kind: 'passive' } } : segment;
-}
+const PASSIVE = { kind: 'passive' } as const;
 
 /** The instructions of a constant expression, without `end`. */
 function opsOf(expr: ConstExpr | undefined): readonly Op[] {

@@ -110,7 +110,9 @@ function moveIndices(module: Module, maps: Moved): Module {
     start: module.start && { func: move(module.start.func, 'start section') },
     elems: module.elems.map(elem),
     datas:
-      maps.global === undefined ? module.datas : module.datas.map((data) => ({ ...data, mode: mode(data) })),
+      maps.global === undefined
+        ? module.datas
+        : module.datas.map((data) => ({ mode: mode(data), bytes: data.bytes })),
     codes,
     customs: module.customs.map((custom) => {
       if (custom.name === 'name') return { ...withoutRaw(custom), bytes: moveNames(module, maps) };

@@ -113,6 +113,9 @@ export function findLeaks(module: Module, question: LeakQuestion): LeakReport {
   if (kept < drawn) skipped.set(RANDOM_LEAK, 'many');
   else if (pieces.some((some) => some.length === 0)) skipped.set(RANDOM_LEAK, 'short');
   const needles = [...long.flatMap(needlesOf), ...pieces.flat()];
+  // A snapshot may have a hundred thousand segments: not a look at each for nothing.
+  if (needles.length === 0)
+    return { searched: long.length + draws.length, skipped: skippedOf(skipped), found: [] };
   // Sections that are the input's own, untouched, can have nothing new in them.
   const own = new Set(guest.customs.map(({ bytes }) => bytes));
   const hits = searched(
@@ -142,9 +145,13 @@ export function findLeaks(module: Module, question: LeakQuestion): LeakReport {
   }
   return {
     searched: long.length + draws.length,
-    skipped: [...skipped].map(([name, why]) => ({ name, why })),
+    skipped: skippedOf(skipped),
     found: [...found.values()].map((one) => leakOf(one, places, question.allowed)),
   };
+}
+
+function skippedOf(skipped: ReadonlyMap<string, SkipReason>): LeakReport['skipped'] {
+  return [...skipped].map(([name, why]) => ({ name, why }));
 }
 
 /** Places and names that a warning shows; the report has more. */

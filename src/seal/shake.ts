@@ -291,11 +291,12 @@ function moved(
     codes: codes.filter((body) => body !== undefined),
     datas: module.datas.flatMap((data, i) => {
       if (!reached.has('data', i)) return [];
-      if (data.mode.kind === 'passive') return [data];
+      const { mode, bytes } = data;
+      if (mode.kind === 'passive') return [data];
       // It was dropped when the module was instantiated, and code drops it again.
-      if (!reached.has('mem', data.mode.mem)) return [EMPTY_DATA];
-      const mem = mapIndex(maps, 'mem', data.mode.mem, 'data section') as MemIdx;
-      return [{ ...data, mode: { ...data.mode, mem, offset: expr(data.mode.offset) } }];
+      if (!reached.has('mem', mode.mem)) return [EMPTY_DATA];
+      const mem = mapIndex(maps, 'mem', mode.mem, 'data section') as MemIdx;
+      return [{ mode: { ...mode, mem, offset: expr(mode.offset) }, bytes }];
     }),
   };
   const counted = { ...shaken, dataCount: module.dataCount && { count: shaken.datas.length } };

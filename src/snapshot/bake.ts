@@ -20,10 +20,9 @@ import {
   spaces,
   type Table,
 } from '../wasm/module.ts';
-import { opcodeNamed } from '../wasm/opcodes.ts';
 import type { FuncIdx, GlobalType, MemIdx, MemType, RefType, TableIdx } from '../wasm/types.ts';
 import { isRef } from '../wasm/types.ts';
-import { Writer } from '../wasm/writer.ts';
+import { dataSegments } from './pieces.ts';
 import { nonZeroRuns } from './runs.ts';
 import { chooseSegments } from './segments.ts';
 import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
@@ -33,8 +32,6 @@ import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
  * wasmtime maps an image whatever the segments are, and V8 copies zeros at the cost of more segments.
  */
 const MAX_SEGMENTS = 100_000;
-
-const END = 0x0b;
 
 export interface BakeStats {
   readonly segments: number;
@@ -64,12 +61,11 @@ export function bake(linked: Linked, snapshot: Snapshot): Baked {
     datas,
     dataCount: module.dataCount && { count: datas.length },
   };
-  const segmentBytes = memories.datas.reduce((sum, data) => sum + data.bytes.length, 0);
   return {
     module: declareFunctions(baked, { declared: declaredFunctions(module), codes: guestCodes(linked) }),
     stats: {
       segments: memories.datas.length,
-      segmentBytes,
+      segmentBytes: memories.written,
       memoryBytes: memories.bytes,
       tableSlots: tables.slots,
     },
@@ -84,23 +80,17 @@ function address(type: 'i32' | 'i64', value: number): ConstExpr {
   return type === 'i64' ? constExpr(['i64.const', BigInt(value)]) : constExpr(['i32.const', value | 0]);
 }
 
-/** The same for many, one behind another in one piece of memory: there can be a hundred thousand. */
-function addresses(type: 'i32' | 'i64', values: readonly number[]): readonly ConstExpr[] {
-  const { opcode } = opcodeNamed(`${type}.const`);
-  const w = new Writer(8 * values.length);
-  const ends = values.map((value) => {
-    w.u8(opcode);
-    if (type === 'i64') w.s64(BigInt(value));
-    else w.s33(value | 0);
-    return w.u8(END).size;
-  });
-  const bytes = w.finish();
-  return ends.map((end, i) => ({ bytes, start: ends[i - 1] ?? 0, end, base: 0, label: 'snapshot' }));
-}
-
 // ---- memories ----------------------------------------------------------------------------------
 
-function bakeMemories(linked: Linked, snapshot: Snapshot): { mems: MemType[]; datas: Data[]; bytes: number } {
+interface BakedMemories {
+  readonly mems: readonly MemType[];
+  readonly datas: readonly Data[];
+  /** Bytes of the memories, and of them in segments. */
+  readonly bytes: number;
+  readonly written: number;
+}
+
+function bakeMemories(linked: Linked, snapshot: Snapshot): BakedMemories {
   const { module, origin } = linked;
   const imported = spaces(module).imported.mem;
   const mems: MemType[] = [];
@@ -116,21 +106,18 @@ function bakeMemories(linked: Linked, snapshot: Snapshot): { mems: MemType[]; da
   // Those that stay count against the limit too; with several memories each gets its share by runs.
   const room = Math.max(MAX_SEGMENTS - module.datas.filter(isPassive).length, states.length);
   const runs = states.reduce((sum, state) => sum + state.runs.length, 0);
-  const datas: Data[] = [];
-  for (const state of states) {
+  const pieces = states.map((state) => {
     const share =
       runs <= room ? state.runs.length : Math.max(1, Math.floor((room * state.runs.length) / runs));
     const segments = chooseSegments(state.runs, state.mem, share);
-    const offsets = addresses(
-      state.type.address,
-      segments.map(({ start }) => start),
-    );
-    segments.forEach(({ start, end }, i) => {
-      const mode = { kind: 'active', mem: state.mem, offset: offsets[i] as ConstExpr } as const;
-      datas.push({ mode, bytes: state.bytes.subarray(start, end) });
-    });
-  }
-  return { mems, datas, bytes: states.reduce((sum, state) => sum + state.bytes.length, 0) };
+    return { mem: state.mem, address: state.type.address, bytes: state.bytes, segments };
+  });
+  return {
+    mems,
+    datas: dataSegments(pieces),
+    bytes: states.reduce((sum, state) => sum + state.bytes.length, 0),
+    written: pieces.reduce((sum, { segments }) => sum + segments.size(), 0),
+  };
 }
 
 // ---- segments that code names ------------------------------------------------------------------

@@ -50,30 +50,54 @@ export function closedGap(from: number, to: number): number {
 /** No address is wider than ten bytes. */
 const MOST_CLOSED = LEAST_COST + 10;
 
-/** Runs in the order of their addresses; two lists of numbers, since there can be millions of them. */
+/**
+ * Runs in the order of their addresses. One list of numbers, for there can be millions of them: run i
+ * is bytes [bounds[2 * i], bounds[2 * i + 1]).
+ */
 export class Runs {
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
+  bounds: Float64Array;
+  length: number;
 
-  get length(): number {
-    return this.starts.length;
+  /** Those that `bounds` begins with; more can be added. */
+  constructor(bounds: Float64Array = new Float64Array(0), length = 0) {
+    this.bounds = bounds;
+    this.length = length;
   }
 
   /** Adds what stands behind all that was added before, to the last run where the gap is not worth it. */
   add(start: number, end: number): void {
-    const last = this.ends.length - 1;
-    const gap = start - (this.ends[last] as number);
-    if (last >= 0 && gap <= MOST_CLOSED && gap <= LEAST_COST + addressWidth(start)) {
-      this.ends[last] = end;
+    const at = 2 * this.length;
+    const gap = start - (this.bounds[at - 1] as number);
+    if (at > 0 && gap <= MOST_CLOSED && gap <= LEAST_COST + addressWidth(start)) {
+      this.bounds[at - 1] = end;
     } else {
-      this.starts.push(start);
-      this.ends.push(end);
+      this.push(start, end);
     }
+  }
+
+  /** Adds a run of its own, however near the last one is. */
+  push(start: number, end: number): void {
+    const at = 2 * this.length++;
+    if (at === this.bounds.length) {
+      const longer = new Float64Array(Math.max(32, 2 * at));
+      longer.set(this.bounds);
+      this.bounds = longer;
+    }
+    this.bounds[at] = start;
+    this.bounds[at + 1] = end;
+  }
+
+  /** Bytes in them. */
+  size(): number {
+    let size = 0;
+    for (let i = 0; i < this.length; i++)
+      size += (this.bounds[2 * i + 1] as number) - (this.bounds[2 * i] as number);
+    return size;
   }
 
   *[Symbol.iterator](): Generator<Run> {
     for (let i = 0; i < this.length; i++) {
-      yield { start: this.starts[i] as number, end: this.ends[i] as number };
+      yield { start: this.bounds[2 * i] as number, end: this.bounds[2 * i + 1] as number };
     }
   }
 }
@@ -93,7 +117,7 @@ export function nonZeroRuns(memory: Uint8Array): Runs {
 }
 
 /** Adds the runs of bytes [from, to), byte by byte. */
-export function addRuns(runs: Runs, memory: Uint8Array, from: number, to: number): void {
+export function addRuns(runs: Pick<Runs, 'add'>, memory: Uint8Array, from: number, to: number): void {
   for (let at = from; at < to; ) {
     while (at < to && memory[at] === 0) at++;
     const start = at;

@@ -8,7 +8,7 @@
  * that only moves on, and its minimum is kept at the head of a queue.
  */
 import { unsignedWidth } from '../wasm/writer.ts';
-import { addressWidth, type Run, type Runs } from './runs.ts';
+import { addressWidth, type Run, Runs } from './runs.ts';
 
 /** Mode, opcode of the address, `end`. */
 const FIXED = 3;
@@ -22,9 +22,29 @@ function headerCost(mem: number, start: number): number {
 const NEVER_CLOSED = FIXED + 5 + 10 + 5;
 
 /** The segments that write these runs into memory `mem` with the fewest bytes; `most` or fewer. */
-export function chooseSegments(runs: Runs, mem: number, most: number): readonly Run[] {
+export function chooseSegments(runs: Runs, mem: number, most: number): Runs {
+  const groups = joined(runs, NEVER_CLOSED);
+  // With so many gaps that are never closed unasked, all the others close.
+  const chosen = groups.length >= most ? groups : cheapest(runs, mem);
+  close(chosen, most, (start) => headerCost(mem, start));
+  return chosen;
+}
+
+/** The runs with all gaps of up to `gap` closed. */
+function joined({ bounds, length }: Runs, gap: number): Runs {
+  const to = new Runs();
+  for (let i = 0; i < length; i++) {
+    const start = bounds[2 * i] as number;
+    const end = bounds[2 * i + 1] as number;
+    if (i > 0 && start - (bounds[2 * i - 1] as number) <= gap) to.bounds[2 * to.length - 1] = end;
+    else to.push(start, end);
+  }
+  return to;
+}
+
+/** The cheapest segments, as many as it takes. */
+function cheapest(runs: Runs, mem: number): Runs {
   const { length } = runs;
-  const chosen: Lists = { starts: new Float64Array(length), ends: new Float64Array(length), length: 0 };
   let longest = 0;
   for (let first = 0; first < length; ) {
     const last = groupEnd(runs, first);
@@ -32,30 +52,23 @@ export function chooseSegments(runs: Runs, mem: number, most: number): readonly 
     first = last + 1;
   }
   const choice = new Choice(runs, mem, longest);
+  const chosen = new Runs(new Float64Array(2 * length));
   for (let first = 0; first < length; ) {
     const last = groupEnd(runs, first);
     choice.take(first, last, chosen);
     first = last + 1;
   }
-  close(chosen, most, (start) => headerCost(mem, start));
-  return runsOf(chosen);
-}
-
-/** Runs as two lists of numbers, since there can be millions of them before gaps are closed. */
-interface Lists {
-  readonly starts: Float64Array;
-  readonly ends: Float64Array;
-  length: number;
-}
-
-function runsOf({ starts, ends, length }: Lists): readonly Run[] {
-  return Array.from({ length }, (_, i) => ({ start: starts[i] as number, end: ends[i] as number }));
+  return chosen;
 }
 
 /** The last of the runs behind `first` between which a gap may be worth closing. */
-function groupEnd({ starts, ends, length }: Runs, first: number): number {
+function groupEnd({ bounds, length }: Runs, first: number): number {
   let last = first;
-  while (last + 1 < length && (starts[last + 1] as number) - (ends[last] as number) <= NEVER_CLOSED) last++;
+  while (
+    last + 1 < length &&
+    (bounds[2 * last + 2] as number) - (bounds[2 * last + 1] as number) <= NEVER_CLOSED
+  )
+    last++;
   return last;
 }
 
@@ -102,9 +115,9 @@ class Queue {
   }
 
   /** Forgets the first runs from which to `end` it is too long. */
-  advance(starts: readonly number[], end: number): void {
+  advance(bounds: Float64Array, end: number): void {
     while (this.#head < this.#tail) {
-      const start = starts[this.#firsts[this.#head] as number] as number;
+      const start = bounds[2 * (this.#firsts[this.#head] as number)] as number;
       if (end - start < this.#limit) return;
       this.#head++;
     }
@@ -138,8 +151,8 @@ class Choice {
   }
 
   /** Adds the cheapest segments for runs `first` to `last`. */
-  take(first: number, last: number, to: Lists): void {
-    const { starts, ends } = this.#runs;
+  take(first: number, last: number, to: Runs): void {
+    const { bounds } = this.#runs;
     if (first < last) this.#solve(first, last);
     else this.#from[0] = first;
     // They are found from the back, so their number comes first.
@@ -149,18 +162,18 @@ class Choice {
     to.length = at;
     for (let j = last; j >= first; ) {
       const i = this.#from[j - first] as number;
-      to.starts[--at] = starts[i] as number;
-      to.ends[at] = ends[j] as number;
+      to.bounds[2 * --at] = bounds[2 * i] as number;
+      to.bounds[2 * at + 1] = bounds[2 * j + 1] as number;
       j = i - 1;
     }
   }
 
   #solve(first: number, last: number): void {
-    const { starts, ends } = this.#runs;
+    const { bounds } = this.#runs;
     for (const queue of this.#queues) queue.clear();
     for (let j = first; j <= last; j++) {
-      const start = starts[j] as number;
-      const end = ends[j] as number;
+      const start = bounds[2 * j] as number;
+      const end = bounds[2 * j + 1] as number;
       const before = j === first ? 0 : (this.#cost[j - 1 - first] as number);
       const cost = before + headerCost(this.#mem, start) - start;
       let least = Number.POSITIVE_INFINITY;
@@ -168,7 +181,7 @@ class Choice {
       let width = 1;
       for (const queue of this.#queues) {
         queue.push(j, cost);
-        queue.advance(starts, end);
+        queue.advance(bounds, end);
         const candidate = queue.first;
         const total = queue.cost + end + width++;
         if (candidate < 0 || total > least || (total === least && candidate >= from)) continue;
@@ -186,13 +199,13 @@ class Choice {
  * `saved` says that closing one saves. Among equal gaps the first ones close, so that the result is
  * the same everywhere.
  */
-function close(lists: Lists, most: number, saved: (start: number) => number): void {
-  const { starts, ends, length } = lists;
+function close(runs: Runs, most: number, saved: (start: number) => number): void {
+  const { bounds, length } = runs;
   if (length <= most) return;
   const costs = new Float64Array(length - 1);
   for (let i = 0; i < costs.length; i++) {
-    const start = starts[i + 1] as number;
-    costs[i] = start - (ends[i] as number) - saved(start);
+    const start = bounds[2 * i + 2] as number;
+    costs[i] = start - (bounds[2 * i + 1] as number) - saved(start);
   }
   const excess = length - Math.max(most, 1);
   const limit = nthLeast(costs, excess);
@@ -201,10 +214,10 @@ function close(lists: Lists, most: number, saved: (start: number) => number): vo
   let last = 0;
   for (let i = 1; i < length; i++) {
     const cost = costs[i - 1] as number;
-    if (cost > limit || (cost === limit && atLimit-- <= 0)) starts[++last] = starts[i] as number;
-    ends[last] = ends[i] as number;
+    if (cost > limit || (cost === limit && atLimit-- <= 0)) bounds[2 * ++last] = bounds[2 * i] as number;
+    bounds[2 * last + 1] = bounds[2 * i + 1] as number;
   }
-  lists.length = last + 1;
+  runs.length = last + 1;
 }
 
 /** Costs below so much are counted; where there are too many segments, those that close are among them. */
@@ -212,7 +225,8 @@ const COUNTED = 1 << 12;
 
 /** The `n`th of these integers in rising order, from 1 on. */
 function nthLeast(costs: Float64Array, n: number): number {
-  const least = costs.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  let least = Number.POSITIVE_INFINITY;
+  for (const cost of costs) least = Math.min(least, cost);
   const counts = new Uint32Array(COUNTED);
   for (const cost of costs)
     if (cost - least < COUNTED) counts[cost - least] = (counts[cost - least] as number) + 1;
@@ -225,12 +239,9 @@ function nthLeast(costs: Float64Array, n: number): number {
 }
 
 /** At most `most` runs: the smallest gaps are closed. */
-export function closeGaps(runs: readonly Run[], most: number): readonly Run[] {
-  const lists = {
-    starts: Float64Array.from(runs, ({ start }) => start),
-    ends: Float64Array.from(runs, ({ end }) => end),
-    length: runs.length,
-  };
-  close(lists, most, () => 0);
-  return runsOf(lists);
+export function closeGaps(list: readonly Run[], most: number): readonly Run[] {
+  const runs = new Runs();
+  for (const { start, end } of list) runs.push(start, end);
+  close(runs, most, () => 0);
+  return [...runs];
 }

@@ -16,6 +16,7 @@ import {
   HEADER,
   type Import,
   type Module,
+  ownWriter,
   rawSection,
   type Table,
 } from './module.ts';
@@ -130,6 +131,9 @@ function vecSection<T>(
   return { id, items, write: (w, module) => w.vec(items(module), write) };
 }
 
+const DATA = 11;
+const NOTHING = new Uint8Array(0);
+
 /** In the order of SECTION_ORDER. */
 const SECTIONS: readonly SectionWriter[] = [
   vecSection(1, (m) => m.types, writeRecType),
@@ -152,7 +156,7 @@ const SECTIONS: readonly SectionWriter[] = [
   vecSection(9, (m) => m.elems, writeElem),
   { id: 12, items: (m) => m.dataCount, write: (w, m) => m.dataCount && w.u32(m.dataCount.count) },
   vecSection(10, (m) => m.codes, writeBody),
-  vecSection(11, (m) => m.datas, writeData),
+  vecSection(DATA, (m) => m.datas, writeData),
 ];
 
 function writeSection(w: Writer, module: Module, section: SectionWriter, fresh: boolean): void {
@@ -165,7 +169,9 @@ function writeSection(w: Writer, module: Module, section: SectionWriter, fresh: 
   }
   if (Array.isArray(items) && items.length === 0) return;
   const contents = new Writer();
-  section.write(contents, module);
+  const own = ownWriter(items);
+  if (own === undefined) section.write(contents, module);
+  else own.write(contents, true);
   w.u8(section.id).u32(contents.size).append(contents);
 }
 
@@ -183,7 +189,11 @@ function writeCustom(w: Writer, custom: CustomSection, fresh: boolean): void {
  * module in its shortest encoding.
  */
 export function encode(module: Module, options: { readonly fresh?: boolean } = {}): Uint8Array {
-  const fresh = options.fresh === true;
+  return written(module, options).finish();
+}
+
+/** The same before it is in one piece: for who writes it to a file, which big ones are worth it. */
+export function written(module: Module, { fresh = false }: { readonly fresh?: boolean } = {}): Writer {
   const w = new Writer(4096).raw(HEADER);
   // A section that has gone leaves its custom sections where they were: behind what came before it.
   const customsAfter = (id: number): void => {
@@ -194,5 +204,27 @@ export function encode(module: Module, options: { readonly fresh?: boolean } = {
     writeSection(w, module, section, fresh);
     customsAfter(section.id);
   }
+  return w;
+}
+
+/**
+ * What validation looks at: the module without the bytes of data segments and without custom sections.
+ * Neither has any part in the rules (https://webassembly.github.io/spec/core/valid/modules.html#data-segments),
+ * so it is valid where the module is; and it need not hold a snapshot of gigabytes in one piece.
+ */
+export function encodeForValidation(module: Module): Uint8Array {
+  const w = new Writer(4096).raw(HEADER);
+  for (const section of SECTIONS) {
+    if (section.id !== DATA) writeSection(w, module, section, false);
+    else if (module.datas.length > 0) w.append(emptyDatas(module.datas));
+  }
   return w.finish();
+}
+
+function emptyDatas(datas: readonly Data[]): Writer {
+  const contents = new Writer();
+  const own = ownWriter(datas);
+  if (own === undefined) contents.vec(datas, (v, { mode }) => writeData(v, { mode, bytes: NOTHING }));
+  else own.write(contents, false);
+  return new Writer().u8(DATA).u32(contents.size).append(contents);
 }

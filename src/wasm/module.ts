@@ -22,6 +22,7 @@ import type {
   TypeIdx,
 } from './types.ts';
 import type { Span } from './walk.ts';
+import type { Writer } from './writer.ts';
 
 /** "\0asm" and version 1. */
 export const HEADER: Uint8Array = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
@@ -120,6 +121,7 @@ export interface Elem {
     | { readonly kind: 'exprs'; readonly exprs: readonly ConstExpr[] };
 }
 
+/** May be an object that makes its parts when they are asked for: name them, rather than spread it. */
 export interface Data {
   readonly mode:
     | { readonly kind: 'active'; readonly mem: MemIdx; readonly offset: ConstExpr }
@@ -170,6 +172,26 @@ export function rememberRaw<T extends object>(items: T, section: Section): T {
 /** The section that these very items were parsed from, if they were. */
 export function rawSection(items: object): Section | undefined {
   return rawSections.get(items);
+}
+
+/**
+ * Who made the items of a section may say how it is written, where going through all of them would take
+ * long: a snapshot has up to a hundred thousand data segments.
+ */
+export interface OwnWriter {
+  /** Writes the vector; `contents` says whether with the bytes of segments, or as if they had none. */
+  readonly write: (w: Writer, contents: boolean) => void;
+}
+
+const ownWriters = new WeakMap<object, OwnWriter>();
+
+export function rememberWriter<T extends object>(items: T, writer: OwnWriter): T {
+  ownWriters.set(items, writer);
+  return items;
+}
+
+export function ownWriter(items: object): OwnWriter | undefined {
+  return ownWriters.get(items);
 }
 
 const EMPTY: readonly never[] = [];

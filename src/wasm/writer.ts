@@ -12,6 +12,22 @@ const BY_REFERENCE = 512;
 /** A buffer grows up to here; then it stays, and the next one begins. */
 const CHUNK = 1 << 20;
 
+/** From this many bytes on a part is written out by itself; smaller ones are collected. */
+const BY_ITSELF = 1 << 16;
+
+/** Bytes of known number that are made only when they are written out, because there are so many of them. */
+export interface Later {
+  readonly size: number;
+  /**
+   * Starts at the first of them. What it gives writes the next ones to `target` from `at` on, and says up
+   * to where: as many as there is room for, but it may leave less than `SMALL` bytes of room.
+   */
+  readonly filler: () => (target: Uint8Array, at: number) => number;
+}
+
+/** Room that may be left, for what is not written in two parts. */
+export const SMALL = 64;
+
 /** How many bytes the shortest LEB of a u32 takes. */
 export function unsignedWidth(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
@@ -23,7 +39,7 @@ export function signedWidth(value: number): number {
 }
 
 export class Writer {
-  #parts: Uint8Array[] = [];
+  #parts: (Uint8Array | Later)[] = [];
   #partsSize = 0;
   #buffer: Uint8Array;
   #used = 0;
@@ -150,10 +166,20 @@ export class Writer {
     return this;
   }
 
+  later(part: Later): this {
+    this.#seal();
+    this.#parts.push(part);
+    this.#partsSize += part.size;
+    return this;
+  }
+
   /** Takes over what another writer holds. */
   append(other: Writer): this {
     other.#seal();
-    for (const part of other.#parts) this.raw(part);
+    for (const part of other.#parts) {
+      if (part instanceof Uint8Array) this.raw(part);
+      else this.later(part);
+    }
     return this;
   }
 
@@ -161,13 +187,54 @@ export class Writer {
   finish(): Uint8Array {
     this.#seal();
     const [only] = this.#parts;
-    if (only !== undefined && this.#parts.length === 1) return only;
+    if (only instanceof Uint8Array && this.#parts.length === 1) return only;
     const out = new Uint8Array(this.#partsSize);
     let at = 0;
     for (const part of this.#parts) {
-      out.set(part, at);
-      at += part.length;
+      if (part instanceof Uint8Array) {
+        out.set(part, at);
+        at += part.length;
+      } else {
+        at = part.filler()(out, at);
+      }
     }
     return out;
+  }
+
+  /**
+   * Everything written, piece by piece, so that it need not be in memory a second time. A piece is good
+   * until the next but one is asked for: one can be written to a file while the next is made.
+   */
+  *chunks(): Generator<Uint8Array> {
+    this.#seal();
+    let [buffer, other] = [new Uint8Array(CHUNK), new Uint8Array(CHUNK)];
+    let used = 0;
+    const full = (): Uint8Array => {
+      const chunk = buffer.subarray(0, used);
+      [buffer, other] = [other, buffer];
+      used = 0;
+      return chunk;
+    };
+    for (const part of this.#parts) {
+      if (part instanceof Uint8Array) {
+        if (used > 0 && used + part.length > CHUNK) yield full();
+        if (part.length >= BY_ITSELF) {
+          if (used > 0) yield full();
+          yield part;
+        } else {
+          buffer.set(part, used);
+          used += part.length;
+        }
+        continue;
+      }
+      const fill = part.filler();
+      for (let left = part.size; left > 0; ) {
+        if (used + SMALL > CHUNK) yield full();
+        const end = fill(buffer, used);
+        left -= end - used;
+        used = end;
+      }
+    }
+    if (used > 0) yield full();
   }
 }

@@ -77,7 +77,7 @@ describe('segments', () => {
     fc.assert(
       fc.property(few, fc.constantFrom(0, 1), (list, mem) => {
         const runs = runsOf(list);
-        const chosen = chooseSegments(runs, mem, 100);
+        const chosen = [...chooseSegments(runs, mem, 100)];
         assert.equal(encodedSize(chosen, mem), bestSize([...runs], mem));
         for (const { start, end } of runs)
           assert.ok(chosen.some((one) => one.start <= start && end <= one.end));
