@@ -239,6 +239,7 @@ class Compiler {
     code.constant(1u);
     code.op(wI32And);
     leaveIf(node);
+    for (Node *arg : node->args) learnFixnum(arg);
   }
 
   // ---- Failures ----
@@ -631,6 +632,7 @@ class Compiler {
   // The body, in the block of the loop that was opened last.
   void emitRound(Node *node, const VarSet &live, bool tail, uint32_t done) {
     VarSet inside = live | liveAtLoop(node);
+    fields.clear();  // a round before may have changed them
     loops.push_back({node, code.depth, inside, tail, done});
     boxVars(node);
     VarSet atStart = inside;
@@ -870,6 +872,7 @@ class Compiler {
     all.insert(all.end(), values.begin(), values.end());
     std::vector<Operand> words = wordsOf(loop->lambda, all);
     unrootAll(words);
+    fields.clear();
     bool leaves = tail && !loop->lambda->library;
     uint32_t size = leaves ? 0 : spillForCall(live);
     storeOperands(words, size);
@@ -973,7 +976,8 @@ class Compiler {
       }
       if (isStable(arg) && (type == tFlonum) == (typeOf(arg) == tFlonum)) {
         during.add(arg->var);
-        out.push_back({false, 0, arg->var->local, typeOf(arg), false});
+        bool fixnum = typeOf(arg) == tAny && knows(arg, kFixnumTag);
+        out.push_back({false, 0, arg->var->local, fixnum ? tFixnum : typeOf(arg), false});
         continue;
       }
       VarSet later = during;
@@ -983,6 +987,11 @@ class Compiler {
         pauses |= info(args[k]).pauses;
       }
       emitAs(arg, type, later);
+      if (Field *field = type == tAny && !pauses ? fieldOf(arg) : nullptr) {
+        code.op(wDrop);
+        out.push_back({false, 0, field->local, field->fixnum ? tFixnum : tAny, false});
+        continue;
+      }
       uint32_t local = takeLocal(wasmType(type));
       code.set(local);
       if (type == tAny && pauses) rooted.push_back(local);
@@ -1019,9 +1028,33 @@ class Compiler {
 
   struct Fact {
     const Var *var;
-    uint32_t tag;  // a pair, or as an object's a vector
+    uint32_t tag;  // a pair, as an object's a vector, or a fixnum
   };
   std::vector<Fact> facts;
+  static constexpr uint32_t kFixnumTag = 0;
+
+  // The car or cdr of a pair, as it was when it was last looked at. Pairs change in calls, and at set-car! and set-cdr!.
+  struct Field {
+    const Var *pair;
+    uint16_t op;
+    uint32_t local;
+    bool fixnum;
+  };
+  std::vector<Field> fields;
+
+  Field *fieldOf(const Node *node) {
+    bool is = worldClosed && node->kind == Kind::Prim && (node->op == kCar || node->op == kCdr) && keepsValue(node->args[0]);
+    for (Field &field : fields) {
+      if (is && field.pair == node->args[0]->var && field.op == node->op) return &field;
+    }
+    return nullptr;
+  }
+
+  // The operands are fixnums from here on.
+  void learnFixnum(const Node *node) {
+    if (Field *field = fieldOf(node)) field->fixnum = true;
+    else if (node->kind == Kind::Local) learn(node, kFixnumTag);
+  }
 
   static bool keepsValue(const Node *node) { return node->kind == Kind::Local && !node->var->assigned && !node->var->checked; }
 
@@ -1050,8 +1083,17 @@ class Compiler {
   // Emits what may be passed by: what it learns is forgotten.
   template <class Emit> void branch(Emit emit) {
     size_t known = facts.size();
+    std::vector<Field> before = fields;
     emit();
     facts.resize(known);
+    // What is still there is so on both ways.
+    std::vector<Field> after = std::move(fields);
+    fields.clear();
+    for (Field &field : before) {
+      for (Field &other : after) {
+        if (field.local == other.local) fields.push_back(field);
+      }
+    }
   }
 
   // ---- Tests ----
@@ -1614,6 +1656,7 @@ class Compiler {
   }
 
   void emitAccess(Node *node, const VarSet &live) {
+    if (Field *field = fieldOf(node)) return code.get(field->local);
     auto operands = emitOperands(node->args, 0, 1, live, {tAny});
     Operand &pair = operands[0];
     if (!knows(node->args[0], kPairTag)) checkPair(node, pair);
@@ -1621,6 +1664,9 @@ class Compiler {
     push(pair);
     code.load(node->op == kCar ? kCarOffset : kCdrOffset);
     release(operands);
+    if (!worldClosed || !keepsValue(node->args[0])) return;
+    fields.push_back({node->args[0]->var, node->op, newLocal(wI32), false});
+    code.tee(fields.back().local);
   }
 
   void checkPair(Node *node, const Operand &pair) {
@@ -1653,6 +1699,7 @@ class Compiler {
       code.close();
     }
     learn(node->args[0], kPairTag);
+    fields.clear();
     push(operands[0]);
     push(operands[1]);
     code.store(node->op == kSetCar ? kCarOffset : kCdrOffset);
@@ -1902,8 +1949,35 @@ class Compiler {
       closeFixnumTest(operands[0], nullptr, [&] { callBuiltin(node, operands); });
       return release(operands);
     }
-    callBuiltin(node, operands);
+    if (worldClosed && operands.size() == 1 && !strcmp(node->builtin->name, "string")) emitStringOf(node, operands);
+    else callBuiltin(node, operands);
     release(operands);
+  }
+
+  // (string c), of a character of one byte
+  void emitStringOf(Node *node, const std::vector<Operand> &operands) {
+    push(operands[0]);
+    code.constant(~0x7f00u);
+    code.op(wI32And);
+    code.constant(kCharTag);
+    code.op(wI32Eq);
+    code.open(wIf, wI32);
+    uint32_t block = emitAllocate(16);
+    code.get(block);
+    code.constant(kString | 1 << 8);
+    code.store(0);
+    code.get(block);
+    code.constant(1u);
+    code.store(4);
+    code.get(block);
+    push(operands[0]);
+    code.constant(8);
+    code.op(wI32ShrU);
+    code.store(8);
+    pushTagged(block, kHeaderOffset);
+    code.otherwise();
+    callBuiltin(node, operands);
+    code.close();
   }
 
   void callBuiltin(Node *node, const std::vector<Operand> &operands) {
@@ -1964,6 +2038,7 @@ class Compiler {
   // operands[0] is the procedure. With `tail`, all ways return.
   void emitCallOf(Node *node, const Callee &callee, const VarSet &live, bool tail, std::vector<Operand> operands) {
     unrootAll(operands);
+    fields.clear();
     bool leaves = tail && !(callee.known && callee.known->library);
     uint32_t words = leaves ? 0 : spillForCall(live);
     if (!callee.global) {
@@ -2104,6 +2179,7 @@ class Compiler {
     std::vector<TypeOf> types(node->args.size(), tAny);
     auto operands = emitOperands(node->args, 0, node->args.size(), live, types);
     unrootAll(operands);
+    fields.clear();
     uint32_t words = spillForCall(tail ? VarSet() : live);
     uint32_t argc = takeLocal(wI32);
     storeOperands(operands, words);

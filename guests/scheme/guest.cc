@@ -99,7 +99,7 @@ void define(const Definition *definitions, size_t count) {
 extern "C" void __real_free(void *block);
 extern "C" void __wrap_free(void *block) {
   if (!block) return;
-  memset(block, 0, malloc_usable_size(block));
+  if (!heapIsFinal) memset(block, 0, malloc_usable_size(block));
   __real_free(block);
 }
 
@@ -179,6 +179,7 @@ void freeze_before_snapshot() {
 }
 
 void freeze_after_restore() {
+  heapIsFinal = sealed;
   reopenPorts();
   seedRandomAgain();
 }

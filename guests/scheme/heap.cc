@@ -8,7 +8,7 @@
 Vm vm;
 Value stack[kStackWords];
 HeapStatistics heapStatistics;
-bool collectAlways;
+bool collectAlways, heapIsFinal;
 
 namespace {
 
@@ -127,6 +127,8 @@ void mark(Value v) {
   if (!isFlonum(v) && !isString(v)) pending->push_back(v);
 }
 
+bool isBlock(Value v) { return !isFixnum(v) && (v & 7) != kImmediateTag; }
+
 void markContents(Value v) {
   if (isPair(v)) {
     mark(car(v));
@@ -135,7 +137,9 @@ void markContents(Value v) {
   }
   uint32_t first = isClosure(v) ? 1 : 0;  // a closure's template is permanent
   uint32_t count = first + lengthOf(v);
-  for (uint32_t i = first; i < count; i++) mark(field(v, i));
+  for (uint32_t i = first; i < count; i++) {
+    if (isBlock(field(v, i))) mark(field(v, i));
+  }
 }
 
 constexpr uint32_t kBuckets = 1024;
@@ -161,7 +165,7 @@ void freeLarges() {
     } else {
       *link = large->next;
       // A snapshot leaves zeros out. Without the barrier, clearing what is freed next is optimized away.
-      memset(large, 0, sizeof(Large) + large->size);
+      if (!heapIsFinal) memset(large, 0, sizeof(Large) + large->size);
       asm volatile("" : : "r"(large) : "memory");
       free(large);
     }

@@ -94,3 +94,5 @@ struct HeapStatistics {
 extern HeapStatistics heapStatistics;
 // For tests: collect at every safepoint, so that a root that was missed shows at once.
 extern bool collectAlways;
+// No snapshot will be taken any more: what is freed need not be cleared.
+extern bool heapIsFinal;
