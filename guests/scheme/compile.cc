@@ -494,7 +494,24 @@ class Compiler {
     code.close();
   }
 
+  // Is its value #t or #f, and found by a test?
+  static bool isTest(const Node *node) {
+    if (!worldClosed || node->kind != Kind::Prim) return false;
+    return isCompare(node->op) || node->op == kNullP || node->op == kPairP || node->op == kEq || node->op == kNot;
+  }
+
   void emitOr(Node *node, const VarSet &live) {
+    if (isTest(node->args[0])) {
+      emitTest(node->args[0], live | info(node->args[1]).uses);
+      code.open(wIf, wI32);
+      code.constant(kTrue);
+      code.otherwise();
+      branch([&] {
+        learnFrom(node->args[0], false);
+        emitWord(node->args[1], live);
+      });
+      return code.close();
+    }
     uint32_t value = takeLocal(wI32);
     emitWord(node->args[0], live | info(node->args[1]).uses);
     code.tee(value);
@@ -892,8 +909,8 @@ class Compiler {
     return keep(t->closure);
   }
 
-  // As the value of a tail call with `tail`: all ways return then.
-  void emitInline(Node *node, const VarSet &live, bool tail) {
+  // As the value of a tail call with `tail`: all ways return then. With `test`, leaves 1 if it is true, else 0.
+  void emitInline(Node *node, const VarSet &live, bool tail, bool test = false) {
     std::vector<TypeOf> types;
     for (Var *var : node->vars) types.push_back(var->expected ? tAny : (TypeOf)var->type);
     std::vector<Operand> values = emitOperands(node->args, 0, node->vars.size(), live, types);
@@ -913,6 +930,7 @@ class Compiler {
     if (!tail) inlinedAt.push_back(node->place);
     branch([&] {
       if (tail) emitTail(node->body());
+      else if (test) emitTest(node->body(), live);
       else emitAs(node->body(), typeOf(node), live);
     });
     if (!tail) inlinedAt.pop_back();
@@ -976,8 +994,9 @@ class Compiler {
       }
       if (isStable(arg) && (type == tFlonum) == (typeOf(arg) == tFlonum)) {
         during.add(arg->var);
-        bool fixnum = typeOf(arg) == tAny && knows(arg, kFixnumTag);
-        out.push_back({false, 0, arg->var->local, fixnum ? tFixnum : typeOf(arg), false});
+        TypeOf known = typeOf(arg) == tAny && knows(arg, kFixnumTag) ? tFixnum : typeOf(arg);
+        if (known == tFixnum && knows(arg, kNaturalTag)) known = tNatural;
+        out.push_back({false, 0, arg->var->local, known, false});
         continue;
       }
       VarSet later = during;
@@ -1028,10 +1047,10 @@ class Compiler {
 
   struct Fact {
     const Var *var;
-    uint32_t tag;  // a pair, as an object's a vector, or a fixnum
+    uint32_t tag;  // a pair, as an object's a vector, a fixnum, or one that is not negative
   };
   std::vector<Fact> facts;
-  static constexpr uint32_t kFixnumTag = 0;
+  static constexpr uint32_t kFixnumTag = 0, kNaturalTag = 2;
 
   // The car or cdr of a pair, as it was when it was last looked at. Pairs change in calls, and at set-car! and set-cdr!.
   struct Field {
@@ -1070,10 +1089,22 @@ class Compiler {
     if (worldClosed && keepsValue(node) && !knows(node, tag)) facts.push_back({node->var, tag});
   }
 
+  // A fixnum that was found to be above a constant is not negative, perhaps.
+  void learnFromCompare(const Node *test, bool outcome) {
+    Node *x = test->args[0], *than = test->args[1];
+    if (!worldClosed || x->kind != Kind::Local || than->kind != Kind::Const || !isFixnum(than->value)) return;
+    if (!isFixnumType(typeOf(x)) && !knows(x, kFixnumTag)) return;
+    int32_t n = fixnumOf(than->value);
+    bool atLeast = (test->op == kLess && !outcome) || (test->op == kGreaterEqual && outcome) || (test->op == kNumEqual && outcome);
+    bool above = (test->op == kLessEqual && !outcome) || (test->op == kGreater && outcome);
+    if ((atLeast && n >= 0) || (above && n >= -1)) learn(x, kNaturalTag);
+  }
+
   // What follows from a test's outcome.
   void learnFrom(const Node *test, bool outcome) {
     if (test->kind == Kind::Prim && test->op == kNot) return learnFrom(test->args[0], !outcome);
     if (test->kind == Kind::Prim && test->op == kPairP && outcome) return learn(test->args[0], kPairTag);
+    if (test->kind == Kind::Prim && isCompare(test->op)) return learnFromCompare(test, outcome);
     bool isAnd = test->kind == Kind::If && test->args[2]->kind == Kind::Const && test->args[2]->value == kFalse;
     if (!isAnd || !outcome) return;
     learnFrom(test->args[0], true);
@@ -1102,6 +1133,9 @@ class Compiler {
   void emitTest(Node *node, const VarSet &live) {
     if (node->kind == Kind::Const) return code.constant(node->value != kFalse);
     if (node->kind == Kind::Prim && emitTestPrim(node, live)) return;
+    if (node->kind == Kind::Inline && (info(node).exit || !Analysis::expects(node))) return emitInline(node, live, false, true);
+    if (worldClosed && node->kind == Kind::Let) return bindLet(node, live), emitTest(node->body(), live);
+    if (worldClosed && node->kind == Kind::Seq) return emitSeqStart(node, live), emitTest(node->args.back(), live);
     if (node->kind == Kind::If) {
       Node *then = node->args[1], *otherwise = node->args[2];
       emitTest(node->args[0], live | info(then).uses | info(otherwise).uses);
@@ -2255,6 +2289,15 @@ class Compiler {
         return;
       }
       case Kind::Or: {
+        if (isTest(node->args[0])) {
+          emitTest(node->args[0], info(node->args[1]).uses);
+          code.open(wIf);
+          code.constant(kTrue);
+          code.op(wReturn);
+          code.close();
+          learnFrom(node->args[0], false);
+          return emitTail(node->args[1]);
+        }
         uint32_t value = takeLocal(wI32);
         emitWord(node->args[0], info(node->args[1]).uses);
         code.tee(value);

@@ -283,7 +283,7 @@ Value stringJoin(const Value *a, uint32_t n) {
   Value joined = allocateString(bytes, chars);
   char *to = stringText(joined);
   for (p = a[0]; isPair(p); p = cdr(p)) {
-    if (p != a[0]) to = copyText(to, between, size);
+    if (size && p != a[0]) to = copyText(to, between, size);
     to = copyText(to, stringText(car(p)), stringBytes(car(p)));
   }
   return joined;

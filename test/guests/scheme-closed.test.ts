@@ -283,3 +283,24 @@ test('characters and lengths of strings, paths of car and cdr, and changed pairs
     assert.equal(said?.err.split(': ').slice(1).join(': ').trim(), message);
   }
 });
+
+test('what a comparison tells of a variable, and a look at a pair, hold until they do not', async () => {
+  const [first] = await same(
+    `(define (down n) (if (< n 1) n (down (- n 1))))
+    (define (under n) (if (< n -5) 0 (- n 1073741824)))
+    (define (from x) (if (>= x 0) (- x 1) (+ x 1)))
+    (define (twice p) (let ((before (car p))) (set-car! p (+ (car p) 1)) (+ before (car p))))
+    (define (bump! p) (set-car! p 100))
+    (define (over p) (if (= (car p) 1) (begin (bump! p) (car p)) (car p)))
+    (define (walk p n) (let loop ((i 0) (sum 0)) (if (= i n) sum (begin (set-car! p (+ (car p) 1)) (loop (+ i 1) (+ sum (car p)))))))
+    (define (main) 0)
+    (do ((i 0 (+ i 1))) ((= i 600))
+      (down 3) (under 1073741823) (from 3) (from -3) (twice (list 1)) (over (list 1)) (walk (list 0) 3))`,
+    `(write (list (down 5) (down -3) (down 2.5) (under 5) (under -5) (from -1073741824) (from 0) (from 1.5) (from -0.5)
+      (twice (list 5)) (twice (list 1073741823)) (over (list 1)) (over (list 2)) (over (list 1.0)) (walk (list 0) 4)))`,
+  );
+  assert.equal(
+    first?.out,
+    '(0 -3 0.5 -1073741819.0 -1073741829.0 -1073741823 -1 0.5 0.5 11 2147483647.0 100 2 100 10)',
+  );
+});
