@@ -15,9 +15,15 @@ export async function builds(parsed: Parsed, io: Io): Promise<number> {
   if (plain && !flag(parsed, 'watch') && !flag(parsed, 'print-config'))
     return (await import('./build.ts')).build(parsed, io);
 
-  const wanted = plain ? [await fromLine(parsed)] : await fromConfig(parsed, io);
+  const { builds: wanted, file } = plain
+    ? { builds: [await fromLine(parsed)], file: undefined }
+    : await fromConfig(parsed, one(parsed, 'config'), io);
   if (flag(parsed, 'print-config')) return printConfig(wanted, io);
-  if (flag(parsed, 'watch')) return (await import('./watch.ts')).watch(wanted, jobsOf(parsed), io);
+  if (flag(parsed, 'watch')) {
+    const { watch } = await import('./watch.ts');
+    const read = async (): Promise<readonly NamedBuild[]> => (await fromConfig(parsed, file, io)).builds;
+    return watch(wanted, jobsOf(parsed), io, file === undefined ? undefined : { file, read });
+  }
   const [only] = wanted;
   if (only !== undefined && wanted.length === 1) return (await import('./build.ts')).build(only.parsed, io);
   return (await import('./build-all.ts')).buildAll(wanted, jobsOf(parsed), io);
@@ -29,9 +35,14 @@ async function fromLine(parsed: Parsed): Promise<NamedBuild> {
   return { name: undefined, parsed: withLine({ ...parsed, options: new Map() }, parsed) };
 }
 
-async function fromConfig(parsed: Parsed, io: Io): Promise<readonly NamedBuild[]> {
+/** The builds of a config, `given` or found, and its absolute path. */
+async function fromConfig(
+  parsed: Parsed,
+  given: string | undefined,
+  io: Io,
+): Promise<{ readonly builds: readonly NamedBuild[]; readonly file: string }> {
   const { CONFIG_FILES, checkBuilds, readConfig, withLine } = await import('./config.ts');
-  const config = await readConfig(one(parsed, 'config'));
+  const config = await readConfig(given);
   if (config === undefined) throw noConfig(CONFIG_FILES);
   io.enter(config.folder);
   const names = config.builds.flatMap(({ name }) => (name === undefined ? [] : [name]));
@@ -47,7 +58,7 @@ async function fromConfig(parsed: Parsed, io: Io): Promise<readonly NamedBuild[]
     };
   });
   checkBuilds(all, config.path);
-  return all;
+  return { builds: all, file: config.file };
 }
 
 function jobsOf(parsed: Parsed): number {

@@ -254,7 +254,11 @@ const BUILD: CommandSpec = {
     },
     only: { kind: 'many', group: CONFIG, describe: 'NAME: of the builds in the config, this one' },
     jobs: { kind: 'one', group: CONFIG, describe: 'N: so many builds at a time; default is one a core' },
-    watch: { kind: 'flag', group: CONFIG, describe: 'build again when a file that went in changes' },
+    watch: {
+      kind: 'flag',
+      group: CONFIG,
+      describe: 'build again when a file that went in, or the config, changes',
+    },
     'print-config': {
       kind: 'flag',
       group: CONFIG,

@@ -27,6 +27,8 @@ export interface NamedBuild {
 export interface Config {
   /** As the user would write it. */
   readonly path: string;
+  /** Its absolute path. */
+  readonly file: string;
   /** What paths in it are relative to. */
   readonly folder: string;
   readonly builds: readonly NamedBuild[];
@@ -73,7 +75,7 @@ export async function readConfig(file: string | undefined): Promise<Config | und
   if (found === null) return undefined;
   const path = file ?? found.filepath.slice(folder.length + 1);
   const value: unknown = found.config;
-  return { path, folder: dirname(found.filepath), builds: buildsOf(value, path) };
+  return { path, file: found.filepath, folder: dirname(found.filepath), builds: buildsOf(value, path) };
 }
 
 function parseJson(path: string, text: string): unknown {
@@ -87,7 +89,7 @@ function parseJson(path: string, text: string): unknown {
 /** JavaScript, and TypeScript where Node reads it: from 22.18 on. What it exports may be a function. */
 async function importConfig(path: string): Promise<unknown> {
   try {
-    const { default: exported } = (await import(`${pathToFileURL(path).href}`)) as { default?: unknown };
+    const { default: exported } = (await import(urlOf(path))) as { default?: unknown };
     return typeof exported === 'function' ? await exported() : exported;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION')
@@ -98,6 +100,16 @@ async function importConfig(path: string): Promise<unknown> {
       );
     throw badConfig(path, `it threw: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** How often each was imported: Node keeps what a URL gave, and one that is read again has changed. */
+const imported = new Map<string, number>();
+
+function urlOf(path: string): string {
+  const times = imported.get(path) ?? 0;
+  imported.set(path, times + 1);
+  const { href } = pathToFileURL(path);
+  return times === 0 ? href : `${href}?${times}`;
 }
 
 type Values = Readonly<Record<string, unknown>>;

@@ -5,13 +5,13 @@
 import { homedir, hostname, userInfo } from 'node:os';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
-import { EXIT, FreezeError, GuestError } from '../errors/classes.ts';
+import { EXIT, FreezeError } from '../errors/classes.ts';
 import type { Line } from './args.ts';
 import type { Machine } from './canaries.ts';
 import type { Parsed } from './commands.ts';
 import type { Io } from './io.ts';
 import { liveInput, messageSink, outputSink, readAll, type Sink } from './stdio.ts';
-import { printable, styled } from './terminal.ts';
+import { styled, tellError } from './terminal.ts';
 
 /** EX_SOFTWARE of sysexits.h: a bug of ours, whatever was asked for. */
 const INTERNAL = 70;
@@ -119,7 +119,7 @@ function makeIo(): Io {
       if (elsewhere !== undefined) process.chdir(elsewhere);
     },
     fail: (error) => {
-      report(error, undefined, err);
+      tellError(error, undefined, err);
       process.exit(error.exitCode);
     },
     guarded,
@@ -176,22 +176,9 @@ async function main(io: Io): Promise<number> {
     return await perform(parsed, io);
   } catch (error) {
     if (!(error instanceof FreezeError)) return internal(error, io.err);
-    report(error, parsed?.file, io.err);
+    tellError(error, parsed?.file, io.err);
     return error.exitCode;
   }
-}
-
-/** Errors about what a file holds begin with its name; all end with their code, which docs/errors.md lists. */
-function report(error: FreezeError, file: string | undefined, err: Sink): void {
-  if (error.code === 'closed-pipe') return;
-  const aboutFile = error.exitCode === EXIT.malformed || error.code === 'component';
-  const place = aboutFile && file !== undefined ? `${file === '-' ? 'standard input' : file}: ` : '';
-  const code = styled(err, 'dim', `[${error.code}]`);
-  err.write(`${styled(err, 'red', 'freeze:')} ${printable(place + error.message)} ${code}\n`);
-  if (error instanceof GuestError) {
-    for (const frame of error.wasmStack) err.write(`    ${printable(frame)}\n`);
-  }
-  if (error.hint !== undefined) err.write(`  ${styled(err, 'dim', 'hint:')} ${printable(error.hint)}\n`);
 }
 
 function internal(error: unknown, err: Sink): number {

@@ -3,6 +3,7 @@
  * long, and what the guest prints, marked as its own.
  */
 import { styleText } from 'node:util';
+import { EXIT, type FreezeError, GuestError } from '../errors/classes.ts';
 import type { Warning } from '../errors/warning.ts';
 import type { Progress } from '../options.ts';
 import type { Sink } from './stdio.ts';
@@ -23,6 +24,19 @@ export function printable(text: string): string {
     const code = char.charCodeAt(0);
     return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
   });
+}
+
+/** Errors about what a file holds begin with its name; all end with their code, which docs/errors.md lists. */
+export function tellError(error: FreezeError, file: string | undefined, err: Sink): void {
+  if (error.code === 'closed-pipe') return;
+  const aboutFile = error.exitCode === EXIT.malformed || error.code === 'component';
+  const place = aboutFile && file !== undefined ? `${file === '-' ? 'standard input' : file}: ` : '';
+  const code = styled(err, 'dim', `[${error.code}]`);
+  err.write(`${styled(err, 'red', 'freeze:')} ${printable(place + error.message)} ${code}\n`);
+  if (error instanceof GuestError) {
+    for (const frame of error.wasmStack) err.write(`    ${printable(frame)}\n`);
+  }
+  if (error.hint !== undefined) err.write(`  ${styled(err, 'dim', 'hint:')} ${printable(error.hint)}\n`);
 }
 
 /** A step that took longer than this, in ms, is worth a line also where nobody watches. */

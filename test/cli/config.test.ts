@@ -171,7 +171,7 @@ test('--watch builds again when an input changes, goes and comes back', async ()
     text = '';
   };
   try {
-    await said(/1 built\nwatching 1 file;/);
+    await said(/1 built\nwatching 2 files;/);
     const first = readFileSync(join(cwd, 'out.wasm'));
     writeFileSync(join(cwd, 'guest.wasm'), await wat('(module (func (export "other")))'));
     await said(/changed: guest\.wasm\n.*1 built\nwatching/s);
@@ -181,6 +181,13 @@ test('--watch builds again when an input changes, goes and comes back', async ()
     writeFileSync(join(cwd, 'guest.wasm'), counter);
     await said(/changed: guest\.wasm\n.*1 built\nwatching/s);
     assert.deepEqual(readFileSync(join(cwd, 'out.wasm')), first);
+    // The config is watched, too; what it said before goes on while it is wrong.
+    const configured = (text: string): void => writeFileSync(join(cwd, 'freeze.config.json'), text);
+    configured('{ "guest": ');
+    await said(/changed: freeze\.config\.json\nfreeze: .*JSON.* \[config\]\nwatching 2 files;/s);
+    configured('{ "guest": "guest.wasm", "output": "other.wasm", "quiet": true }');
+    await said(/changed: freeze\.config\.json\n.*1 built\nwatching 2 files;/s);
+    assert.deepEqual(readFileSync(join(cwd, 'other.wasm')), first);
   } finally {
     child.kill('SIGINT');
   }
