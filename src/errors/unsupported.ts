@@ -68,7 +68,7 @@ export function importedState(kind: string, module: string, name: string, why?: 
     'imported-state',
     `the guest imports its ${kind} "${module}" "${name}"${why === undefined ? '' : `, ${why}`}`,
     why === undefined
-      ? `--import-state internalize makes it the module's own, keep imports it still and restores it`
+      ? `--import-state internalize makes it the module's own${kind.startsWith('shared') ? '' : ', keep imports it still and restores it'}`
       : `build it so that it defines and exports the ${kind} itself`,
   );
 }
@@ -114,7 +114,7 @@ export function engineLacksFeatures(
   const newest = versions.includes(undefined) ? undefined : Math.max(...versions.map((node) => node ?? 0));
   return new UnsupportedError(
     'engine',
-    `this engine cannot run the guest: it lacks ${lacking.map(({ feature, where }) => `${feature}, which ${where} needs`).join('; ')}`,
+    `this engine cannot run the guest: it lacks ${lacking.map(({ feature, where }) => `${feature}, which ${where} ${where.startsWith('functions') ? 'need' : 'needs'}`).join('; ')}`,
     newest === undefined
       ? 'no version of Node known here has all of it'
       : `run freeze with Node ${newest} or newer`,

@@ -15,6 +15,7 @@ import type {
 } from '../snapshot/state.ts';
 import { readExpr } from '../wasm/instructions.ts';
 import { type ConstExpr, type Module, spaces } from '../wasm/module.ts';
+import { moduleNames } from '../wasm/names.ts';
 import { isRef, type RefType, type SubType, showType, type ValType } from '../wasm/types.ts';
 import { holdsHosts } from './constant.ts';
 import type { Guest } from './guest.ts';
@@ -49,6 +50,7 @@ function captureInstance(
   threads: boolean,
 ): InstanceState {
   const all = spaces(module);
+  const place = placeNames(module, whose);
   const memories = new Map<number, MemoryState>();
   module.mems.forEach((type, position) => {
     const index = all.imported.mem + position;
@@ -60,17 +62,17 @@ function captureInstance(
   module.globals.forEach(({ type, init }, position) => {
     const index = all.imported.global + position;
     if (!type.mutable) {
-      refuseMutableObject(all.types, init, `global ${index}${whose}`);
+      refuseMutableObject(all.types, init, place('global', index));
       return;
     }
-    globals.set(index, captureGlobal(probes, exports, registry, index, type.val, `global ${index}${whose}`));
+    globals.set(index, captureGlobal(probes, exports, registry, index, type.val, place('global', index)));
   });
   const tables = new Map<number, TableState>();
   module.tables.forEach(({ type }, position) => {
     const index = all.imported.table + position;
     const table = exports[probes.table(index)] as unknown as AnyTable;
     const isNull = exports[probes.tableIsNull(index)] as SlotProbe | undefined;
-    tables.set(index, captureTable({ table, isNull }, registry, type.ref, `of table ${index}${whose}`));
+    tables.set(index, captureTable({ table, isNull }, registry, type.ref, place('table', index)));
   });
   // Not looked up one by one: a module may have a hundred thousand segments, and few probes.
   const probed = new Set(Object.keys(exports).filter((name) => probes.isSegmentProbe(name)));
@@ -80,6 +82,17 @@ function captureInstance(
     tables,
     droppedElems: dropped(module.elems, probes.elemAlive, probed, exports),
     droppedDatas: dropped(module.datas, probes.dataAlive, probed, exports),
+  };
+}
+
+/** Where something is, in words, for messages: put together when there is one. */
+type Place = () => string;
+
+/** Places with the names that the module has for them. */
+function placeNames(module: Module, whose: string): (kind: 'global' | 'table', index: number) => Place {
+  return (kind, index) => () => {
+    const name = moduleNames(module)[kind].get(index);
+    return `${kind} ${index}${name === undefined ? '' : ` (${name})`}${whose}`;
   };
 }
 
@@ -100,7 +113,7 @@ function captureGlobal(
   registry: Registry,
   index: number,
   type: ValType,
-  place: string,
+  place: Place,
 ): GlobalState {
   if (isRef(type)) {
     if (call(exports, probes.globalIsNull(index)) === 1) return { kind: 'ref', ref: null };
@@ -119,13 +132,13 @@ function captureGlobal(
  * A value that is not null: a function whose owner is known, what an import gave, or a refusal that names
  * the place.
  */
-function reference(read: () => unknown, registry: Registry, type: RefType, place: string): RefValue {
+function reference(read: () => unknown, registry: Registry, type: RefType, place: Place): RefValue {
   let value: unknown;
   try {
     value = read();
   } catch {
     // Exceptions and other values that JavaScript cannot hold.
-    throw unfreezableReference(place, showType(type), { hosts: false });
+    throw unfreezableReference(place(), showType(type), { hosts: false });
   }
   if (value === null) return null;
   // An externref can be a function too, but no constant expression makes one of it.
@@ -136,23 +149,23 @@ function reference(read: () => unknown, registry: Registry, type: RefType, place
   }
   const given = registry.givenTo(value);
   if (given !== undefined) return given;
-  if (holdsFunctions && typeof value === 'function') throw unknownFunction(place);
+  if (holdsFunctions && typeof value === 'function') throw unknownFunction(place());
   const hosts = holdsHosts(type);
   const primitive =
     hosts && !['object', 'function', 'symbol'].includes(typeof value) ? typeof value : undefined;
-  throw unfreezableReference(place, showType(type), { hosts, primitive });
+  throw unfreezableReference(place(), showType(type), { hosts, primitive });
 }
 
 /**
  * An immutable global is what its initializer makes, anew in each instance. An object with fields
  * that code can write is not what it was any more, and no engine shows what it is now.
  */
-function refuseMutableObject(types: readonly SubType[], init: ConstExpr, place: string): void {
+function refuseMutableObject(types: readonly SubType[], init: ConstExpr, place: Place): void {
   for (const { row, operands } of readExpr(init)) {
     if (!/^(struct|array)\.new/.test(row.name)) continue;
     const comp = types[Number(operands[0])]?.comp;
     const fields = comp?.kind === 'struct' ? comp.fields : comp?.kind === 'array' ? [comp.field] : [];
-    if (fields.some((field) => field.mutable)) throw mutableObject(place);
+    if (fields.some((field) => field.mutable)) throw mutableObject(place());
   }
 }
 
@@ -169,7 +182,7 @@ function captureTable(
   { table, isNull }: { readonly table: AnyTable; readonly isNull: SlotProbe | undefined },
   registry: Registry,
   type: RefType,
-  where: string,
+  where: Place,
 ): TableState {
   const { length } = table;
   const at =
@@ -177,7 +190,7 @@ function captureTable(
   const slots: RefValue[] = [];
   for (let slot = 0; slot < Number(length); slot++) {
     const read = (): unknown => (isNull?.(at(slot)) === 1 ? null : table.get(at(slot)));
-    slots.push(reference(read, registry, type, `slot ${slot} ${where}`));
+    slots.push(reference(read, registry, type, () => `slot ${slot} of ${where()}`));
   }
   return { slots };
 }

@@ -172,7 +172,7 @@ describe('what an imported global was given', () => {
     const number = freeze(await wat(GUEST), { ...KEEP, host: hostWith('env', { b: 5, a: {} } as never) });
     await assert.rejects(number, {
       code: 'reference',
-      message: /^global 4 holds an externref that is not null/,
+      message: /^global 4 \(own\) holds an externref that is not null/,
     });
   });
 

@@ -58,13 +58,13 @@ describe('refusals', () => {
         (func (export "warm") (table.set $e (i32.const 1) (call $t))))`,
       options: { ...WARM, host },
     });
-    assert.match(table, /^reference: slot 1 of table 0 holds an externref that is not null/);
+    assert.match(table, /^reference: slot 1 of table 0 \(e\) holds an externref that is not null/);
     const global = await messageOf({
       guest: `(module (import "h" "thing" (func $t (result externref))) (global $e (mut externref) (ref.null extern))
         (func (export "warm") (global.set $e (call $t))))`,
       options: { ...WARM, host },
     });
-    assert.match(global, /^reference: global 0 holds an externref/);
+    assert.match(global, /^reference: global 0 \(e\) holds an externref/);
     const aux = await messageOf({
       guest: `(module (import "h" "thing" (func $t (result externref))) (export "thing" (func $t)))`,
       auxes: [
@@ -75,7 +75,7 @@ describe('refusals', () => {
       ],
       options: { host },
     });
-    assert.match(aux, /^reference: slot 0 of table 0 of auxiliary module fib/);
+    assert.match(aux, /^reference: slot 0 of table 0 \(e\) of auxiliary module fib/);
   });
 
   it('a function of the guest in an externref', async () => {
@@ -98,7 +98,7 @@ describe('refusals', () => {
         },
       },
     });
-    assert.match(message, /^reference: slot 0 of table 0/);
+    assert.match(message, /^reference: slot 0 of table 0 \(e\)/);
   });
 
   it('structs, arrays, i31 and exceptions, in globals and tables', needs('gc', 'exnref'), async () => {
@@ -109,31 +109,31 @@ describe('refusals', () => {
       await refused(
         '(global $g (mut (ref null $s)) (ref.null $s)) (func (export "warm") (global.set $g (struct.new_default $s)))',
       ),
-      'reference: global 0',
+      'reference: global 0 (g)',
     );
     assert.equal(
       await refused(
         '(table $t 2 anyref) (func (export "warm") (table.set $t (i32.const 1) (array.new_default $a (i32.const 1))))',
       ),
-      'reference: slot 1 of table 0',
+      'reference: slot 1 of table 0 (t)',
     );
     assert.equal(
       await refused(
         '(table $t 2 i31ref) (func (export "warm") (table.set $t (i32.const 0) (ref.i31 (i32.const 1))))',
       ),
-      'reference: slot 0 of table 0',
+      'reference: slot 0 of table 0 (t)',
     );
     assert.equal(
       await refused(
         '(tag $e) (table $t 2 exnref) (func (export "warm") (table.set $t (i32.const 1) (block $c (result exnref) (try_table (catch_all_ref $c) (throw $e)) (unreachable))))',
       ),
-      'reference: slot 1 of table 0',
+      'reference: slot 1 of table 0 (t)',
     );
     assert.equal(
       await refused(
         '(tag $e) (global $g (mut exnref) (ref.null exn)) (func (export "warm") (global.set $g (block $c (result exnref) (try_table (catch_all_ref $c) (throw $e)) (unreachable))))',
       ),
-      'reference: global 0',
+      'reference: global 0 (g)',
     );
   });
 
@@ -166,6 +166,10 @@ describe('refusals', () => {
     assert.match(await messageOf({ guest: '(module (import "env" "e" (tag)))' }), /^imported-state: .*tag/);
     const shared = '(module (import "env" "memory" (memory 1 2 shared)))';
     assert.match(await messageOf({ guest: shared }), /^imported-state: .*shared memory "env" "memory"/);
+    // To keep it would be refused next.
+    await assert.rejects(freezeAndKeep({ guest: shared }), {
+      hint: "--import-state internalize makes it the module's own",
+    });
     assert.match(
       await messageOf({ guest: shared, options: { importState: 'keep' } }),
       /^shared-memory: memory 0 is shared: every thread/,

@@ -42,6 +42,14 @@ describe('what the engine lacks', () => {
     assert.deepEqual(lacking, HAS_EVERYTHING ? [] : expected);
   });
 
+  it('two functions need it', async () => {
+    const bytes = await wat(
+      '(module (memory $a 1) (memory $b 1) (func $f (drop (memory.size $b))) (func $g (drop (memory.size $b))))',
+    );
+    if (WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) return;
+    await assert.rejects(freeze(bytes), { message: /multi-memory, which functions 0 \(f\), 1 \(g\) need$/ });
+  });
+
   it('a module that is wrong, not new, is invalid', async () => {
     const bytes = await wat('(module (func (result i32) (i32.const 1)))');
     const broken = Uint8Array.from(bytes);
