@@ -24,20 +24,45 @@ const ownPlaces = {
   },
 };
 
-const bundle = await rolldown({
-  input: {
-    freeze: path.join(source, 'cli/start.js'),
-    'freeze-wizer': path.join(source, 'cli/wizer-main.js'),
+const external = /^(?:node:|[^./])/;
+
+/** Programs that call Wizer start it for each module: all that it needs is one chunk, read and compiled in one go. */
+const wholeWizer = {
+  groups: [{ name: 'wizer', test: /src.(?:cli.wizer|freeze)\.js$/, includeDependenciesRecursively: true }],
+};
+
+/** It is always asked for the one command; the others are the other program's. */
+const oneCommand = {
+  name: 'one-command',
+  resolveId(id, importer, { kind }) {
+    return kind === 'dynamic-import' && importer === main && id !== './wizer.js'
+      ? { id, external: true }
+      : null;
   },
-  external: /^(?:node:|[^./])/,
-  platform: 'node',
-  plugins: [ownPlaces],
-});
+};
+
 rmSync(target, { recursive: true, force: true });
-await bundle.write({
-  dir: target,
-  format: 'esm',
-  entryFileNames: '[name].mjs',
-  chunkFileNames: '[name]-[hash].mjs',
-});
-await bundle.close();
+await write({ input: { freeze: path.join(source, 'cli/start.js') }, plugins: [ownPlaces] }, {});
+await write(
+  {
+    input: { 'freeze-wizer': path.join(source, 'cli/wizer-main.js') },
+    plugins: [ownPlaces, oneCommand],
+    // What starts the program exports nothing.
+    treeshake: { moduleSideEffects: (id) => /cli.(?:start|main)\.js$/.test(id) },
+    // Its lazy imports are the other program's chunks, and of one chunk here.
+    checks: { ineffectiveDynamicImport: false },
+  },
+  { codeSplitting: wholeWizer },
+);
+
+async function write(input, output) {
+  const bundle = await rolldown({ external, platform: 'node', ...input });
+  await bundle.write({
+    dir: target,
+    format: 'esm',
+    entryFileNames: '[name].mjs',
+    chunkFileNames: '[name]-[hash].mjs',
+    ...output,
+  });
+  await bundle.close();
+}

@@ -145,7 +145,7 @@ async function freezeGuest(bytes: Uint8Array | undefined, options: FreezeOptions
     journal.warn(stackNotWiped(stack.unknown));
 
   // Plain values from here on; no engine below this line, but to validate.
-  const snapshot = journal.pass('capture', () => capture(guest));
+  const snapshot = journal.pass('capture', () => capture(guest, options.touched));
 
   // One module: the guest's indices are what they were, the auxiliary ones are mapped.
   const linked = journal.pass('link', () =>

@@ -4,6 +4,7 @@
 import type { HostFactory, Supervise, UnknownImports } from './host/guest.ts';
 import type { Limits } from './host/limits.ts';
 import type { Preload } from './host/preload.ts';
+import type { Touched } from './host/touched.ts';
 import type { ImportState } from './link/keep-imports.ts';
 import type { Profile } from './profile.ts';
 import type { ProtocolName } from './protocols/detect.ts';
@@ -122,6 +123,8 @@ export interface FreezeOptions {
   readonly unknownImports?: UnknownImports;
   /** Runs each call into the guest; it may end one by throwing, as a deadline does. */
   readonly supervise?: Supervise;
+  /** Tells which parts of a memory can hold more than zeros; what comes out is the same, sooner. */
+  readonly touched?: Touched;
 }
 
 /** Most guests are quiet after two rounds; one that never is must not keep a build for ever. */

@@ -8,6 +8,7 @@ import { badOption, binaryToTerminal } from '../errors/usage.ts';
 import { deadlinePassed } from '../errors/wizer.ts';
 import type { HostFactory } from '../host/guest.ts';
 import type { Preload } from '../host/preload.ts';
+import { touchedPages } from '../host/touched.ts';
 import type { Rename } from '../link/renames.ts';
 import type { FreezeOptions } from '../options.ts';
 import { checkDirectory, readModule } from './input.ts';
@@ -87,6 +88,7 @@ function optionsOf(line: WizerLine, io: Io, target: Target): FreezeOptions {
     host: hostOf(line, io, target),
     ...(importState === undefined ? {} : { importState }),
     supervise: deadline(timeout, () => deadlinePassed(timeout)),
+    touched: touchedPages,
     provenance: false,
     // Wizer leaves files open: what init opened is gone, as there.
     allowOpenFiles: ['*'],

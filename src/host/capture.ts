@@ -21,12 +21,22 @@ import { holdsHosts } from './constant.ts';
 import type { Guest } from './guest.ts';
 import type { Registry } from './registry.ts';
 import { scan } from './scan.ts';
+import type { Touched } from './touched.ts';
 
 const PAGE = 65536;
 
-export function capture(guest: Guest): Snapshot {
+/** `touched` tells of memories what can only be zeros, where the host knows. */
+export function capture(guest: Guest, touched?: Touched): Snapshot {
   const instances = [
-    captureInstance(guest.module, guest.probes, guest.instance.exports, guest.registry, '', guest.driven),
+    captureInstance(
+      guest.module,
+      guest.probes,
+      guest.instance.exports,
+      guest.registry,
+      '',
+      guest.driven,
+      touched,
+    ),
     ...guest.linker.auxes.map((aux) =>
       captureInstance(
         aux.module,
@@ -35,6 +45,7 @@ export function capture(guest: Guest): Snapshot {
         guest.registry,
         ` of auxiliary module ${aux.name}`,
         guest.driven,
+        touched,
       ),
     ),
   ];
@@ -48,6 +59,7 @@ function captureInstance(
   registry: Registry,
   whose: string,
   threads: boolean,
+  touched: Touched | undefined,
 ): InstanceState {
   const all = spaces(module);
   const place = placeNames(module, whose);
@@ -56,7 +68,7 @@ function captureInstance(
     const index = all.imported.mem + position;
     // Without a driver there is one thread: the host starts none.
     if (type.shared && threads) throw sharedMemory(index, 'threads of its JavaScript may write it');
-    memories.set(index, captureMemory(exports[probes.mem(index)] as WebAssembly.Memory));
+    memories.set(index, captureMemory(exports[probes.mem(index)] as WebAssembly.Memory, touched));
   });
   const globals = new Map<number, GlobalState>();
   module.globals.forEach(({ type, init }, position) => {
@@ -96,9 +108,9 @@ function placeNames(module: Module, whose: string): (kind: 'global' | 'table', i
   };
 }
 
-function captureMemory(memory: WebAssembly.Memory): MemoryState {
+function captureMemory(memory: WebAssembly.Memory, touched: Touched | undefined): MemoryState {
   const bytes = new Uint8Array(memory.buffer);
-  return { pages: BigInt(bytes.length / PAGE), bytes, runs: scan(memory) };
+  return { pages: BigInt(bytes.length / PAGE), bytes, runs: scan(memory, touched) };
 }
 
 function call(exports: WebAssembly.Exports, name: string): unknown {

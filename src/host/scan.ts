@@ -11,6 +11,7 @@ import { EMPTY_MODULE, type Module } from '../wasm/module.ts';
 import type { FuncIdx, FuncType, TypeIdx } from '../wasm/types.ts';
 import { compileNow } from './engine.ts';
 import { ADD, RunList } from './run-list.ts';
+import type { Touched } from './touched.ts';
 
 /** Bytes that are looked at a step; the kernel takes whole steps. */
 const STEP = 128;
@@ -26,7 +27,7 @@ const CHUNK = 1 << 17;
 const WORTH_IT = 1 << 18;
 
 /** The runs of a memory that is not shared and counts its addresses in 32 bits; others by bytes alone. */
-export function scan(memory: WebAssembly.Memory): Runs {
+export function scan(memory: WebAssembly.Memory, touched?: Touched): Runs {
   const bytes = new Uint8Array(memory.buffer);
   const kernel = bytes.length >= WORTH_IT ? kernelFor(memory) : undefined;
   if (kernel === undefined) return nonZeroRuns(bytes);
@@ -35,10 +36,14 @@ export function scan(memory: WebAssembly.Memory): Runs {
   const end = Math.min(bytes.length, WIDE_ADDRESSES.end);
   addRuns(kernel.list, bytes, 0, start);
   const last = end - STEP;
-  for (let from = start; from < last; ) {
-    const to = Math.min(last, from - (from % CHUNK) + CHUNK);
-    kernel.scan(from, to);
-    from = to;
+  // Where it is known what was never touched, the rest is not looked at.
+  for (const part of touched?.(bytes) ?? [{ start, end: last }]) {
+    const stop = Math.min(last, part.end);
+    for (let from = Math.max(start, part.start); from < stop; ) {
+      const to = Math.min(stop, from - (from % CHUNK) + CHUNK);
+      kernel.scan(from, to);
+      from = to;
+    }
   }
   const runs = kernel.list.runs();
   // Not by the kernel: behind the end of 4 GiB there is no address to stop at.
