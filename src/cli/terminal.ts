@@ -26,13 +26,20 @@ export function printable(text: string): string {
   });
 }
 
+/** Names in messages are the guest's to choose, megabytes long if it likes: a line stays one that can be read. */
+const MOST_CHARACTERS = 4000;
+
+function shortened(message: string): string {
+  return message.length <= MOST_CHARACTERS ? message : `${message.slice(0, MOST_CHARACTERS)}…`;
+}
+
 /** Errors about what a file holds begin with its name; all end with their code, which docs/errors.md lists. */
 export function tellError(error: FreezeError, file: string | undefined, err: Sink): void {
   if (error.code === 'closed-pipe') return;
   const aboutFile = error.exitCode === EXIT.malformed || error.code === 'component';
   const place = aboutFile && file !== undefined ? `${file === '-' ? 'standard input' : file}: ` : '';
   const code = styled(err, 'dim', `[${error.code}]`);
-  err.write(`${styled(err, 'red', 'freeze:')} ${printable(place + error.message)} ${code}\n`);
+  err.write(`${styled(err, 'red', 'freeze:')} ${printable(shortened(place + error.message))} ${code}\n`);
   if (error instanceof GuestError) {
     for (const frame of error.wasmStack) err.write(`    ${printable(frame)}\n`);
   }

@@ -82,10 +82,15 @@ export function sharedMemory(index: number, why: string): UnsupportedError {
   );
 }
 
+/** More say no more: `freeze inspect` lists them all. */
+const MOST_IMPORTS = 32;
+
 export function missingImports(names: readonly string[]): UnsupportedError {
+  const more = names.length - MOST_IMPORTS;
+  const shown = names.slice(0, MOST_IMPORTS).join(', ') + (more > 0 ? `, and ${more} more` : '');
   return new UnsupportedError(
     'missing-import',
-    `the guest imports what no host here gives: ${names.join(', ')}`,
+    `the guest imports what no host here gives: ${shown}`,
     'turn them into functions of the module with --stub-import MODULE.NAME=trap|nop|CONST (globs allowed)',
   );
 }

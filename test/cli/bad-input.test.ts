@@ -488,3 +488,17 @@ test('a full disk is told, and the other file is not written either', {
   errorLine(json.stderr, says);
   assert.deepEqual(readdirSync(cwd), ['g.wasm']);
 });
+
+test('a guest with many imports, or with a name of a megabyte, gets a line that can be read', async () => {
+  const imports = (names: readonly string[]): string =>
+    `(module ${names.map((name) => `(import "m" "${name}" (func))`).join('')})`;
+  const cwd = folder({
+    'many.wasm': await wat(imports(Array.from({ length: 1000 }, (_, n) => `f${n}`))),
+    'long.wasm': await wat(imports(['x'.repeat(1_000_000)])),
+  });
+  await refused(['many.wasm'], { code: 4, says: /gives: m\.f0, .*, m\.f31, and 968 more$/ }, { cwd });
+  const { code, stderr } = await cli(['build', 'long.wasm'], { cwd });
+  assert.equal(code, 4);
+  assert.ok(stderr.length < 5000, `${stderr.length} characters`);
+  errorLine(stderr, /^freeze: the guest imports what no host here gives: m\.x+…$/);
+});
