@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { FreezeOptions } from '../src/options.ts';
 import type { Program } from '../src/protocols/protocol.ts';
 import type { StubOption } from '../src/stubs.ts';
 
@@ -59,4 +60,18 @@ export function benchPrograms(): readonly BenchProgram[] {
     interpretOnly: [{ export: 'scheme_set_jit', args: [0] }],
   }));
   return [...lambda, ...scheme];
+}
+
+/** The Scheme guest with its shop, as a build: one program, whose answer is the command. */
+export function appBuild(): { readonly wasm: Uint8Array; readonly options: FreezeOptions } {
+  const file = (name: string) => ({ kind: 'program', ...program(path.join('guests/scheme', name)) }) as const;
+  return {
+    wasm: read('guests/scheme/scheme.wasm'),
+    options: {
+      loads: [file('app.scm')],
+      warmups: [file('warmup.scm')],
+      entries: [{ name: 'main', workload: file('app.scm') }],
+      command: 'main',
+    },
+  };
 }

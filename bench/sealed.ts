@@ -2,7 +2,8 @@
  * npm run bench:sealed [-- --runs N] [--only NAME] [--json FILE]
  *
  * What sealing is worth, on each engine at hand: programs interpreted, live-linked, sealed, and the
- * same algorithm in C; cold start and size of an application. Times are medians of runs that took
+ * same algorithm in C; cold start and size of an application (--only cold); what it costs a build, and
+ * what modules weigh then (--only cost). Times are medians of runs that took
  * turns; ratios are medians of the ratios within a turn. FREEZE_WASM_JIT names a build of wingo's
  * wasm-jit guest, which is not ours to ship.
  */
@@ -15,7 +16,9 @@ import { type Cell, table } from '../src/report/table.ts';
 import { geometricMean, median, pairedRatio } from '../src/statistics.ts';
 import { closeEngines, enginesAtHand } from '../test/engines/engines.ts';
 import { places, root } from '../test/engines/places.ts';
+import { coldInWasmtime } from './cold-wasmtime.ts';
 import { benchPrograms } from './programs.ts';
+import { sealCost } from './seal-cost.ts';
 import { C_MODULE, nameInC, type SealedRow, type SealedRun } from './sealed-run.ts';
 import { threeWays } from './three-ways.ts';
 import { onWasmtime } from './wasmtime.ts';
@@ -50,7 +53,7 @@ function nodes(): readonly { readonly engine: string; readonly binary: string }[
 
 function inNode(binary: string): SealedRun {
   const script = fileURLToPath(new URL('sealed-run.js', import.meta.url));
-  const out = execFileSync(binary, [script, String(runs), only], { maxBuffer: 1 << 26 });
+  const out = execFileSync(binary, ['--expose-gc', script, String(runs), only], { maxBuffer: 1 << 26 });
   return JSON.parse(out.toString()) as SealedRun;
 }
 
@@ -70,6 +73,26 @@ async function inWasmtime(): Promise<readonly Row[]> {
     rows.push({ program, engine: engine.name, interpreted, live, sealed, c: inC.times });
   }
   return rows;
+}
+
+/** From Wasm, and from what `wasmtime compile` writes. */
+async function coldsInWasmtime(): Promise<readonly Cell[][]> {
+  const engine = (await enginesAtHand()).find(({ name }) => name.startsWith('wasmtime'));
+  if (engine === undefined || !isWanted(engine.name) || !'cold'.includes(only)) return [];
+  const { unfrozen, frozen, unfrozenCompiled, frozenCompiled } = await coldInWasmtime(runs);
+  const row = (name: string, before: readonly number[], after: readonly number[]): Cell[] => [
+    name,
+    median(before),
+    median(after),
+    pairedRatio(before, after),
+    undefined,
+    undefined,
+    undefined,
+  ];
+  return [
+    row(engine.name, unfrozen, frozen),
+    row(`${engine.name}, compiled before`, unfrozenCompiled, frozenCompiled),
+  ];
 }
 
 const perNode = nodes().map(({ engine, binary }) => {
@@ -145,8 +168,15 @@ const colds = perNode.flatMap(({ engine, cold }): readonly Cell[][] =>
 );
 console.log('\napp.scm: ms from bytes to the first answer, and size\n');
 console.log(
-  table(['engine', 'unfrozen', 'sealed', 'unfrozen/sealed', 'kB open', 'kB sealed', 'sealed/open'], colds, 2),
+  table(
+    ['engine', 'unfrozen', 'sealed', 'unfrozen/sealed', 'kB open', 'kB sealed', 'sealed/open'],
+    [...colds, ...(await coldsInWasmtime())],
+    2,
+  ),
 );
 await closeEngines();
+const cost = await sealCost(Math.min(runs, 5), only);
+if (cost !== undefined)
+  console.log(`\nbuilds, a process each: open, sealed with --optimize none and fast; and size\n\n${cost}`);
 if (values.json !== undefined)
   writeFileSync(values.json, `${JSON.stringify({ runs, rows, nodes: perNode }, undefined, 2)}\n`);
