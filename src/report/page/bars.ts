@@ -43,7 +43,7 @@ export function drawPasses(passes: readonly PassReport[]): Markup {
 
 export function drawRounds(rounds: readonly RoundReport[]): Markup {
   const bars = rounds.map(({ modules, functions, size: bytes, ms, sealing }, i) => ({
-    name: sealing === true ? 'asked once more, to be sealed' : `round ${i + 1}`,
+    name: sealing === true ? 'to be sealed' : `round ${i + 1}`,
     value: ms,
     said:
       modules === 0

@@ -16,6 +16,9 @@ const LEAST_HEIGHT = 15;
 /** About what a letter of the small type takes. */
 const LETTER = 6.6;
 
+/** Says nothing in a small place; the title has the whole name. */
+const ANONYMOUS = '(anonymous namespace)::';
+
 export function drawTreemap(root: OriginNode): readonly Markup[] {
   return SHAPES.map((shape) => drawnIn(shape, root));
 }
@@ -47,7 +50,8 @@ function drawnIn(shape: (typeof SHAPES)[number], root: OriginNode): Markup {
       element('title', {}, said),
     );
     if (width < LEAST_WIDTH || height < LEAST_HEIGHT) return shape;
-    const text = fitted(node.children === undefined ? node.data.name : said, width - 8);
+    const name = node.data.name.replaceAll(ANONYMOUS, '');
+    const text = fitted(node.children === undefined ? name : said, width - 8);
     const place = {
       x: unit(node.x0 + 4),
       y: unit(node.y0 + 12),
