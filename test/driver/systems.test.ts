@@ -171,8 +171,8 @@ test('exports put into slots by the host, asynchronously, with slots reused: v86
         table.set(slot, made.instance.exports['f']);
         (codegen_finished as unknown as (slot: number) => void)(slot);
       });
-    // Nobody waits for the second one: freeze does.
-    return { instance, warm: () => void generate(stale, 1024).then(() => generate(fresh, 1024)) };
+    // A driver does not wait for the second one: freeze does.
+    return { instance, warm: () => generate(stale, 1024).then(() => generate(fresh, 1024)) };
   };
   const { frozen, module } = await sameThreeWays({ system, calls: RUNS });
   assert.equal(frozen.report.linked.functions, 1, 'what stood in the slot before has gone');
