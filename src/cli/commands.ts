@@ -367,6 +367,7 @@ const WARMING = [
   'rounds',
   'protocol',
   'stub-import',
+  'import-state',
   'driver',
   'driver-arg',
   'keep-host-functions',

@@ -18,6 +18,7 @@ import {
   entryOf,
   flag,
   hostOf,
+  importStateOf,
   invokeOf,
   limitsOf,
   many,
@@ -40,6 +41,7 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
   const rounds = roundsOf(one(parsed, 'rounds'));
   const protocol = protocolOf(one(parsed, 'protocol'));
   const wipeStack = wipeStackOf(parsed);
+  const importState = importStateOf(one(parsed, 'import-state'));
   const calls = many(parsed, 'call').map((text) => invokeOf(text, '--call'));
   const wanted = enginesOf(one(parsed, 'engines'));
   const command = one(parsed, 'command');
@@ -55,6 +57,7 @@ export async function verifyCommand(parsed: Parsed, io: Io): Promise<number> {
     ...(rounds === undefined ? {} : { rounds }),
     ...(protocol === undefined ? {} : { protocol }),
     ...(wipeStack === undefined ? {} : { wipeStack }),
+    ...(importState === undefined ? {} : { importState }),
     ...(calls.length === 0 ? {} : { calls }),
     ...sealingOf(parsed),
     limits: limitsOf(parsed),

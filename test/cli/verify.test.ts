@@ -71,6 +71,25 @@ test('a build with --verify writes what is the same, and nothing that is not', a
   await refused(dice, { code: 6, says }, { cwd, env });
 });
 
+test('a guest that imports its state, kept and taken in', async () => {
+  const cwd = folder({
+    'g.wasm':
+      await wat(`(module (import "env" "memory" (memory 1)) (import "env" "doc" (global $d externref)) (table $t 2 externref)
+      (func (export "warm") (i32.store (i32.const 8) (i32.const 77)) (table.set $t (i32.const 1) (global.get $d)))
+      (func (export "n") (result i32) (i32.load (i32.const 8)))
+      (func (export "isNull") (result i32) (ref.is_null (table.get $t (i32.const 1)))))`),
+  });
+  for (const state of ['keep', 'internalize']) {
+    const how = ['--warmup', 'warm()', '--import-state', state];
+    await good(['build', 'g.wasm', ...how, '-o', 'f.wasm', '-q'], { cwd });
+    const calls = ['--call', 'n()', '--call', 'isNull()', '--engines', 'none'];
+    const { stdout } = await good(['verify', 'g.wasm', 'f.wasm', ...how, ...calls], { cwd });
+    assert.match(stdout.toString(), /^the same: 2 calls in here; state compared$/m);
+    const other = await cli(['verify', 'g.wasm', 'f.wasm', '--import-state', state, ...calls], { cwd });
+    assert.equal(other.code, 6, 'without the warm-up it is another');
+  }
+});
+
 test('mistakes are told, each with exit code 2', async () => {
   const cwd = await counter();
   const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
