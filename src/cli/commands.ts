@@ -11,6 +11,8 @@ export interface OptionSpec {
   readonly describe: string;
   /** Its values are KEY=VALUE: a config may give them as an object. */
   readonly pairs?: true;
+  /** All values that it may have, where they are few: shells and editors offer them. */
+  readonly values?: readonly string[];
 }
 
 export interface CommandSpec {
@@ -33,7 +35,12 @@ const OUTPUT = 'Output:';
 const CONFIG = 'Many builds, and builds again:';
 
 const hostOptions: Readonly<Record<string, OptionSpec>> = {
-  wasi: { kind: 'one', group: HOST, describe: 'memory (the default) or node: the real file system' },
+  wasi: {
+    kind: 'one',
+    values: ['memory', 'node'],
+    group: HOST,
+    describe: 'memory (the default) or node: the real file system',
+  },
   dir: {
     kind: 'many',
     group: HOST,
@@ -96,6 +103,7 @@ const BUILD: CommandSpec = {
     },
     target: {
       kind: 'one',
+      values: ['node', 'wasmtime', 'fastly', 'spin', 'cloudflare'],
       group: OUTPUT,
       describe: 'HOST: check that it takes the output: node, wasmtime, fastly, spin or cloudflare',
     },
@@ -126,6 +134,7 @@ const BUILD: CommandSpec = {
     },
     'log-level': {
       kind: 'one',
+      values: ['error', 'warn', 'info', 'debug'],
       group: OUTPUT,
       describe: 'error (--quiet), warn, info (the default) or debug (--verbose)',
     },
@@ -169,6 +178,7 @@ const BUILD: CommandSpec = {
     },
     protocol: {
       kind: 'one',
+      values: ['freeze', 'wasm-jit', 'plain'],
       group: GUEST,
       describe: 'freeze, wasm-jit or plain: how it is driven; default is what its exports tell',
     },
@@ -198,6 +208,7 @@ const BUILD: CommandSpec = {
     'no-wipe-stack': { kind: 'flag', group: GUEST, describe: 'leave the whole stack in the snapshot' },
     'import-state': {
       kind: 'one',
+      values: ['internalize', 'keep'],
       group: GUEST,
       describe:
         'internalize or keep: memories, tables and globals that it imports become its own, or stay imports and are restored',
@@ -225,6 +236,7 @@ const BUILD: CommandSpec = {
     },
     assume: {
       kind: 'many',
+      values: ['table-const', 'rodata'],
       group: SEALING,
       describe:
         'table-const: nothing writes a table any more (what would, traps); rodata: nor data named .rodata',
@@ -236,6 +248,7 @@ const BUILD: CommandSpec = {
     },
     optimize: {
       kind: 'one',
+      values: ['none', 'fast', 'max'],
       group: SEALING,
       describe: 'none, fast (the default) or max: what is done to the generated functions',
     },

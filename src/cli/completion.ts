@@ -27,7 +27,18 @@ function spelled(command: CommandSpec): readonly string[] {
   );
 }
 
+/** Options with few values, and these. */
+function valued(command: CommandSpec): readonly (readonly [name: string, values: string])[] {
+  return Object.entries(command.options).flatMap(([name, { values }]) =>
+    values === undefined ? [] : [[name, values.join(' ')] as const],
+  );
+}
+
 function bash(): string {
+  const values = new Map(COMMANDS.flatMap(valued));
+  const offers = [...values].map(
+    ([name, words]) => `    --${name}) COMPREPLY=($(compgen -W "${words}" -- "$current")); return ;;`,
+  );
   const cases = COMMANDS.map(
     (command) => `    ${command.name}) words="${[...spelled(command), '--help'].join(' ')}" ;;`,
   );
@@ -37,6 +48,13 @@ _freeze() {
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${names().join(' ')} --help --version" -- "$current"))
+    return
+  fi
+  case "\${COMP_WORDS[COMP_CWORD - 1]}" in
+${offers.join('\n')}
+  esac
+  if [ "\${COMP_WORDS[1]}" = completion ]; then
+    COMPREPLY=($(compgen -W "${Object.keys(SHELLS).join(' ')}" -- "$current"))
     return
   fi
   case "$current" in -*) ;; *) return ;; esac
@@ -59,14 +77,15 @@ function quoted(text: string): string {
 function zsh(): string {
   const escaped = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&');
   const lines = COMMANDS.map((command) => {
-    const options = Object.entries(command.options).flatMap(([name, { kind, alias, describe }]) => {
-      const rest = `[${escaped(describe)}]${kind === 'flag' ? '' : ':value:_files'}`;
+    const options = Object.entries(command.options).flatMap(([name, { kind, alias, describe, values }]) => {
+      const offer = values === undefined ? '_files' : `(${values.join(' ')})`;
+      const rest = `[${escaped(describe)}]${kind === 'flag' ? '' : `:value:${offer}`}`;
       const many = kind === 'many' ? '*' : '';
       return [`--${name}`, ...(alias === undefined ? [] : [`-${alias}`])].map((word) =>
         quoted(`${many}${word}${rest}`),
       );
     });
-    return `    ${command.name}) _arguments ${[...options, quoted('*:file:_files')].join(' ')} ;;`;
+    return `    ${command.name}) _arguments ${[...options, quoted(command.name === 'completion' ? `*:shell:(${Object.keys(SHELLS).join(' ')})` : '*:file:_files')].join(' ')} ;;`;
   });
   const commands = COMMANDS.map(({ name, describe }) => quoted(`${name}:${escaped(describe)}`));
   return `#compdef freeze
@@ -95,14 +114,16 @@ function fish(): string {
       `complete -c freeze -f -n __fish_use_subcommand -a ${name} -d ${fishQuoted(describe)}`,
   );
   const options = COMMANDS.flatMap((command) =>
-    Object.entries(command.options).map(([name, { kind, alias, describe }]) => {
+    Object.entries(command.options).map(([name, { kind, alias, describe, values }]) => {
       const short = alias === undefined ? '' : ` -s ${alias}`;
-      const value = kind === 'flag' ? '' : ' -r';
+      const offer = values === undefined ? '' : ` -x -a ${fishQuoted(values.join(' '))}`;
+      const value = kind === 'flag' ? '' : offer || ' -r';
       const where = fishQuoted(`__fish_seen_subcommand_from ${command.name}`);
       return `complete -c freeze -n ${where} -l ${name}${short}${value} -d ${fishQuoted(describe)}`;
     }),
   );
-  return `# freeze completion fish: put it into ~/.config/fish/completions/freeze.fish.\n${[...commands, ...options].join('\n')}\n`;
+  const shells = `complete -c freeze -f -n '__fish_seen_subcommand_from completion' -a '${Object.keys(SHELLS).join(' ')}'`;
+  return `# freeze completion fish: put it into ~/.config/fish/completions/freeze.fish.\n${[...commands, ...options, shells].join('\n')}\n`;
 }
 
 function fishQuoted(text: string): string {

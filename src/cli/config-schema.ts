@@ -9,10 +9,11 @@ type Schema = Readonly<Record<string, unknown>>;
 
 const TEXT: Schema = { type: ['string', 'number'] };
 
-function valueSchema({ kind, pairs, describe }: OptionSpec): Schema {
+function valueSchema({ kind, pairs, values, describe }: OptionSpec): Schema {
   if (kind === 'flag') return { type: 'boolean', description: describe };
-  if (kind === 'one') return { ...TEXT, description: describe };
-  const forms: Schema[] = [TEXT, { type: 'array', items: TEXT }];
+  const value: Schema = values === undefined ? TEXT : { enum: values };
+  if (kind === 'one') return { ...value, description: describe };
+  const forms: Schema[] = [value, { type: 'array', items: value }];
   if (pairs) forms.push({ type: 'object', additionalProperties: TEXT });
   return { anyOf: forms, description: describe };
 }

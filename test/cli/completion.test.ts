@@ -34,6 +34,8 @@ test('bash completes commands and options, and leaves files to itself', async ()
     '--help',
   ]);
   assert.deepEqual(offered(bash, ['freeze', 'build', 'x']), []);
+  assert.deepEqual(offered(bash, ['freeze', 'build', 'x.wasm', '--target', 'w']), ['wasmtime']);
+  assert.deepEqual(offered(bash, ['freeze', 'completion', '']), ['bash', 'zsh', 'fish']);
 });
 
 test('zsh and fish take their scripts, where they are there', async (t) => {
@@ -62,6 +64,21 @@ test('fish offers what fits, where it is there', async (t) => {
   if (commands === undefined) return t.diagnostic('not at hand: fish');
   assert.ok(commands.includes('build'));
   assert.ok(offers('freeze build --warm')?.includes('--warmup'));
+  assert.deepEqual(offers('freeze build --optimize f'), ['fast', '']);
+});
+
+test('the values that shells and editors offer are all that an option takes', async () => {
+  const cwd = folder({ 'guest.wasm': '' });
+  for (const [name, { values }] of Object.entries(
+    COMMANDS.find((one) => one.name === 'build')?.options ?? {},
+  )) {
+    if (values === undefined) continue;
+    const { code, stderr } = await cli(['build', 'guest.wasm', `--${name}`, 'no such value'], { cwd });
+    assert.equal(code, 2, stderr);
+    const [line = ''] = stderr.split(' [option]');
+    const told = /: it is (?:one of )?(.*)$/.exec(line)?.[1]?.split(/, | or /);
+    assert.deepEqual(told?.toSorted(), values.toSorted(), `--${name}: ${stderr}`);
+  }
 });
 
 test('another shell is told which there are', async () => {
