@@ -27,10 +27,7 @@ import { nonZeroRuns } from './runs.ts';
 import { chooseSegments } from './segments.ts';
 import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
 
-/**
- * What engines take (https://webassembly.github.io/spec/js-api/#limits). Fewer would not thaw faster:
- * wasmtime maps an image whatever the segments are, and V8 copies zeros at the cost of more segments.
- */
+/** What engines take (https://webassembly.github.io/spec/js-api/#limits). */
 const MAX_SEGMENTS = 100_000;
 
 export interface BakeStats {
