@@ -22,7 +22,7 @@ const HEAD = [
   'functions',
   'MB of code',
   'live ms',
-  'link ms',
+  'link ms CPU',
   'MiB',
   'thaw ms',
   'MiB live',

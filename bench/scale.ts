@@ -22,8 +22,9 @@ export interface Scale {
   readonly functions: number;
   /** Bytes of auxiliary modules. */
   readonly size: number;
-  /** Milliseconds: linking live one by one; capture, link, bake and encode together. */
+  /** Milliseconds: linking live one by one. */
   readonly live: number;
+  /** Milliseconds of processor time, of all threads: capture, link, bake and encode together. */
   readonly freeze: number;
   /** MiB by which the process grew from capture to encode. */
   readonly memory: number;
@@ -141,11 +142,12 @@ export async function scale(modules: number, functionsEach: number, padding: num
   for (const code of codes) guest.link(code, undefined);
   const live = performance.now() - started;
   const linkedLive = resident();
-  const froze = performance.now();
+  const froze = process.cpuUsage();
   const snapshot = capture(guest);
   const linked = link({ guest: module, auxes: guest.linker.auxes, held: heldBy(snapshot) });
   const bytes = encode(bake(linked, snapshot).module);
-  const freeze = performance.now() - froze;
+  const { user, system } = process.cpuUsage(froze);
+  const freeze = (user + system) / 1000;
   const after = process.memoryUsage().rss / MIB;
   const beforeThaw = resident();
   const thawed = performance.now();
