@@ -11,6 +11,8 @@ export interface OptionSpec {
   readonly describe: string;
   /** Its values are KEY=VALUE: a config may give them as an object. */
   readonly pairs?: true;
+  /** A number makes sense: a config may give it as one. */
+  readonly number?: true;
   /** All values that it may have, where they are few: shells and editors offer them. */
   readonly values?: readonly string[];
 }
@@ -46,9 +48,16 @@ const hostOptions: Readonly<Record<string, OptionSpec>> = {
     group: HOST,
     describe: 'HOST[::GUEST]: a directory, read when the guest looks at it; only node writes to it',
   },
-  env: { kind: 'many', pairs: true, group: HOST, describe: 'NAME=VALUE: a variable of its environment' },
+  env: {
+    kind: 'many',
+    number: true,
+    pairs: true,
+    group: HOST,
+    describe: 'NAME=VALUE: a variable of its environment',
+  },
   arg: {
     kind: 'many',
+    number: true,
     group: HOST,
     describe: 'an argument of its command line (--arg=-x for one with a dash)',
   },
@@ -62,6 +71,7 @@ const hostOptions: Readonly<Record<string, OptionSpec>> = {
 
 const stubImport: OptionSpec = {
   kind: 'many',
+  number: true,
   pairs: true,
   group: GUEST,
   describe: 'MODULE.NAME=trap|nop|NUMBER: an import becomes a function of the module; * stands for anything',
@@ -70,16 +80,52 @@ const stubImport: OptionSpec = {
 const limitOptions: Readonly<Record<string, OptionSpec>> = {
   timeout: {
     kind: 'one',
+    number: true,
     group: LIMITS,
     describe: 'SECONDS that starting the guest, one run of a workload, or a call, may take; default 60',
   },
-  'max-memory': { kind: 'one', group: LIMITS, describe: 'SIZE of all its memories; default 4G' },
-  'max-table': { kind: 'one', group: LIMITS, describe: 'slots of all its tables; default 10000000' },
-  'max-modules': { kind: 'one', group: LIMITS, describe: 'modules that it makes; default 100000' },
-  'max-module-bytes': { kind: 'one', group: LIMITS, describe: 'SIZE of them all together; default 256M' },
-  'max-functions': { kind: 'one', group: LIMITS, describe: 'functions in them all; default 1000000' },
-  'max-segments': { kind: 'one', group: LIMITS, describe: 'segments in them all; default 1000000' },
-  'max-output': { kind: 'one', group: LIMITS, describe: 'SIZE of the frozen module; default 1G' },
+  'max-memory': {
+    kind: 'one',
+    number: true,
+    group: LIMITS,
+    describe: 'SIZE of all its memories; default 4G',
+  },
+  'max-table': {
+    kind: 'one',
+    number: true,
+    group: LIMITS,
+    describe: 'slots of all its tables; default 10000000',
+  },
+  'max-modules': {
+    kind: 'one',
+    number: true,
+    group: LIMITS,
+    describe: 'modules that it makes; default 100000',
+  },
+  'max-module-bytes': {
+    kind: 'one',
+    number: true,
+    group: LIMITS,
+    describe: 'SIZE of them all together; default 256M',
+  },
+  'max-functions': {
+    kind: 'one',
+    number: true,
+    group: LIMITS,
+    describe: 'functions in them all; default 1000000',
+  },
+  'max-segments': {
+    kind: 'one',
+    number: true,
+    group: LIMITS,
+    describe: 'segments in them all; default 1000000',
+  },
+  'max-output': {
+    kind: 'one',
+    number: true,
+    group: LIMITS,
+    describe: 'SIZE of the frozen module; default 1G',
+  },
 };
 
 /** Those that hold while a guest is warmed up. */
@@ -160,7 +206,12 @@ const BUILD: CommandSpec = {
       group: WORK,
       describe: 'NAME: this entry is what the module does as a command (_start)',
     },
-    rounds: { kind: 'one', group: WORK, describe: 'N: at most so many rounds of warm-up; default 16' },
+    rounds: {
+      kind: 'one',
+      number: true,
+      group: WORK,
+      describe: 'N: at most so many rounds of warm-up; default 16',
+    },
     profile: {
       kind: 'many',
       group: WORK,
@@ -187,7 +238,7 @@ const BUILD: CommandSpec = {
       group: GUEST,
       describe: 'FILE: JavaScript that brings the guest up and warms it (docs/drivers.md)',
     },
-    'driver-arg': { kind: 'many', group: GUEST, describe: 'an argument for the driver' },
+    'driver-arg': { kind: 'many', number: true, group: GUEST, describe: 'an argument for the driver' },
     'keep-host-functions': {
       kind: 'flag',
       group: GUEST,

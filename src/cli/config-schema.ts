@@ -7,14 +7,16 @@ import { CONFIG_OPTIONS } from './config.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
-const TEXT: Schema = { type: ['string', 'number'] };
+const TEXT: Schema = { type: 'string' };
+const NUMBER: Schema = { type: ['string', 'number'] };
 
-function valueSchema({ kind, pairs, values, describe }: OptionSpec): Schema {
+function valueSchema({ kind, pairs, number, values, describe }: OptionSpec): Schema {
   if (kind === 'flag') return { type: 'boolean', description: describe };
-  const value: Schema = values === undefined ? TEXT : { enum: values };
+  const text = number === true ? NUMBER : TEXT;
+  const value: Schema = values === undefined ? text : { enum: values };
   if (kind === 'one') return { ...value, description: describe };
   const forms: Schema[] = [value, { type: 'array', items: value }];
-  if (pairs) forms.push({ type: 'object', additionalProperties: TEXT });
+  if (pairs) forms.push({ type: 'object', additionalProperties: text });
   return { anyOf: forms, description: describe };
 }
 

@@ -164,8 +164,10 @@ function parsedOf(values: Values, path: string, place: string): Parsed {
 }
 
 /** A value of a config as the texts that a command line would have; undefined for one of another type. */
-function textsOf(value: unknown, { kind, pairs }: OptionSpec): readonly string[] | undefined {
+function textsOf(value: unknown, { kind, pairs, number }: OptionSpec): readonly string[] | undefined {
   if (kind === 'flag') return value === true ? [] : undefined;
+  const isText = (one: unknown): one is string | number =>
+    typeof one === 'string' || (number === true && typeof one === 'number');
   if (isText(value)) return [String(value)];
   if (kind === 'one') return undefined;
   if (Array.isArray(value)) return value.every(isText) ? value.map(String) : undefined;
@@ -174,13 +176,9 @@ function textsOf(value: unknown, { kind, pairs }: OptionSpec): readonly string[]
   return entries.every(([, one]) => isText(one)) ? entries.map(([key, one]) => `${key}=${one}`) : undefined;
 }
 
-function isText(value: unknown): value is string | number {
-  return typeof value === 'string' || typeof value === 'number';
-}
-
-function wanted({ kind, pairs }: OptionSpec): string {
+function wanted({ kind, pairs, number }: OptionSpec): string {
   if (kind === 'flag') return 'true or false';
-  if (kind === 'one') return 'a string or a number';
+  if (kind === 'one') return number === true ? 'a number or a string' : 'a string';
   return pairs ? 'a list of strings, or an object' : 'a string, or a list of them';
 }
 
