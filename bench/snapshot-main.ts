@@ -1,14 +1,13 @@
 /**
  * Snapshots, paired with native Wizer: the same inputs, the same options, whole processes in turns.
  *
- *     npm run bench:snapshot -- [--runs N] [--only NAME] [--engines] [--json FILE]
- *
- * --engines also measures how long the outputs take to instantiate on wasmtime, which compiles them first.
+ *     npm run bench:snapshot -- [--runs N] [--only NAME] [--json FILE]
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { scan } from '../src/host/scan.ts';
 import { table } from '../src/report/table.ts';
 import { median, pairedRatio } from '../src/statistics.ts';
 import { NATIVE } from '../test/support/native-wizer.ts';
@@ -27,13 +26,15 @@ interface Row {
   readonly wizer: Side | undefined;
 }
 
+/** Bytes. */
+const SCANNED = 1 << 28;
+
 const OURS = [path.join(root, 'bin/freeze-wizer')];
 
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '5' },
     only: { type: 'string', default: '' },
-    engines: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -60,11 +61,26 @@ function measure(input: SnapshotInput): Row {
     ours.push(runOnce(OURS, input, outputs[0]));
     if (NATIVE !== undefined) wizer.push(runOnce([NATIVE], input, outputs[1]));
   }
+  const [first, second] = lookAt(NATIVE === undefined ? outputs.slice(0, 1) : outputs);
+  if (first === undefined) throw new TypeError('there is no output');
   return {
     input,
-    ours: { costs: ours, output: lookAt(outputs[0], values.engines) },
-    wizer: NATIVE === undefined ? undefined : { costs: wizer, output: lookAt(outputs[1], values.engines) },
+    ours: { costs: ours, output: first },
+    wizer: second && { costs: wizer, output: second },
   };
+}
+
+/** The zero scan alone, of a memory whose pages are all there. */
+function printScan(): void {
+  const memory = new WebAssembly.Memory({ initial: SCANNED / 65_536 });
+  const bytes = new Uint8Array(memory.buffer);
+  for (let at = 0; at < SCANNED; at += 400 * 1024) bytes.fill(90, at, at + 4096);
+  const times = Array.from({ length: 21 }, () => {
+    const start = performance.now();
+    scan(memory);
+    return performance.now() - start;
+  });
+  console.log(`\nscan of 256 MiB, 1% used: ${(SCANNED / median(times) / 1e6).toFixed(1)} GB/s (floor 10)`);
 }
 
 function print(rows: readonly Row[], absent: readonly string[]): void {
@@ -113,6 +129,7 @@ function print(rows: readonly Row[], absent: readonly string[]): void {
       ]),
     ),
   );
+  printScan();
   if (NATIVE === undefined) console.log('\nnot at hand: native Wizer (node scripts/engines.mjs --wizer)');
   for (const line of absent) console.log(`\nnot at hand: ${line}`);
 }

@@ -41,27 +41,33 @@ export interface Output {
   readonly wasmtime: number | undefined;
 }
 
-export function lookAt(output: string, engines: boolean): Output {
-  return {
+/** Instantiations of each module, in turns: of so many, the medians tell a difference of a tenth. */
+const TURNS = 31;
+
+/** What came out, on each side; outputs of several sides take turns. */
+export function lookAt(outputs: readonly string[]): readonly Output[] {
+  const script = fileURLToPath(new URL('./instantiate.js', import.meta.url));
+  const node = instantiation([process.execPath, script], outputs);
+  const python = process.env['FREEZE_PYTHON'] ?? 'python3';
+  const wasmtime = instantiation([python, path.join(root, 'bench/snapshot/instantiate.py')], outputs);
+  return outputs.map((output, i) => ({
     bytes: statSync(output).size,
     segments: parse(readFileSync(output)).datas.length,
-    node: instantiation(
-      [process.execPath, fileURLToPath(new URL('./instantiate.js', import.meta.url))],
-      output,
-    ),
-    wasmtime: engines
-      ? instantiation(
-          [process.env['FREEZE_PYTHON'] ?? 'python3', path.join(root, 'bench/snapshot/instantiate.py')],
-          output,
-        )
-      : undefined,
-  };
+    node: node[i],
+    wasmtime: wasmtime[i],
+  }));
 }
 
-/** The median that a program prints; it has a process of its own, as the module has where it is deployed. */
-function instantiation([command = '', ...args]: readonly string[], output: string): number | undefined {
+/** The medians that a program prints; it has a process of its own, as a module has where it is deployed. */
+function instantiation(
+  [command = '', ...args]: readonly string[],
+  outputs: readonly string[],
+): readonly (number | undefined)[] {
   const packages = [path.join(root, places.wasmtime.folder), process.env['PYTHONPATH'] ?? ''];
   const env = { ...process.env, PYTHONPATH: packages.join(path.delimiter) };
-  const { status, stdout } = spawnSync(command, [...args, output], { env, encoding: 'utf8' });
-  return status === 0 ? Number(stdout) : undefined;
+  const { status, stdout } = spawnSync(command, [...args, String(TURNS), ...outputs], {
+    env,
+    encoding: 'utf8',
+  });
+  return status === 0 ? (JSON.parse(stdout) as readonly number[]) : [];
 }
