@@ -24,6 +24,7 @@
  *     freeze_run   for every --warmup
  *     freeze_poll  until it returns 0; each module is linked, then freeze_linked tells how it went
  *   freeze_profile_save  for --profile-out
+ *   freeze_entry   for every --entry that is a program, where nothing else will run any more
  *   freeze_seal    where the module will be sealed (docs/sealing.md)
  *   freeze_poll    after it, once more until it returns 0
  *   freeze_before_snapshot
@@ -203,6 +204,14 @@ FREEZE_EXPORT(freeze_before_snapshot) void freeze_before_snapshot(void);
  * freeze_before_snapshot at the latest.
  */
 FREEZE_EXPORT(freeze_seal) void freeze_seal(void);
+
+/*
+ * Where the sealed module exports entries, and nothing that loads or runs a program: `handle`, which
+ * freeze_load gave, is one that will run. Called for each of them before freeze_seal, and not at all
+ * where anything else may be loaded or run. So what no entry can reach is garbage: other programs,
+ * most of a library. What holds it in the table becomes null by a table.set of the last module.
+ */
+FREEZE_EXPORT(freeze_entry) void freeze_entry(int32_t handle);
 
 /* Bytes of memory 0. 8 bytes, aligned to 4: address, then length. */
 typedef struct freeze_range {

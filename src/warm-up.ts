@@ -17,6 +17,7 @@ import { guestBytes, type Profile, profileOf } from './profile.ts';
 import { bringUp, DEFAULT_DRIVER_TIMEOUT_MS } from './protocols/driver.ts';
 import type { Call, Program, Protocol } from './protocols/protocol.ts';
 import { linkedBefore } from './report/provenance.ts';
+import { pattern } from './seal/exports.ts';
 import { isSealed } from './sealing.ts';
 import { stubbedImports } from './stubs.ts';
 import { exportNamed, type Module } from './wasm/module.ts';
@@ -116,9 +117,10 @@ export function warmUp(guest: Guest, protocol: Protocol, options: FreezeOptions,
       : undefined;
   if (isSealed(options, protocol) && protocol.seal !== undefined) {
     const { seal } = protocol;
+    const only = onlyEntries(guest.module, protocol, options, calls);
     journal.round(
       () => {
-        seal(guest);
+        seal(guest, only);
         protocol.collect(guest);
       },
       { sealing: true },
@@ -129,6 +131,25 @@ export function warmUp(guest: Guest, protocol: Protocol, options: FreezeOptions,
   refuseOpenFiles(guest, options.allowOpenFiles ?? []);
   guest.unthaw();
   return { calls, profile };
+}
+
+/**
+ * What will run, where that is known: the entries, if each is a program and no export is left that
+ * loads or runs another one.
+ */
+function onlyEntries(
+  { exports }: Module,
+  protocol: Protocol,
+  { entries = [], keep = [] }: FreezeOptions,
+  calls: ReadonlyMap<Workload, Call>,
+): readonly Call[] | undefined {
+  const kept = keep.map(pattern);
+  const stays = exports.some(
+    ({ name }) => protocol.use(name) === 'program' && kept.some((fits) => fits.test(name)),
+  );
+  const programs = entries.filter(({ workload }) => workload.kind === 'program');
+  if (stays || programs.length === 0 || programs.length < entries.length) return undefined;
+  return programs.flatMap(({ workload }) => calls.get(workload) ?? []);
 }
 
 /** A descriptor is a number in the guest's memory, and a file of this host: only the number is written down. */

@@ -10,9 +10,11 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "closed.h"
+#include "entries.h"
 #include "heap.h"
 #include "interpret.h"
 #include "jit.h"
@@ -36,6 +38,7 @@ struct LoadedProgram {
 };
 std::vector<LoadedProgram> programs;
 bool sealed = false;  // no more code is asked for
+std::vector<int32_t> entries;  // handles of what will run, where nothing else will
 
 Text lastError;
 
@@ -60,6 +63,20 @@ bool loadForms(LoadedProgram &loaded, bool &definesMain, uint32_t file, const ch
   // Nothing is compiled any more: what comes is interpreted, and all the rest with it.
   if (worldClosed && breaksClosedWorld(program.forms)) jitEnabled = false;
   return true;
+}
+
+// Programs that are no entry will not run, nor will forms that have.
+void keepEntries() {
+  std::vector<Value> roots;
+  for (size_t i = 0; i < programs.size(); i++) {
+    LoadedProgram &program = programs[i];
+    bool runs = std::find(entries.begin(), entries.end(), (int32_t)i + 1) != entries.end();
+    if (!runs || program.main != kUnbound) std::vector<Value>().swap(program.forms);
+    if (!runs) program.main = kUnbound;
+    else if (program.main != kUnbound) roots.push_back(program.main);
+    roots.insert(roots.end(), program.forms.begin(), program.forms.end());
+  }
+  keepOnly(roots);
 }
 
 void reportError() {
@@ -90,17 +107,45 @@ void define(const Definition *definitions, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const Definition &d = definitions[i];
     Symbol *name = intern(d.name);
-    name->standard = new Builtin{kBuiltin, d.function, d.name, d.min, d.max, d.op};
+    name->standard = new Builtin{kBuiltin, d.function, d.name, d.min, d.max, d.op, false};
+    rememberBuiltin(name->standard);
     setGlobal(name, valueOf(name->standard));
   }
 }
 
-// Every free comes here (--wrap=free): what is given back is cleared, since a snapshot leaves zeros out.
-extern "C" void __real_free(void *block);
-extern "C" void __wrap_free(void *block) {
-  if (!block) return;
-  if (!heapIsFinal) memset(block, 0, malloc_usable_size(block));
-  __real_free(block);
+// Memory comes from here (--wrap=sbrk).
+bool memoryMayGrow = true;
+extern "C" void *__real_sbrk(intptr_t);
+extern "C" void *__wrap_sbrk(intptr_t increment) { return memoryMayGrow ? __real_sbrk(increment) : (void *)-1; }
+
+size_t largestFreeBlock() {
+  size_t size = 0;
+  for (size_t more = 1u << 30; more >= 8; more /= 2) {
+    void *block = malloc(size + more);
+    asm volatile("" : "+r"(block));  // or a malloc whose block is only freed is optimized away
+    if (!block) continue;
+    free(block);
+    size += more;
+  }
+  return size;
+}
+
+// A snapshot leaves zeros out, so free memory is better zero: what was in it, and what the allocator
+// wrote there where blocks have been joined since. Each free block is taken as a whole, and cleared.
+void clearFreeMemory() {
+  void *taken = nullptr;
+  memoryMayGrow = false;
+  while (size_t size = largestFreeBlock()) {
+    void **block = (void **)malloc(size);
+    memset(block, 0, malloc_usable_size(block));
+    *block = taken;
+    taken = block;
+  }
+  while (void **block = (void **)taken) {
+    taken = *block;
+    free(block);
+  }
+  memoryMayGrow = true;
 }
 
 void *freeze_alloc(uint32_t size) { return malloc(size); }
@@ -144,6 +189,7 @@ const char *freeze_error() { return lastError.empty() ? nullptr : lastError.c_st
 const freeze_module *freeze_poll() {
   if (!sealed) return nextModule();
   if (worldClosed || !jitEnabled) return nullptr;
+  if (!entries.empty()) keepEntries();
   std::vector<Template *> running;
   for (const LoadedProgram &program : programs) {
     if (program.main != kUnbound) continue;
@@ -169,17 +215,20 @@ int32_t freeze_profile_load(const void *bytes, uint32_t size) {
   return 1;
 }
 
+void freeze_entry(int32_t handle) { entries.push_back(handle); }
+
 void freeze_seal() { sealed = true; }
 
 void freeze_before_snapshot() {
   flushOutput();
   dropProfile();
   if (sealed) forgetTrees();
+  freeUnreached();
   cleanForSnapshot();
+  clearFreeMemory();
 }
 
 void freeze_after_restore() {
-  heapIsFinal = sealed;
   reopenPorts();
   seedRandomAgain();
 }

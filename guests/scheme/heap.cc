@@ -8,7 +8,7 @@
 Vm vm;
 Value stack[kStackWords];
 HeapStatistics heapStatistics;
-bool collectAlways, heapIsFinal;
+bool collectAlways;
 
 namespace {
 
@@ -98,12 +98,25 @@ uint32_t blockOf(Value v) {
   }
 }
 
+// Symbols and builtins are permanent, and the symbol table is a root of its own, but where only
+// entries will run.
+void (*reachTemplate)(Template *);
+
+void markPermanent(Value v) {
+  if (!reachTemplate) return;
+  bool &reached = isSymbol(v) ? symbolOf(v)->reached : builtinOf(v)->reached;
+  if (isSymbol(v) && !reached) pending->push_back(v);
+  reached = true;
+}
+
 uint32_t sizeOf(Value v) {
   if (!isObject(v)) return 8;
   uint32_t length = lengthOf(v);
   uint32_t payload = isString(v) ? 4 + length : isClosure(v) ? 4 + 4 * length : 4 * length;
   return (4 + payload + 7) & ~7u;
 }
+
+}  // namespace
 
 void mark(Value v) {
   if (isFixnum(v) || (v & 7) == kImmediateTag) return;
@@ -117,7 +130,7 @@ void mark(Value v) {
     size = sizeOf(v);
     for (uint32_t i = first; i < first + size / 8; i++) bitmap[i >> 5] |= 1u << (i & 31);
   } else {
-    if (isSymbol(v) || isBuiltin(v)) return;  // permanent; the symbol table is a root of its own
+    if (isSymbol(v) || isBuiltin(v)) return markPermanent(v);
     Large *large = (Large *)block - 1;
     if (large->marked) return;
     large->marked = 1;
@@ -127,32 +140,74 @@ void mark(Value v) {
   if (!isFlonum(v) && !isString(v)) pending->push_back(v);
 }
 
+namespace {
+
 bool isBlock(Value v) { return !isFixnum(v) && (v & 7) != kImmediateTag; }
 
+void markSymbol(Symbol *s) {
+  mark(s->value);
+  mark(s->name);
+}
+
 void markContents(Value v) {
+  if (isSymbol(v)) return markSymbol(symbolOf(v));
   if (isPair(v)) {
     mark(car(v));
     mark(cdr(v));
     return;
   }
   uint32_t first = isClosure(v) ? 1 : 0;  // a closure's template is permanent
+  if (first && reachTemplate) reachTemplate(templateOf(v));
   uint32_t count = first + lengthOf(v);
   for (uint32_t i = first; i < count; i++) {
     if (isBlock(field(v, i))) mark(field(v, i));
   }
 }
 
+void markPending() {
+  while (!pending->empty()) {
+    Value v = pending->back();
+    pending->pop_back();
+    markContents(v);
+  }
+}
+
 constexpr uint32_t kBuckets = 1024;
 Symbol *symbols[kBuckets];
+Symbol *droppedSymbols;
+
+void dropSymbols() {
+  for (Symbol *&bucket : symbols) {
+    for (Symbol **link = &bucket; Symbol *s = *link;) {
+      if (s->reached) {
+        link = &s->next;
+      } else {
+        *link = s->next;
+        s->next = droppedSymbols;
+        droppedSymbols = s;
+      }
+    }
+  }
+}
+
+bool isMarked(Value v) {
+  if (!isBlock(v)) return false;
+  uint32_t block = blockOf(v), chunk = block & ~(kChunkSize - 1);
+  if (isChunk[block >> kChunkBits]) return testBit(bitmapOf(chunk), (block - chunk) >> 3);
+  return !isSymbol(v) && !isBuiltin(v) && ((Large *)block - 1)->marked;
+}
+
+void clearMarks() {
+  heapStatistics.collections++;
+  heapStatistics.liveBytes = 0;
+  for (uint32_t chunk : *chunks) memset((void *)chunk, 0, kFirstGranule * 8);
+}
 
 void markRoots(Value *top) {
   for (Value *p = stack; p < top; p++) mark(*p);
   for (Value v : *kept) mark(v);
   for (Symbol *bucket : symbols) {
-    for (Symbol *s = bucket; s; s = s->next) {
-      mark(s->value);
-      mark(s->name);
-    }
+    for (Symbol *s = bucket; s; s = s->next) markSymbol(s);
   }
 }
 
@@ -164,9 +219,6 @@ void freeLarges() {
       link = &large->next;
     } else {
       *link = large->next;
-      // A snapshot leaves zeros out. Without the barrier, clearing what is freed next is optimized away.
-      if (!heapIsFinal) memset(large, 0, sizeof(Large) + large->size);
-      asm volatile("" : : "r"(large) : "memory");
       free(large);
     }
   }
@@ -196,16 +248,9 @@ Value keep(Value v) {
   return v;
 }
 
-void collect(Value *top) {
-  heapStatistics.collections++;
-  heapStatistics.liveBytes = 0;
-  for (uint32_t chunk : *chunks) memset((void *)chunk, 0, kFirstGranule * 8);
-  markRoots(top);
-  while (!pending->empty()) {
-    Value v = pending->back();
-    pending->pop_back();
-    markContents(v);
-  }
+namespace {
+
+void sweep() {
   freeLarges();
   // The heap may grow to twice what lives before the next collection.
   uint32_t live = heapStatistics.liveBytes;
@@ -219,6 +264,34 @@ void collect(Value *top) {
   vm.limit = vm.trueLimit;
   vm.interpreterLimit = stackEnd();
   if (collectAlways) wantCollection();
+}
+
+}  // namespace
+
+void collect(Value *top) {
+  clearMarks();
+  markRoots(top);
+  markPending();
+  sweep();
+}
+
+void collectPermanent(const std::vector<Value> &roots, void (*reach)(Template *)) {
+  clearMarks();
+  reachTemplate = reach;
+  for (Value v : roots) mark(v);
+  markPending();
+  reachTemplate = nullptr;
+  dropSymbols();
+  std::erase_if(*kept, [](Value v) { return !isMarked(v); });
+  kept->shrink_to_fit();
+  sweep();
+}
+
+void freeDroppedSymbols() {
+  while (Symbol *s = droppedSymbols) {
+    droppedSymbols = s->next;
+    delete s;
+  }
 }
 
 void cleanForSnapshot() {
@@ -267,7 +340,7 @@ Symbol *intern(const char *text, uint32_t bytes) {
   for (Symbol *s = *bucket; s; s = s->next) {
     if (stringBytes(s->name) == bytes && !memcmp(stringText(s->name), text, bytes)) return s;
   }
-  auto symbol = new Symbol{kSymbol, kUnbound, nullptr, makeString(text, bytes), nullptr, *bucket, false};
+  auto symbol = new Symbol{kSymbol, kUnbound, nullptr, makeString(text, bytes), nullptr, *bucket, false, false};
   return *bucket = symbol;
 }
 

@@ -13,6 +13,8 @@
  * pointer, the symbols, and the constants of programs.
  */
 #pragma once
+#include <vector>
+
 #include "value.h"
 
 // What generated code reads and writes at fixed addresses.
@@ -85,6 +87,13 @@ Value keep(Value v);
 
 // Marks from the roots, the stack up to `top` among them, and frees the rest.
 void collect(Value *top);
+// Marks from these roots alone, through symbols and builtins too, which are permanent otherwise, and
+// the templates of closures, of each of which `reach` marks the rest. What was not marked is kept no
+// longer, and symbols among it are in no table any more. The stack must be empty.
+void collectPermanent(const std::vector<Value> &roots, void (*reach)(Template *));
+void mark(Value v);
+// Frees those symbols.
+void freeDroppedSymbols();
 // What freeze_before_snapshot needs: collects, then fills free memory and the unused stack with 0.
 void cleanForSnapshot();
 
@@ -94,5 +103,3 @@ struct HeapStatistics {
 extern HeapStatistics heapStatistics;
 // For tests: collect at every safepoint, so that a root that was missed shows at once.
 extern bool collectAlways;
-// No snapshot will be taken any more: what is freed need not be cleared.
-extern bool heapIsFinal;

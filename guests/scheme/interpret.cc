@@ -54,6 +54,21 @@ __attribute__((noinline)) Value enterGenerated(Value *f, uint32_t slot, uint32_t
   }
 }
 
+// What is left for generated code that is called from here.
+int32_t budgetAt(const Value *sp) {
+  return jitEnabled ? (int32_t)(vm.trueLimit - (uint32_t)sp) - kInterpreterCost : 0;
+}
+
+// Enters it with that budget; the limit is then again what it was.
+Value enterWithin(int32_t budget, uint32_t savedLimit, Value *f, const Template *t) {
+  vm.trueLimit = (uint32_t)f + budget;
+  if (vm.limit) vm.limit = vm.trueLimit;
+  Value result = enterGenerated(f, t->slot, t->frameParams());
+  vm.trueLimit = savedLimit;
+  if (vm.limit) vm.limit = savedLimit;
+  return result;
+}
+
 Place placeAt(Template *t, uint32_t offset) {
   Place place = 0;
   for (auto &[from, p] : t->places) {
@@ -128,6 +143,13 @@ bool checkCall(Value procedure, uint32_t argc) {
   return false;
 }
 
+Value call(Value *sp, uint32_t argc) {
+  Value *f = sp - argc - 1;
+  const int32_t budget = budgetAt(sp);
+  if (!isClosure(*f) || !templateOf(*f)->slot || budget <= 0) return interpret(sp, argc);
+  return fitArguments(templateOf(*f), sp, argc) ? enterWithin(budget, vm.trueLimit, f, templateOf(*f)) : (Value)kFail;
+}
+
 Value callFromHost(Value procedure) {
   vm.trueLimit = 0;
   vm.limit = 0;
@@ -135,7 +157,7 @@ Value callFromHost(Value procedure) {
   stack[0] = procedure;
   vm.trueLimit = (uint32_t)stack + kNativeBudget;
   vm.limit = vm.trueLimit;
-  return interpret(stack + 1, 0);
+  return call(stack + 1, 0);
 }
 
 Value interpret(Value *sp, uint32_t argc, bool firstInterpreted) {
@@ -143,8 +165,7 @@ Value interpret(Value *sp, uint32_t argc, bool firstInterpreted) {
   Value *fp = nullptr;
   Value result;
   const uint32_t savedLimit = vm.trueLimit;
-  // What is left for generated code that is called from here.
-  const int32_t budget = jitEnabled ? (int32_t)(savedLimit - (uint32_t)sp) - kInterpreterCost : 0;
+  const int32_t budget = budgetAt(sp);
   goto call;
 
 #define NEXT goto next
@@ -487,11 +508,7 @@ call: {
     }
   }
   if (t->slot && budget > 0 && !firstInterpreted) {
-    vm.trueLimit = (uint32_t)f + budget;
-    if (vm.limit) vm.limit = vm.trueLimit;
-    result = enterGenerated(f, t->slot, params);
-    vm.trueLimit = savedLimit;
-    if (vm.limit) vm.limit = savedLimit;
+    result = enterWithin(budget, savedLimit, f, t);
     sp = f;
     if (result == kFail) FAIL;
     goto deliver;

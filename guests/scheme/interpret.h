@@ -14,6 +14,9 @@
 
 // Calls the procedure below `argc` arguments on the stack; `sp` points behind the last.
 Value interpret(Value *sp, uint32_t argc, bool firstInterpreted = false);
+// The same. What has generated code is entered at once: a start that is all generated code never
+// enters the interpreter, which an engine would have to compile first.
+Value call(Value *sp, uint32_t argc);
 // The same from outside, with an empty stack.
 Value callFromHost(Value procedure);
 

@@ -8,6 +8,7 @@
 #include "assembler.h"
 #include "closed.h"
 #include "compile.h"
+#include "entries.h"
 #include "heap.h"
 #include "interpret.h"
 #include "library.h"
@@ -106,7 +107,8 @@ Bytes elementSection(uint32_t functions) {
 
 /*
  * base = table.grow(n); every template's slot = base + its number, where table.init puts its function.
- * A template that had a slot keeps it, and gets its new function there.
+ * A template that had a slot keeps it, and gets its new function there. Slots that nobody will call
+ * become null.
  */
 Bytes startFunction(const std::vector<Template *> &templates) {
   Code code;
@@ -139,6 +141,11 @@ Bytes startFunction(const std::vector<Template *> &templates) {
     pushSlot();
     code.store(0);
     added += !keeps;
+  }
+  for (uint32_t slot : worldClosed ? deadSlots() : std::vector<uint32_t>()) {
+    code.constant(slot);
+    code.byte(0xd0), code.byte(wFuncref);  // ref.null func
+    code.byte(0x26), code.u32(0);          // table.set
   }
   code.op(wEnd);
   Bytes out;
@@ -191,7 +198,6 @@ void writeModule(const std::vector<Template *> &templates, const std::vector<Byt
 }
 
 const freeze_module *makeModule(std::vector<Template *> templates) {
-  if (templates.empty()) return nullptr;
   std::vector<Bytes> functions;
   for (Template *t : templates) functions.push_back(compileFunction(t));
   for (Template *t : templates) t->batch = 0;
@@ -213,7 +219,7 @@ const freeze_module *nextModule() {
     t->batch = fits ? templates.size() : 0;
   }
   warmTemplates.clear();
-  return makeModule(std::move(templates));
+  return templates.empty() ? nullptr : makeModule(std::move(templates));
 }
 
 const freeze_module *lastModule() {
@@ -221,10 +227,14 @@ const freeze_module *lastModule() {
     if (!t->slot) linked.push_back(t);
   }
   warmTemplates.clear();
+  // Where nothing became warm, nobody asked for code.
+  for (Template *t : linked.empty() ? std::vector<Template *>() : entryTemplates()) {
+    if (!t->slot) linked.push_back(t);
+  }
   std::vector<Template *> templates;
   std::vector<Node *> bodies;
   for (Template *t : linked) {
-    if (t->batch || !canCompile(t)) continue;
+    if (t->batch || !isReached(t) || !canCompile(t)) continue;
     bodies.push_back(inlinedBody(t));
     templates.push_back(t);
     t->batch = templates.size();
@@ -235,7 +245,7 @@ const freeze_module *lastModule() {
     templates[i]->body = bodies[i];
     if (!canCompile(templates[i])) templates[i]->body = before;
   }
-  return makeModule(std::move(templates));
+  return templates.empty() && deadSlots().empty() ? nullptr : makeModule(std::move(templates));
 }
 
 void moduleLinked(const freeze_module *module, int32_t status) {
@@ -276,7 +286,7 @@ FREEZE_EXPORT(scheme_safepoint) uint32_t scheme_safepoint(Value *sp) {
 // Calls any value. Builtins, which generated code calls here when they come as values, are quick.
 FREEZE_EXPORT(scheme_call) Value scheme_call(Value *sp, uint32_t argc) {
   Value callee = sp[-(int)argc - 1];
-  if (!isBuiltin(callee) || callee == applyValue) return interpret(sp, argc);
+  if (!isBuiltin(callee) || callee == applyValue) return call(sp, argc);
   return checkCall(callee, argc) ? builtinOf(callee)->function(sp - argc, argc) : (Value)kFail;
 }
 

@@ -13,6 +13,9 @@ struct Definition {
 void define(const Definition *definitions, size_t count);
 template <size_t n> void define(const Definition (&definitions)[n]) { define(definitions, n); }
 
+// For entries.cc, which knows all that there are.
+void rememberBuiltin(Builtin *builtin);
+
 void definePrimitives();
 void defineNumbers();
 void defineLists();

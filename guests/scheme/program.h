@@ -110,6 +110,7 @@ struct Template {
   uint32_t params = 0;   // the required ones
   bool rest = false;
   JitState jit = JitState::Cold;
+  bool reached = false;  // can an entry reach it? entries.cc
   bool guarded = true;   // may generated code expect the kinds of arguments seen so far?
   uint8_t seen[kMaxCompiledParams] = {};
   Value builtins[kMaxCompiledParams] = {};  // the builtin that an argument was; kFail for others as well

@@ -92,6 +92,7 @@ struct alignas(8) Symbol {
   Builtin *standard;  // the standard procedure of this name, while no program defines the name
   Symbol *next;
   bool constant;     // nothing gives it another procedure any more: closed.cc
+  bool reached;      // an entry can reach it: entries.cc
 };
 inline bool isSymbol(Value v) { return isType(v, kSymbol); }
 inline Symbol *symbolOf(Value v) { return (Symbol *)(v + kHeaderOffset); }
@@ -106,6 +107,7 @@ struct alignas(8) Builtin {
   const char *name;
   uint16_t min, max;  // of arguments; max kAnyCount for a rest list
   uint16_t op;        // its PrimOp, or 0
+  bool reached;       // an entry can reach it: entries.cc
 };
 constexpr uint16_t kAnyCount = 0xffff;
 inline bool isBuiltin(Value v) { return isType(v, kBuiltin); }

@@ -53,7 +53,9 @@ export function freezeAbi(guest: Guest): Protocol {
     loadProfile,
     saveProfile,
     returnsStatus: true,
-    seal: (one) => {
+    seal: (one, only = []) => {
+      for (const { args } of one.has('freeze_entry') ? only : [])
+        one.call('freeze_entry', args, 'in freeze_entry');
       if (one.has('freeze_seal')) one.call('freeze_seal', [], 'in freeze_seal');
     },
     beforeSnapshot: (one) => {

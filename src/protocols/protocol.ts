@@ -36,8 +36,11 @@ export interface Protocol {
   saveProfile(guest: Guest): Uint8Array | undefined;
   /** Whether the result of a call from `load` is an i32 status, 0 for success. */
   readonly returnsStatus: boolean;
-  /** Tells the guest that no more code will be asked for. */
-  seal?(guest: Guest): void;
+  /**
+   * Tells the guest that no more code will be asked for. `only`: the calls that will be made, where
+   * there will be no others, because what loads and runs programs goes.
+   */
+  seal?(guest: Guest, only?: readonly Call[]): void;
   /** The last call before the snapshot. */
   beforeSnapshot(guest: Guest): void;
   /** The export that each thawed instance calls once, first. */

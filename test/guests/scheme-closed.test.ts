@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { freeze } from '../../src/freeze.ts';
 import { createWasi } from '../../src/host/wasi/wasi.ts';
+import { moduleNames } from '../../src/wasm/names.ts';
+import { parse } from '../../src/wasm/parse.ts';
 import { root } from '../engines/places.ts';
 
 const wasm = new Uint8Array(readFileSync(join(root, 'guests', 'scheme', 'scheme.wasm')));
@@ -302,5 +304,49 @@ test('what a comparison tells of a variable, and a look at a pair, hold until th
   assert.equal(
     first?.out,
     '(0 -3 0.5 -1073741819.0 -1073741829.0 -1073741823 -1 0.5 0.5 11 2147483647.0 100 2 100 10)',
+  );
+});
+
+test('what an entry names in any way is there: by value, in data, as a symbol, from another program', async () => {
+  const [first] = await same(
+    `${WARM}
+    (define table (list (cons 'first car) (cons 'join string-append) (cons 'twice (lambda (x) (* 2 x)))))
+    (define unused (lambda (x) (string-split x #\\space)))
+    (define (of name) (cdr (assq name table)))
+    (define (step x) (+ x 1))
+    (warm step 1)`,
+    `(define (main)
+       (write (list ((of 'first) '(1 2)) ((of 'join) "a" "b") ((of 'twice) 4) (apply max '(1 5 3))))
+       (write (list (eq? (string->symbol "first") 'first) (eq? (string->symbol "unused") (string->symbol "unused"))
+                    (symbol->string (string->symbol "never read")) (map step '(1 2))))
+       (newline))`,
+  );
+  assert.equal(first?.out, '(1 "ab" 8 5)(#t #t "never read" (2 3))\n');
+});
+
+test('an entry without main is evaluated anew by each call, with what it defines', async () => {
+  const said = await same(
+    '(define count 0) (define (next) (set! count (+ count 1)) count)',
+    '(define (show x) (write x) (newline)) (show (next)) (show (vector-map next2 (vector 1)))',
+  );
+  assert.match(said[0]?.err ?? '', /next2/);
+  assert.deepEqual(
+    said.map(({ out }) => out),
+    ['1\n', '2\n', '3\n'],
+  );
+});
+
+test('what no entry reaches goes: the library, builtins and their functions; a kept export keeps them', async () => {
+  const small = program('small.scm', '(define (main) (display "hello") (newline))');
+  const options = { loads: [small], entries: [{ name: 'app', workload: small }] };
+  const closed = await freeze(wasm, options);
+  const loads = await freeze(wasm, { ...options, keep: ['freeze_*'] });
+  assert.ok(closed.bytes.length < loads.bytes.length / 2, `${closed.bytes.length} of ${loads.bytes.length}`);
+  assert.ok(closed.report.output.functions < loads.report.output.functions / 2);
+  const has = (bytes: Uint8Array, name: string): boolean =>
+    [...moduleNames(parse(bytes)).func.values()].some((text) => text.includes(name));
+  assert.deepEqual(
+    [loads, closed].map(({ bytes }) => has(bytes, '::stringSplit(')),
+    [true, false],
   );
 });

@@ -1,0 +1,108 @@
+// What entries reach; the idea stands in entries.h.
+#include "entries.h"
+
+#include <algorithm>
+
+#include "heap.h"
+#include "library.h"
+
+const std::vector<Value> *onlyEntries;
+
+namespace {
+
+std::vector<Builtin *> builtins;  // all there are
+
+template <class Visit> void eachNode(const Node *node, const Visit &visit) {
+  visit(node);
+  for (const Node *arg : node->args) eachNode(arg, visit);
+}
+
+// What the code of a template names. Trees have not been inlined into yet, and say it all.
+void reach(Template *t) {
+  if (t->reached) return;
+  t->reached = true;
+  eachNode(t->body, [](const Node *node) {
+    if (node->kind == Kind::Const) mark(node->value);
+    if (node->symbol) mark(valueOf(node->symbol));
+    if (node->builtin) mark(valueOf(node->builtin));
+    if (node->lambda) reach(node->lambda);
+  });
+}
+
+// All templates, each once: forms, and the lambdas in them.
+void addTemplates(Template *t, std::vector<Template *> &all) {
+  all.push_back(t);
+  eachNode(t->body, [&](const Node *node) {
+    if (node->kind == Kind::Lambda) addTemplates(node->lambda, all);
+  });
+}
+
+std::vector<Template *> unreached;
+
+bool isCode(uint32_t slot, const std::vector<uint32_t> &slots) {
+  return std::find(slots.begin(), slots.end(), slot) != slots.end();
+}
+
+}  // namespace
+
+void rememberBuiltin(Builtin *builtin) { builtins.push_back(builtin); }
+
+void keepOnly(const std::vector<Value> &entries) {
+  static std::vector<Value> roots;
+  roots = entries;
+  onlyEntries = &roots;
+  std::vector<Template *> all;
+  for (Template *form : allForms) addTemplates(form, all);
+  std::vector<Value> marked = entries;
+  marked.push_back(applyValue);  // calls are compared with it
+  collectPermanent(marked, reach);
+  for (Template *t : all) {
+    if (!t->reached) unreached.push_back(t);
+  }
+}
+
+std::vector<Template *> entryTemplates() {
+  std::vector<Template *> all;
+  if (!onlyEntries) return all;
+  auto add = [&](Template *t) { addTemplates(t, all); };
+  for (Value entry : *onlyEntries) {
+    if (!isClosure(entry)) continue;
+    Template *t = templateOf(entry);
+    add(t);
+    eachNode(t->body, [&](const Node *node) {
+      bool called = node->kind == Kind::Call && node->args[0]->kind == Kind::Global;
+      if (called && node->args[0]->symbol->constant) add(node->args[0]->symbol->function);
+    });
+  }
+  return all;
+}
+
+std::vector<uint32_t> deadSlots() {
+  std::vector<uint32_t> live, dead;
+  for (const Builtin *b : builtins) {
+    if (b->reached) live.push_back((uint32_t)b->function);
+  }
+  if (!onlyEntries) return dead;
+  for (const Builtin *b : builtins) {
+    auto slot = (uint32_t)b->function;
+    if (!isCode(slot, live) && !isCode(slot, dead)) dead.push_back(slot);
+  }
+  for (const Template *t : unreached) {
+    if (t->slot) dead.push_back(t->slot);
+  }
+  return dead;
+}
+
+void freeUnreached() {
+  for (Template *t : unreached) {
+    delete[] t->code;
+    delete t;
+  }
+  std::vector<Template *>().swap(unreached);
+  if (!onlyEntries) return;
+  freeDroppedSymbols();
+  for (Builtin *b : builtins) {
+    if (!b->reached) delete b;
+  }
+  std::vector<Builtin *>().swap(builtins);
+}
