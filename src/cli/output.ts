@@ -6,6 +6,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   lstatSync,
   openSync,
   readdirSync,
@@ -70,7 +71,8 @@ export function targetOf(path: string): Target {
     return { kind: 'file', path, real, mode: modeOf(there) };
   } catch (error) {
     if (error instanceof Error && 'exitCode' in error) throw error;
-    throw cannotWrite(path, reason(error));
+    const missing = existsSync(dirname(path)) ? undefined : dirname(path);
+    throw cannotWrite(path, reason(error), missing);
   }
 }
 

@@ -5,8 +5,10 @@ export function cannotRead(path: string, why: string): FileError {
   return new FileError('read', `cannot read ${path}: ${why}`);
 }
 
-export function cannotWrite(path: string, why: string): FileError {
-  return new FileError('write', `cannot write ${path}: ${why}`);
+/** `missing` is the folder that is not there, where that is why. */
+export function cannotWrite(path: string, why: string, missing?: string): FileError {
+  const hint = missing === undefined ? undefined : `the folder ${missing} is not there: make it first`;
+  return new FileError('write', `cannot write ${path}: ${why}`, hint);
 }
 
 export function cannotListen(port: number, why: string): FileError {

@@ -445,6 +445,8 @@ test('an output that cannot be written is told before the guest runs', async () 
       const result = await cli(['build', 'g.wasm', '--warmup', 'trap()', ...args], { cwd });
       assert.equal(result.code, 5, result.stderr);
       errorLine(result.stderr, says);
+      const hint = /hint: the folder nowhere is not there: make it first/;
+      if (out.startsWith('nowhere')) assert.match(result.stderr, hint);
     }
   }
   assert.deepEqual(readdirSync(cwd), before);
