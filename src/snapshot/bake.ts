@@ -30,6 +30,12 @@ import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
 /** What engines take (https://webassembly.github.io/spec/js-api/#limits). */
 const MAX_SEGMENTS = 100_000;
 
+/**
+ * So many segments cost an engine nothing to speak of, and Wizer makes no more: among them only bytes count.
+ * A module that came with more of them is not to grow by being frozen: there, bytes count for all.
+ */
+const FREE_SEGMENTS = 10_000;
+
 export interface BakeStats {
   readonly segments: number;
   /** Bytes in them, and bytes of the memories they fill. */
@@ -103,10 +109,11 @@ function bakeMemories(linked: Linked, snapshot: Snapshot): BakedMemories {
   // Those that stay count against the limit too; with several memories each gets its share by runs.
   const room = Math.max(MAX_SEGMENTS - module.datas.filter(isPassive).length, states.length);
   const runs = states.reduce((sum, state) => sum + state.runs.length, 0);
+  const free = module.datas.length > FREE_SEGMENTS ? room : FREE_SEGMENTS;
   const pieces = states.map((state) => {
     const share =
       runs <= room ? state.runs.length : Math.max(1, Math.floor((room * state.runs.length) / runs));
-    const segments = chooseSegments(state.runs, state.mem, share);
+    const segments = chooseSegments(state.runs, state.mem, share, free);
     return { mem: state.mem, address: state.type.address, bytes: state.bytes, segments };
   });
   return {

@@ -21,23 +21,20 @@ function headerCost(mem: number, start: number): number {
 /** A gap of more zeros than any header and length take is never written out, but for the limit of segments. */
 const NEVER_CLOSED = FIXED + 5 + 10 + 5;
 
-/** So many segments cost an engine nothing to speak of: among them only bytes count. Wizer makes no more. */
-const FREE = 10_000;
-
 /**
  * What each segment beyond must save. Instantiation takes some 30 ns a segment in V8, in which it copies
  * far more bytes than these; and zeros compress to less than the headers of segments do.
  */
 const PRICE = 16;
 
-/** The segments that write these runs into memory `mem` with the fewest bytes; `most` or fewer, and beyond `FREE` those that are worth it. */
-export function chooseSegments(runs: Runs, mem: number, most: number): Runs {
+/** The segments that write these runs into memory `mem` with the fewest bytes; `most` or fewer, and beyond `free` those that are worth it. */
+export function chooseSegments(runs: Runs, mem: number, most: number, free: number = most): Runs {
   const groups = joined(runs, NEVER_CLOSED);
   // With so many gaps that are never closed unasked, all the others close.
   const chosen = groups.length >= most ? groups : cheapest(runs, mem);
   const saved = (start: number): number => headerCost(mem, start);
   close(chosen, most, saved);
-  close(chosen, Math.max(worthwhile(chosen, saved), FREE), saved);
+  if (chosen.length > free) close(chosen, Math.max(worthwhile(chosen, saved), free), saved);
   return chosen;
 }
 
