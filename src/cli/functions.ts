@@ -28,10 +28,12 @@ function functionsCalled(module: Module, text: string): readonly FuncIdx[] {
 
 /**
  * What a person calls a function: `show` of `void (anonymous namespace)::show<int>(Value, int)`, of
- * `core::fmt::show::h0123456789abcdef` and of `module.show`.
+ * `core::fmt::show::h0123456789abcdef`, of `module.show`, and of `module.show FILE:LINE`, as JITs name what they make.
  */
 export function shortName(name: string): string {
-  const [bare = name] = name.replaceAll('(anonymous namespace)::', '').split(/[(<]|::h[0-9a-f]{16}$/);
+  const [bare = name] = name
+    .replaceAll('(anonymous namespace)::', '')
+    .split(/[(<]|::h[0-9a-f]{16}$| \S+:\d+$/);
   return /[^\s:.]*$/.exec(bare)?.[0] ?? name;
 }
 

@@ -34,7 +34,7 @@ test('why takes a short name, several functions of one name, and says what else 
   const cwd = folder({
     'g.wasm': await wat(`(module
       (func $"(anonymous namespace)::show(Value, int)" (export "run")) (func $"void show<int>(int)")
-      (func $"core::fmt::write::h0123456789abcdef") (func $jit.fib))`),
+      (func $"core::fmt::write::h0123456789abcdef") (func $jit.fib) (func $"jit1.sort! lib.scm:12"))`),
   });
   const why = async (name: string): Promise<string> =>
     (await good(['why', 'g.wasm', name], { cwd })).stdout.toString();
@@ -48,12 +48,13 @@ function 1 (void show<int>(int)): nothing reaches it, sealing takes it away
   assert.match(await why('void show<int>(int)'), /^function 1 /);
   assert.match(await why('write'), /^function 2 /);
   assert.match(await why('fib'), /^function 3 /);
+  assert.match(await why('sort!'), /^function 4 /);
   const misspelt = await cli(['why', 'g.wasm', 'shwo'], { cwd });
   assert.equal(misspelt.code, 2);
   assert.match(misspelt.stderr, /hint: did you mean show\?/);
-  const beyond = await cli(['why', 'g.wasm', '4'], { cwd });
+  const beyond = await cli(['why', 'g.wasm', '5'], { cwd });
   assert.equal(beyond.code, 2);
-  errorLine(beyond.stderr, /: 4: the module has no function of this name or index/);
+  errorLine(beyond.stderr, /: 5: the module has no function of this name or index/);
 });
 
 test('a build names the function that keeps a table from being constant', async () => {
