@@ -303,7 +303,7 @@ function leakOf(
   where: Places,
   allowed: Pattern,
 ): Leak {
-  const names = canaries.length === 0 ? [RANDOM_LEAK] : canaries.map(({ name }) => name);
+  const names = canaries.length === 0 ? [RANDOM_LEAK] : [...new Set(canaries.map(({ name }) => name))];
   const runs = joined(areas);
   return {
     names,

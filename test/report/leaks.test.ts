@@ -89,6 +89,10 @@ test('one value with several names is one leak, allowed by any of them', async (
   assert.equal(leak?.count, 2);
   assert.equal(leak?.allowed, true);
   assert.equal((await leaksIn(text('/home/somebody'), { canaries })).found[0]?.allowed, false);
+  // A file that is given twice, as a program and as an entry, has one name.
+  const twice = [canary('path:app.scm', '/home/of/app.scm'), canary('path:app.scm', '/home/of/app.scm')];
+  const [file] = (await leaksIn(text('/home/of/app.scm'), { canaries: twice })).found;
+  assert.deepEqual(file?.names, ['path:app.scm']);
 });
 
 test('random bytes: whole, in part, and where they begin or end with zeros', async () => {
