@@ -631,11 +631,22 @@ test('more functions, segments, memory or table slots than the limits', async ()
       refused(code, says, makes(way), { limits: limits ?? {} });
     await no('aux-limit', /more than 3 functions \(--max-functions\)/, { functions: 3 });
     await no('aux-limit', /more than 2 segments \(--max-segments\)/, { segments: 2 });
-    await no('limit', /memory 0 starts with 131072 bytes, more than the 65536 of --max-memory/, {
-      memory: 65536,
-    });
-    await no('limit', /table 0 starts with 20 slots, more than the 19 of --max-table/, { table: 19 });
   }
+  // A memory or a table takes nothing before there is an instance.
+  const instances: readonly ((bytes: Uint8Array<ArrayBuffer>) => unknown)[] = [
+    (bytes) => new WebAssembly.Instance(new WebAssembly.Module(bytes)),
+    (bytes) => WebAssembly.instantiate(bytes),
+    async (bytes) => WebAssembly.instantiate(await WebAssembly.compile(bytes)),
+  ];
+  const memory = { limits: { memory: 65536 } };
+  for (const way of instances) {
+    const says = /memory 0 starts with 131072 bytes, more than the 65536 of --max-memory/;
+    await refused('limit', says, makes(way), memory);
+    await refused('limit', /table 0 starts with 20 slots, more than the 19 of --max-table/, makes(way), {
+      limits: { table: 19 },
+    });
+  }
+  await freezeDriven(({ freeze: handle }) => makes((bytes) => WebAssembly.compile(bytes))(handle), memory);
   await freezeDriven(({ freeze: handle }) => makes((bytes) => WebAssembly.compile(bytes))(handle));
 });
 

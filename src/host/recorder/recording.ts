@@ -213,9 +213,17 @@ export class Recording {
     throw this.fail(auxLimit(`jit${this.#count}`, most, what, option));
   }
 
-  /** Which module is the guest is not known yet: each may have as much as a guest. */
-  #held(module: Module): Module {
-    return capped(module, new Room(this.#limits).guest(module));
+  /**
+   * Which module is the guest is not known yet: each may have as much as a guest. One that starts with more takes
+   * nothing before it is instantiated, and is refused then.
+   */
+  #held(module: Module): { readonly held: Module; readonly tooMuch: LimitError | undefined } {
+    try {
+      return { held: capped(module, new Room(this.#limits).guest(module)), tooMuch: undefined };
+    } catch (error) {
+      if (error instanceof LimitError) return { held: module, tooMuch: error };
+      throw error;
+    }
   }
 
   #instrumented(bytes: Uint8Array): Prepared | undefined {
@@ -225,13 +233,13 @@ export class Recording {
       this.#segments += module.elems.length + module.datas.length;
       this.#refuseExcess();
       const patch = freeName(module, '\0patch');
-      const held = this.#held(module);
+      const { held, tooMuch } = this.#held(module);
       const quiet = runsNothing(held) ? held : deferInstantiation(held, patch);
       const counting = this.#counters?.instrument(quiet);
       const instrumented = instrument(counting?.module ?? quiet, { importedGlobals: true });
       const encoded = encode(instrumented.module) as Uint8Array<ArrayBuffer>;
       const { probes } = instrumented;
-      const record = { bytes, module, probes, patch, counters: counting?.counters };
+      const record = { bytes, module, probes, patch, counters: counting?.counters, tooMuch };
       return { record, instrumented: encoded };
     } catch (error) {
       if (error instanceof LimitError) throw this.fail(error);
@@ -322,6 +330,7 @@ export class Recording {
     const made = this.#modules.get(module as WebAssembly.Module);
     if (made === undefined) return make(imports);
     if (this.#state === 'closed') throw this.fail(moduleAfterDone());
+    if (made.tooMuch !== undefined && this.#state !== 'over') throw this.fail(made.tooMuch);
     const { object, values } = readImports(made.module, imports);
     const instance = make(object);
     const { exports } = instance;

@@ -3,7 +3,7 @@
  * that it imported, and the memories, tables, globals, tags and functions that JavaScript made.
  */
 
-import type { LinkError } from '../../errors/classes.ts';
+import type { LimitError, LinkError } from '../../errors/classes.ts';
 import type { Probes } from '../../link/instrument.ts';
 import type { Module } from '../../wasm/module.ts';
 import type { FuncType, GlobalType, MemType, TableType } from '../../wasm/types.ts';
@@ -21,6 +21,8 @@ export interface ModuleRecord {
   readonly counters: string | undefined;
   /** The export that does what instantiation left undone. */
   readonly patch: string;
+  /** Why it cannot be instantiated: its memories or tables start with more than they may have. */
+  readonly tooMuch: LimitError | undefined;
 }
 
 export interface InstanceRecord {
