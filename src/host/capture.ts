@@ -58,7 +58,7 @@ function captureInstance(
   exports: WebAssembly.Exports,
   registry: Registry,
   whose: string,
-  threads: boolean,
+  driven: boolean,
   touched: Touched | undefined,
 ): InstanceState {
   const all = spaces(module);
@@ -67,8 +67,8 @@ function captureInstance(
   module.mems.forEach((type, position) => {
     const index = all.imported.mem + position;
     // Without a driver there is one thread: the host starts none.
-    if (type.shared && threads) throw sharedMemory(index, 'threads of its JavaScript may write it');
-    memories.set(index, captureMemory(exports[probes.mem(index)] as WebAssembly.Memory, touched));
+    if (type.shared && driven) throw sharedMemory(index, 'threads of its JavaScript may write it');
+    memories.set(index, captureMemory(exports[probes.mem(index)] as WebAssembly.Memory, touched, driven));
   });
   const globals = new Map<number, GlobalState>();
   module.globals.forEach(({ type, init }, position) => {
@@ -108,8 +108,17 @@ function placeNames(module: Module, whose: string): (kind: 'global' | 'table', i
   };
 }
 
-function captureMemory(memory: WebAssembly.Memory, touched: Touched | undefined): MemoryState {
-  const bytes = new Uint8Array(memory.buffer);
+/**
+ * The bytes are a view, but where a driver's JavaScript may go on, against the rules, while the module is made: what
+ * it writes then must not stand beside what was captured before.
+ */
+function captureMemory(
+  memory: WebAssembly.Memory,
+  touched: Touched | undefined,
+  driven: boolean,
+): MemoryState {
+  const live = new Uint8Array(memory.buffer);
+  const bytes = driven ? live.slice() : live;
   return { pages: BigInt(bytes.length / PAGE), bytes, runs: scan(memory, touched) };
 }
 

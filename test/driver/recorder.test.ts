@@ -650,6 +650,37 @@ test('more functions, segments, memory or table slots than the limits', async ()
   await freezeDriven(({ freeze: handle }) => makes((bytes) => WebAssembly.compile(bytes))(handle));
 });
 
+test('what a driver’s timers write after done is no part of the snapshot, or all of it', async () => {
+  const guest = await source(`(module (memory (export "m") 8) (global (export "g") (mut i32) (i32.const 1))
+    (func (export "f") (param i32) (result i32) local.get 0))`);
+  const code = await source(`(module (func (export "h") (param i32) (result i32)
+    (i32.add (i32.add (local.get 0) (i32.const 1)) (i32.const 2))))`);
+  let over = false;
+  const { bytes } = await freezeDriven(
+    ({ freeze: handle }) => {
+      const instance = make(guest);
+      const { m, g } = instance.exports as unknown as { m: WebAssembly.Memory; g: WebAssembly.Global };
+      handle.guest(instance);
+      handle.keep('h', make(code).exports['h'] as WebAssembly.ExportValue);
+      const memory = new Uint8Array(m.buffer);
+      const tick = (): void => {
+        if (over) return;
+        const next = 1 + (Number(g.value) % 200);
+        memory.fill(next);
+        g.value = next;
+        setImmediate(tick);
+      };
+      tick();
+      handle.done();
+    },
+    { seal: true },
+  ).finally(() => {
+    over = true;
+  });
+  const { m, g } = make(bytes).exports as unknown as { m: WebAssembly.Memory; g: WebAssembly.Global };
+  assert.deepEqual(new Set(new Uint8Array(m.buffer)), new Set([g.value]));
+});
+
 test('hand-overs that cannot be', async () => {
   const guest = await source(`(module (import "env" "call" (func (param i32 f32)))
     (func (export "f") (param f32)) (func (export "g") (param i32)))`);
