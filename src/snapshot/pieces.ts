@@ -99,14 +99,7 @@ function writeSome(w: Writer, pieces: Pieces, from: number, to: number, contents
 function headerSize({ mem, address }: Pieces, start: number, length: number): number {
   const value = constant(address, start);
   const bits = value < 0 ? -1 - value : value;
-  const offset = address === 'i32' ? signedWidth(bits) : wideWidth(bits);
-  return 3 + (mem === 0 ? 0 : unsignedWidth(mem)) + offset + unsignedWidth(length);
-}
-
-function wideWidth(value: number): number {
-  let width = 1;
-  for (let most = 0x40; value >= most; most *= 0x80) width++;
-  return width;
+  return 3 + (mem === 0 ? 0 : unsignedWidth(mem)) + signedWidth(bits) + unsignedWidth(length);
 }
 
 /** Writes what comes before the bytes of a segment, and says up to where. */

@@ -6,6 +6,7 @@
  * inside a run words of four bytes are looked at. src/host/scan.ts finds the same runs faster, where
  * an engine lets it.
  */
+import { signedWidth } from '../wasm/writer.ts';
 
 /** Bytes [start, end) of a memory. */
 export interface Run {
@@ -16,10 +17,7 @@ export interface Run {
 /** https://webassembly.github.io/spec/core/binary/values.html#integers: the width of `i32.const` of an address. */
 export function addressWidth(address: number): number {
   // From 2 GiB on an i32 is negative. (In a 64-bit memory it is not, and takes five bytes or more.)
-  const value = address < 2 ** 31 ? address : address < 2 ** 32 ? 2 ** 32 - 1 - address : address;
-  let width = 1;
-  for (let most = 0x40; value >= most; most *= 0x80) width++;
-  return width;
+  return signedWidth(address < 2 ** 31 ? address : address < 2 ** 32 ? 2 ** 32 - 1 - address : address);
 }
 
 /**

@@ -33,9 +33,12 @@ export function unsignedWidth(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
 }
 
-/** The same for a value that is read as a signed LEB. */
+/** The same for a value that is read as a signed LEB, of 32 bits or of 64. */
 export function signedWidth(value: number): number {
-  return value < 0x40 ? 1 : value < 0x2000 ? 2 : value < 0x10_0000 ? 3 : value < 0x800_0000 ? 4 : 5;
+  if (value < 0x800_0000) return value < 0x40 ? 1 : value < 0x2000 ? 2 : value < 0x10_0000 ? 3 : 4;
+  let width = 5;
+  for (let most = 2 ** 34; value >= most; most *= 0x80) width++;
+  return width;
 }
 
 export class Writer {
