@@ -27,7 +27,7 @@ void closeWorld(const std::vector<Template *> &running) {
   worldClosed = true;
   for (Template *form : allForms) {
     eachNode(form->body, [](const Node *node) {
-      if (node->kind == Kind::Global && node->symbol->function) node->symbol->constant = true;
+      if (node->kind == Kind::Global && node->symbol->value != kUnbound) node->symbol->constant = true;
     });
   }
   for (Template *form : allForms) {
@@ -64,12 +64,12 @@ bool copiesBody(const Node *node) {
 Template *constantProcedure(const Symbol *symbol, uint32_t argc) {
   if (!worldClosed || !symbol->constant) return nullptr;
   Template *t = symbol->function;
-  return !t->rest && t->params == argc && argc <= kMaxCompiledParams ? t : nullptr;
+  return t && !t->rest && t->params == argc && argc <= kMaxCompiledParams ? t : nullptr;
 }
 
 namespace {
 
-constexpr uint32_t kMaxInlined = 60;       // nodes of a body that is inlined
+constexpr uint32_t kMaxInlined = 40;       // nodes of a body that is inlined
 constexpr uint32_t kMaxSelfInlined = 24;   // of one that is inlined into itself twice, not once
 constexpr uint32_t kMaxGrowth = 600;       // nodes that a function may get in all
 constexpr uint32_t kMaxNesting = 4;        // bodies in bodies
@@ -171,14 +171,18 @@ class Inliner {
 
   Node *copy(const Node *from, Scope &scope, bool tail) {
     if (from->kind == Kind::Lambda) return const_cast<Node *>(from);
+    if (isConstant(from)) return constant(from->symbol->value);
     if (from->kind == Kind::Call && tail && scope.self && callsItself(from, scope.source)) return copyContinue(from, scope);
     if (from->kind == Kind::Call) {
       if (Template *callee = inlinable(from, scope)) return inlineCall(from, callee, scope);
+      if (Builtin *builtin = constantBuiltin(from)) return callBuiltin(from, builtin, scope);
       if (Builtin *builtin = guess(from)) return guessCall(from, builtin, scope, tail);
     }
-    if (from->kind == Kind::Builtin && isPath(from->builtin->name)) return copyPath(from, scope);
+    if (from->kind == Kind::Builtin && isPath(from->builtin->name)) return path(from->place, from->builtin, copy(from->args[0], scope, false));
     return copyPlainly(from, scope, tail);
   }
+
+  static bool isConstant(const Node *node) { return node->kind == Kind::Global && node->symbol->constant; }
 
   Node *copyPlainly(const Node *from, Scope &scope, bool tail) {
     Node *node = newNode();
@@ -205,9 +209,36 @@ class Inliner {
       bool last = i + 1 == n || (node->kind == Kind::If && i == 1);
       bool passes = node->kind == Kind::If || node->kind == Kind::Or || node->kind == Kind::Seq || node->kind == Kind::Let ||
                     node->kind == Kind::Fix || node->kind == Kind::Loop;
-      node->args[i] = copy(from->args[i], scope, tail && passes && last);
+      bool called = node->kind == Kind::Call && i == 0 && isConstant(from->args[0]);
+      node->args[i] = called ? copyPlainly(from->args[0], scope, false) : copy(from->args[i], scope, tail && passes && last);
     }
     return node;
+  }
+
+  // ---- Calls of builtins by names that programs gave them ----
+
+  static bool takes(const Builtin *builtin, const Node *call) {
+    uint32_t argc = call->args.size() - 1;
+    return argc >= builtin->min && argc <= builtin->max;
+  }
+
+  static Builtin *constantBuiltin(const Node *call) {
+    const Node *f = call->args[0];
+    if (!isConstant(f)) return nullptr;
+    Value value = f->symbol->value;
+    return isBuiltin(value) && value != applyValue && takes(builtinOf(value), call) ? builtinOf(value) : nullptr;
+  }
+
+  Node *callBuiltin(const Node *call, Builtin *builtin, Scope &scope) {
+    std::vector<Node *> arguments;
+    for (size_t i = 1; i < call->args.size(); i++) arguments.push_back(copy(call->args[i], scope, false));
+    if (isPath(builtin->name)) return path(call->place, builtin, arguments[0]);
+    bool inlined = builtin->op && arguments.size() == (builtin->op >= kCar ? 1 : 2) && builtin->op != kVectorSet;
+    Node *operation = nodeAt(call->place, inlined ? Kind::Prim : Kind::Builtin, arguments);
+    operation->op = inlined ? builtin->op : 0;
+    operation->guessed = inlined;
+    operation->builtin = builtin;
+    return operation;
   }
 
   // ---- Procedures that came as arguments ----
@@ -215,34 +246,30 @@ class Inliner {
   // The builtin that the procedure of a call was whenever the interpreter looked, if it fits.
   Builtin *guess(const Node *call) {
     const Node *f = call->args[0];
-    uint32_t argc = call->args.size() - 1;
     if (f->kind != Kind::Local || f->var->assigned || f->var->checked) return nullptr;
     if (sizeOf(call) > kMaxGuessed || binds(call)) return nullptr;  // it will stand there twice
     const Template *owner = f->var->owner;
     for (size_t i = 0; owner && i < owner->vars.size() && i < kMaxCompiledParams; i++) {
       Value seen = owner->builtins[i];
       if (owner->vars[i] != f->var || !isBuiltin(seen) || seen == applyValue) continue;
-      Builtin *builtin = builtinOf(seen);
-      return argc >= builtin->min && argc <= builtin->max ? builtin : nullptr;
+      return takes(builtinOf(seen), call) ? builtinOf(seen) : nullptr;
     }
     return nullptr;
   }
 
   // (if (eq? f <the builtin>) its operation (f argument...))
   Node *guessCall(const Node *call, Builtin *builtin, Scope &scope, bool tail) {
-    Node *known = newNode();
-    known->kind = Kind::Const;
-    known->value = valueOf(builtin);
-    Node *test = nodeAt(call->place, Kind::Prim, {copy(call->args[0], scope, false), known});
+    Node *test = nodeAt(call->place, Kind::Prim, {copy(call->args[0], scope, false), constant(valueOf(builtin))});
     test->op = kEq;
-    std::vector<Node *> arguments;
-    for (size_t i = 1; i < call->args.size(); i++) arguments.push_back(copy(call->args[i], scope, false));
-    bool inlined = builtin->op && arguments.size() == (builtin->op >= kCar ? 1 : 2) && builtin->op != kVectorSet;
-    Node *operation = nodeAt(call->place, inlined ? Kind::Prim : Kind::Builtin, arguments);
-    operation->op = inlined ? builtin->op : 0;
-    operation->guessed = inlined;
-    operation->builtin = builtin;
+    Node *operation = callBuiltin(call, builtin, scope);
     return nodeAt(call->place, Kind::If, {test, operation, copyPlainly(call, scope, tail)});
+  }
+
+  static Node *constant(Value value) {
+    Node *node = newNode();
+    node->kind = Kind::Const;
+    node->value = value;
+    return node;
   }
 
   static Node *nodeAt(Place place, Kind kind, std::vector<Node *> args) {
@@ -263,11 +290,10 @@ class Inliner {
     return true;
   }
 
-  Node *copyPath(const Node *from, Scope &scope) {
-    Node *node = copy(from->args[0], scope, false);
-    const char *name = from->builtin->name;
+  static Node *path(Place place, const Builtin *builtin, Node *node) {
+    const char *name = builtin->name;
     for (size_t i = strlen(name) - 2; i >= 1; i--) {
-      node = nodeAt(from->place, Kind::Prim, {node});
+      node = nodeAt(place, Kind::Prim, {node});
       node->op = name[i] == 'a' ? kCar : kCdr;
     }
     return node;
@@ -303,7 +329,13 @@ class Inliner {
     node->lambda = callee;
     for (size_t i = 1; i < call->args.size(); i++) node->args.push_back(copy(call->args[i], scope, false));
     Scope inner{callee, &scope, true, {}, {}, nullptr};
-    for (Var *var : callee->vars) node->vars.push_back(copyVar(var, inner));
+    for (size_t i = 0; i < callee->vars.size(); i++) {
+      Var *var = copyVar(callee->vars[i], inner);
+      node->vars.push_back(var);
+      if (node->args[i]->kind != Kind::Lambda || var->assigned) continue;
+      var->binding = node;
+      var->lambda = node->args[i]->lambda;
+    }
     node->args.push_back(copyBody(inner, node->vars));
     return node;
   }

@@ -8,8 +8,8 @@
 extern bool worldClosed;
 
 /*
- * Finds the globals that keep their procedure for good: no code that can still run sets them, or
- * defines them as anything but the same lambda expression. `running` are the forms that run again.
+ * Finds the globals that keep their value for good: no code that can still run sets them, or defines
+ * them as anything but the same lambda expression. `running` are the forms that run again.
  */
 void closeWorld(const std::vector<Template *> &running);
 

@@ -13,8 +13,11 @@
  */
 #include "compile.h"
 
+#include <array>
+
 #include "analysis.h"
 #include "closed.h"
+#include "facts.h"
 #include "heap.h"
 #include "lift.h"
 
@@ -39,7 +42,7 @@ struct Operand {
 
 class Compiler {
  public:
-  explicit Compiler(Template *lambda) : lambda(lambda), analysis(lambda) {}
+  explicit Compiler(Template *lambda) : lambda(lambda), analysis(lambda), facts(analysis) {}
 
   Bytes run() {
     uint32_t params = lambda->frameParams();
@@ -63,6 +66,7 @@ class Compiler {
   static constexpr uint32_t kSp = 0, kClosureLocal = 1;
   Template *lambda;
   Analysis analysis;
+  Facts facts;
   Code code;
   std::vector<uint8_t> locals;              // types of all, parameters included
   std::vector<uint32_t> freeLocals[2];      // temporaries to be used again: i32, f64
@@ -239,7 +243,7 @@ class Compiler {
     code.constant(1u);
     code.op(wI32And);
     leaveIf(node);
-    for (Node *arg : node->args) learnFixnum(arg);
+    for (Node *arg : node->args) facts.learn(arg, Known::Fixnum);
   }
 
   // ---- Failures ----
@@ -257,15 +261,20 @@ class Compiler {
     giveLocal(result);
   }
 
+  // Only the innermost place of a program counts, or, where the stack is full, the outermost.
   void failHere(Place place) {
-    code.constant(place);
-    code.call(hFailAt);
+    std::vector<Place> places;
+    if (isInProgram(place)) places.push_back(place);
     for (size_t i = inlinedAt.size(); i-- > 0;) {
-      code.op(wDrop);
-      code.constant(inlinedAt[i]);
-      code.call(hFailAt);
+      if (isInProgram(inlinedAt[i])) places.push_back(inlinedAt[i]);
     }
-    code.op(wReturn);
+    if (places.empty()) {
+      code.constant(kFail);
+      return code.op(wReturn);
+    }
+    code.constant(places.front());
+    if (places.size() > 1) code.constant(places.back());
+    code.op(wReturnCall), code.u32(places.size() > 1 ? hFailWithin : hFailAt);
   }
 
   // ---- Allocation ----
@@ -408,10 +417,7 @@ class Compiler {
   }
 
   void emitGlobal(Node *node) {
-    if (worldClosed && node->symbol->constant) {
-      code.constant(node->symbol);
-      return code.load(offsetof(Symbol, value));
-    }
+    if (worldClosed && node->symbol->constant) return code.constant(node->symbol->value);
     uint32_t value = takeLocal(wI32);
     code.constant(node->symbol);
     code.load(offsetof(Symbol, value));
@@ -467,28 +473,28 @@ class Compiler {
     if (worldClosed && isCompound(node->args[0])) {
       uint32_t end = code.open(wBlock, wasmType(type));
       uint32_t toElse = code.open(wBlock);
-      branch([&] {
+      facts.branch([&] {
         emitJump(node->args[0], false, toElse, during);
-        learnFrom(node->args[0], true);
+        facts.learnFrom(node->args[0], true);
         emitAs(then, type, live);
       });
       code.branch(wBr, end);
       code.close();
-      branch([&] {
-        learnFrom(node->args[0], false);
+      facts.branch([&] {
+        facts.learnFrom(node->args[0], false);
         emitAs(otherwise, type, live);
       });
       return code.close();
     }
     emitTest(node->args[0], during);
     code.open(wIf, wasmType(type));
-    branch([&] {
-      learnFrom(node->args[0], true);
+    facts.branch([&] {
+      facts.learnFrom(node->args[0], true);
       emitAs(then, type, live);
     });
     code.otherwise();
-    branch([&] {
-      learnFrom(node->args[0], false);
+    facts.branch([&] {
+      facts.learnFrom(node->args[0], false);
       emitAs(otherwise, type, live);
     });
     code.close();
@@ -497,7 +503,8 @@ class Compiler {
   // Is its value #t or #f, and found by a test?
   static bool isTest(const Node *node) {
     if (!worldClosed || node->kind != Kind::Prim) return false;
-    return isCompare(node->op) || node->op == kNullP || node->op == kPairP || node->op == kEq || node->op == kNot;
+    return isCompare(node->op) || node->op == kNullP || node->op == kPairP || node->op == kEq || node->op == kNot ||
+           node->op == kStringP || node->op == kSymbolP || node->op == kVectorP || node->op == kCharEqual;
   }
 
   void emitOr(Node *node, const VarSet &live) {
@@ -506,8 +513,8 @@ class Compiler {
       code.open(wIf, wI32);
       code.constant(kTrue);
       code.otherwise();
-      branch([&] {
-        learnFrom(node->args[0], false);
+      facts.branch([&] {
+        facts.learnFrom(node->args[0], false);
         emitWord(node->args[1], live);
       });
       return code.close();
@@ -521,7 +528,7 @@ class Compiler {
     code.get(value);
     giveLocal(value);
     code.otherwise();
-    branch([&] { emitWord(node->args[1], live); });
+    facts.branch([&] { emitWord(node->args[1], live); });
     code.close();
   }
 
@@ -559,6 +566,7 @@ class Compiler {
       bindLocal(var);
       emitAs(node->args[i], var->boxed() ? tAny : (TypeOf)var->type, during);
       code.set(var->local);
+      facts.bind(var, node->args[i]);
     }
     boxVars(node);
   }
@@ -649,7 +657,7 @@ class Compiler {
   // The body, in the block of the loop that was opened last.
   void emitRound(Node *node, const VarSet &live, bool tail, uint32_t done) {
     VarSet inside = live | liveAtLoop(node);
-    fields.clear();  // a round before may have changed them
+    facts.forgetFields();  // a round before may have changed them
     loops.push_back({node, code.depth, inside, tail, done});
     boxVars(node);
     VarSet atStart = inside;
@@ -660,7 +668,7 @@ class Compiler {
     loopSafepoint(atStart);
     size_t pollEnd = code.data.size();
     uint32_t calls = code.calls;
-    branch([&] {
+    facts.branch([&] {
       if (tail) emitTail(node->body());
       else emitAs(node->body(), done ? tAny : typeOf(node), inside);
     });
@@ -889,7 +897,7 @@ class Compiler {
     all.insert(all.end(), values.begin(), values.end());
     std::vector<Operand> words = wordsOf(loop->lambda, all);
     unrootAll(words);
-    fields.clear();
+    facts.forgetFields();
     bool leaves = tail && !loop->lambda->library;
     uint32_t size = leaves ? 0 : spillForCall(live);
     storeOperands(words, size);
@@ -926,13 +934,16 @@ class Compiler {
       bindLocal(node->vars[i]);
       pushAs(values[i], (TypeOf)node->vars[i]->type);
       code.set(node->vars[i]->local);
+      facts.bind(node->vars[i], node->args[i]);
     }
     if (!tail) inlinedAt.push_back(node->place);
-    branch([&] {
+    auto emitBody = [&] {
       if (tail) emitTail(node->body());
       else if (test) emitTest(node->body(), live);
       else emitAs(node->body(), typeOf(node), live);
-    });
+    };
+    if (guarded) facts.branch(emitBody);
+    else emitBody();
     if (!tail) inlinedAt.pop_back();
     if (guarded) {
       if (!tail) code.branch(wBr, done);
@@ -994,8 +1005,8 @@ class Compiler {
       }
       if (isStable(arg) && (type == tFlonum) == (typeOf(arg) == tFlonum)) {
         during.add(arg->var);
-        TypeOf known = typeOf(arg) == tAny && knows(arg, kFixnumTag) ? tFixnum : typeOf(arg);
-        if (known == tFixnum && knows(arg, kNaturalTag)) known = tNatural;
+        TypeOf known = typeOf(arg) == tAny && facts.knows(arg, Known::Fixnum) ? tFixnum : typeOf(arg);
+        if (known == tFixnum && facts.knows(arg, Known::Natural)) known = tNatural;
         out.push_back({false, 0, arg->var->local, known, false});
         continue;
       }
@@ -1006,9 +1017,9 @@ class Compiler {
         pauses |= info(args[k]).pauses;
       }
       emitAs(arg, type, later);
-      if (Field *field = type == tAny && !pauses ? fieldOf(arg) : nullptr) {
+      if (uint32_t held = type == tAny && !pauses ? facts.localOf(arg) : 0) {
         code.op(wDrop);
-        out.push_back({false, 0, field->local, field->fixnum ? tFixnum : tAny, false});
+        out.push_back({false, 0, held, facts.knows(arg, Known::Fixnum) ? tFixnum : tAny, false});
         continue;
       }
       uint32_t local = takeLocal(wasmType(type));
@@ -1043,90 +1054,6 @@ class Compiler {
     }
   }
 
-  // ---- What is known of variables where control has come to ----
-
-  struct Fact {
-    const Var *var;
-    uint32_t tag;  // a pair, as an object's a vector, a fixnum, or one that is not negative
-  };
-  std::vector<Fact> facts;
-  static constexpr uint32_t kFixnumTag = 0, kNaturalTag = 2;
-
-  // The car or cdr of a pair, as it was when it was last looked at. Pairs change in calls, and at set-car! and set-cdr!.
-  struct Field {
-    const Var *pair;
-    uint16_t op;
-    uint32_t local;
-    bool fixnum;
-  };
-  std::vector<Field> fields;
-
-  Field *fieldOf(const Node *node) {
-    bool is = worldClosed && node->kind == Kind::Prim && (node->op == kCar || node->op == kCdr) && keepsValue(node->args[0]);
-    for (Field &field : fields) {
-      if (is && field.pair == node->args[0]->var && field.op == node->op) return &field;
-    }
-    return nullptr;
-  }
-
-  // The operands are fixnums from here on.
-  void learnFixnum(const Node *node) {
-    if (Field *field = fieldOf(node)) field->fixnum = true;
-    else if (node->kind == Kind::Local) learn(node, kFixnumTag);
-  }
-
-  static bool keepsValue(const Node *node) { return node->kind == Kind::Local && !node->var->assigned && !node->var->checked; }
-
-  bool knows(const Node *node, uint32_t tag) {
-    if (!worldClosed || !keepsValue(node)) return false;
-    for (const Fact &fact : facts) {
-      if (fact.var == node->var && fact.tag == tag) return true;
-    }
-    return false;
-  }
-
-  void learn(const Node *node, uint32_t tag) {
-    if (worldClosed && keepsValue(node) && !knows(node, tag)) facts.push_back({node->var, tag});
-  }
-
-  // A fixnum that was found to be above a constant is not negative, perhaps.
-  void learnFromCompare(const Node *test, bool outcome) {
-    Node *x = test->args[0], *than = test->args[1];
-    if (!worldClosed || x->kind != Kind::Local || than->kind != Kind::Const || !isFixnum(than->value)) return;
-    if (!isFixnumType(typeOf(x)) && !knows(x, kFixnumTag)) return;
-    int32_t n = fixnumOf(than->value);
-    bool atLeast = (test->op == kLess && !outcome) || (test->op == kGreaterEqual && outcome) || (test->op == kNumEqual && outcome);
-    bool above = (test->op == kLessEqual && !outcome) || (test->op == kGreater && outcome);
-    if ((atLeast && n >= 0) || (above && n >= -1)) learn(x, kNaturalTag);
-  }
-
-  // What follows from a test's outcome.
-  void learnFrom(const Node *test, bool outcome) {
-    if (test->kind == Kind::Prim && test->op == kNot) return learnFrom(test->args[0], !outcome);
-    if (test->kind == Kind::Prim && test->op == kPairP && outcome) return learn(test->args[0], kPairTag);
-    if (test->kind == Kind::Prim && isCompare(test->op)) return learnFromCompare(test, outcome);
-    bool isAnd = test->kind == Kind::If && test->args[2]->kind == Kind::Const && test->args[2]->value == kFalse;
-    if (!isAnd || !outcome) return;
-    learnFrom(test->args[0], true);
-    learnFrom(test->args[1], true);
-  }
-
-  // Emits what may be passed by: what it learns is forgotten.
-  template <class Emit> void branch(Emit emit) {
-    size_t known = facts.size();
-    std::vector<Field> before = fields;
-    emit();
-    facts.resize(known);
-    // What is still there is so on both ways.
-    std::vector<Field> after = std::move(fields);
-    fields.clear();
-    for (Field &field : before) {
-      for (Field &other : after) {
-        if (field.local == other.local) fields.push_back(field);
-      }
-    }
-  }
-
   // ---- Tests ----
 
   // Leaves 1 if the node's value counts as true, else 0.
@@ -1140,13 +1067,13 @@ class Compiler {
       Node *then = node->args[1], *otherwise = node->args[2];
       emitTest(node->args[0], live | info(then).uses | info(otherwise).uses);
       code.open(wIf, wI32);
-      branch([&] {
-        learnFrom(node->args[0], true);
+      facts.branch([&] {
+        facts.learnFrom(node->args[0], true);
         emitTest(then, live);
       });
       code.otherwise();
-      branch([&] {
-        learnFrom(node->args[0], false);
+      facts.branch([&] {
+        facts.learnFrom(node->args[0], false);
         emitTest(otherwise, live);
       });
       return code.close();
@@ -1156,8 +1083,8 @@ class Compiler {
       code.open(wIf, wI32);
       code.constant(1u);
       code.otherwise();
-      branch([&] {
-        learnFrom(node->args[0], false);
+      facts.branch([&] {
+        facts.learnFrom(node->args[0], false);
         emitTest(node->args[1], live);
       });
       return code.close();
@@ -1192,13 +1119,13 @@ class Compiler {
     VarSet during = live | info(second).uses;
     if (any == sense) {
       emitJump(first, sense, label, during);
-      learnFrom(first, !sense);
+      facts.learnFrom(first, !sense);
       return emitJump(second, sense, label, live);
     }
     uint32_t on = code.open(wBlock);
-    branch([&] {
+    facts.branch([&] {
       emitJump(first, !sense, on, during);
-      learnFrom(first, sense);
+      facts.learnFrom(first, sense);
       emitJump(second, sense, label, live);
     });
     code.close();
@@ -1227,6 +1154,15 @@ class Compiler {
         code.constant(op == kNullP ? kNil : kEof);
         code.op(wI32Eq);
         return true;
+      case kStringP:
+      case kSymbolP:
+      case kVectorP: {
+        if (!worldClosed) return false;
+        auto operands = emitOperands(node->args, 0, 1, live, {tAny});
+        hasType(operands[0], op == kStringP ? kString : op == kSymbolP ? kSymbol : kVector);
+        release(operands);
+        return true;
+      }
       case kPairP:
       case kCharP:
         emitWord(node->args[0], live);
@@ -1247,8 +1183,49 @@ class Compiler {
         return true;
       }
       case kZeroP: return emitZero(node, live), true;
+      case kCharEqual:
+        if (!worldClosed) return false;
+        return emitCharEqual(node, live), true;
       default: return false;
     }
+  }
+
+  // Leaves 1 if it is an object of the type, else 0.
+  void hasType(const Operand &operand, Type type) {
+    push(operand);
+    code.constant(7);
+    code.op(wI32And);
+    code.constant(kObjectTag);
+    code.op(wI32Eq);
+    code.open(wIf, wI32);
+    push(operand);
+    code.loadByte(kHeaderOffset);
+    code.constant(type);
+    code.op(wI32Eq);
+    code.otherwise();
+    code.constant(0u);
+    code.close();
+  }
+
+  void emitCharEqual(Node *node, const VarSet &live) {
+    auto operands = emitOperands(node->args, 0, 2, live, {tAny, tAny});
+    uint32_t checks = 0;
+    for (Operand &operand : operands) {
+      if (operand.constant && isChar(operand.value)) continue;
+      push(operand);
+      code.constant(kCharTag);
+      code.op(wI32Xor);
+      if (checks++) code.op(wI32Or);
+    }
+    if (checks) {
+      code.constant(0xff);
+      code.op(wI32And);
+      failIf(node, operands);
+    }
+    push(operands[0]);
+    push(operands[1]);
+    release(operands);
+    code.op(wI32Eq);
   }
 
   void emitZero(Node *node, const VarSet &live) {
@@ -1690,30 +1667,37 @@ class Compiler {
   }
 
   void emitAccess(Node *node, const VarSet &live) {
-    if (Field *field = fieldOf(node)) return code.get(field->local);
+    if (uint32_t held = facts.localOf(node)) return code.get(held);
     auto operands = emitOperands(node->args, 0, 1, live, {tAny});
     Operand &pair = operands[0];
-    if (!knows(node->args[0], kPairTag)) checkPair(node, pair);
-    learn(node->args[0], kPairTag);
+    if (!facts.knows(node->args[0], Known::Pair)) checkPair(node, operands);
+    facts.learn(node->args[0], Known::Pair);
     push(pair);
     code.load(node->op == kCar ? kCarOffset : kCdrOffset);
     release(operands);
-    if (!worldClosed || !keepsValue(node->args[0])) return;
-    fields.push_back({node->args[0]->var, node->op, newLocal(wI32), false});
-    code.tee(fields.back().local);
+    if (!facts.canHold(node)) return;
+    uint32_t held = newLocal(wI32);
+    code.tee(held);
+    facts.hold(node, held);
   }
 
-  void checkPair(Node *node, const Operand &pair) {
-    push(pair);
+  // The first operand must be one.
+  void checkPair(Node *node, const std::vector<Operand> &operands) {
+    push(operands[0]);
     code.constant(7);
     code.op(wI32And);
     code.constant(kPairTag);
     code.op(wI32Ne);
+    failIf(node, operands);
+  }
+
+  // If the word on the stack is not 0, the operation fails with these operands.
+  void failIf(Node *node, const std::vector<Operand> &operands) {
     if (analysis.leaves(node)) return leaveIf(node);
     code.open(wIf);
     code.constant(node->op);
-    push(pair);
-    code.call(hPrimitive1);
+    for (const Operand &operand : operands) push(operand);
+    code.call(hPrimitive1 + operands.size() - 1);
     code.op(wDrop);
     failHere(node->place);
     code.close();
@@ -1721,19 +1705,9 @@ class Compiler {
 
   void emitSetField(Node *node, const VarSet &live) {
     auto operands = emitOperands(node->args, 0, 2, live, {tAny, tAny});
-    if (!knows(node->args[0], kPairTag)) {
-      push(operands[0]);
-      code.constant(7);
-      code.op(wI32And);
-      code.constant(kPairTag);
-      code.op(wI32Ne);
-      code.open(wIf);
-      callPrimitive2(node, operands[0], operands[1]);
-      code.op(wDrop);
-      code.close();
-    }
-    learn(node->args[0], kPairTag);
-    fields.clear();
+    if (!facts.knows(node->args[0], Known::Pair)) checkPair(node, operands);
+    facts.learn(node->args[0], Known::Pair);
+    facts.forgetFields();
     push(operands[0]);
     push(operands[1]);
     code.store(node->op == kSetCar ? kCarOffset : kCdrOffset);
@@ -1759,20 +1733,16 @@ class Compiler {
 
   void emitStringLength(Node *node, const VarSet &live) {
     auto operands = emitOperands(node->args, 0, 1, live, {tAny});
-    uint32_t done = code.open(wBlock, wI32);
-    uint32_t slow = code.open(wBlock);
-    checkString(operands[0], slow);
+    if (!facts.knows(node->args[0], Known::String)) {
+      hasType(operands[0], kString);
+      code.op(wI32Eqz);
+      failIf(node, operands);
+    }
+    facts.learn(node->args[0], Known::String);
     push(operands[0]);
     code.load(kFieldOffset);
     code.constant(1u);
     code.op(wI32Shl);
-    code.branch(wBr, done);
-    code.close();
-    code.constant(kStringLength);
-    push(operands[0]);
-    code.call(hPrimitive1);
-    checkFailure(node->place);
-    code.close();
     release(operands);
   }
 
@@ -1781,7 +1751,8 @@ class Compiler {
     Operand &s = operands[0], &i = operands[1];
     uint32_t done = code.open(wBlock, wI32);
     uint32_t slow = code.open(wBlock);
-    checkString(s, slow);
+    if (!facts.knows(node->args[0], Known::String)) checkString(s, slow);
+    facts.learn(node->args[0], Known::String);  // or it fails
     if (!isFixnumType(i.type)) {
       push(i);
       code.constant(1u);
@@ -1821,15 +1792,54 @@ class Compiler {
     release(operands);
   }
 
+  static bool isCons(const Node *node) { return node->kind == Kind::Prim && node->op == kCons; }
+
+  static constexpr size_t kMaxPairs = 32;  // of one block
+
+  // What a pair of a new block holds: another pair of it, or what was evaluated for it.
+  struct Part {
+    bool pair;
+    size_t index;
+  };
+  struct NewPairs {
+    std::vector<std::array<Part, 2>> pairs;
+    std::vector<Node *> contents;  // in the order of evaluation
+  };
+
+  static Part addPair(Node *node, NewPairs &all) {
+    size_t index = all.pairs.size();
+    all.pairs.push_back({});
+    for (size_t i = 0; i < 2; i++) {
+      Node *arg = node->args[i];
+      bool inside = arg->kind == Kind::Prim && arg->op == kCons && all.pairs.size() < kMaxPairs;
+      if (!inside) all.contents.push_back(arg);
+      Part part = inside ? addPair(arg, all) : Part{false, all.contents.size() - 1};
+      all.pairs[index][i] = part;
+    }
+    return {true, index};
+  }
+
+  // A list that is made at once is one block of all its pairs.
   void emitCons(Node *node, const VarSet &live) {
-    auto operands = emitOperands(node->args, 0, 2, live, {tAny, tAny});
-    uint32_t block = emitAllocate(8);
-    code.get(block);
-    push(operands[0]);
-    code.store(0);
-    code.get(block);
-    push(operands[1]);
-    code.store(4);
+    NewPairs all;
+    addPair(node, all);
+    size_t n = all.contents.size();
+    auto operands = emitOperands(all.contents, 0, n, live, std::vector<TypeOf>(n, tAny));
+    uint32_t block = emitAllocate(8 * all.pairs.size()), at = 0;
+    for (auto &pair : all.pairs) {
+      for (Part part : pair) {
+        code.get(block);
+        if (part.pair) {
+          code.get(block);
+          code.constant(8 * part.index - kCarOffset);
+          code.op(wI32Add);
+        } else {
+          push(operands[part.index]);
+        }
+        code.store(at);
+        at += 4;
+      }
+    }
     release(operands);
     pushTagged(block, kCarOffset);
   }
@@ -1860,7 +1870,7 @@ class Compiler {
     uint32_t done = leaves ? 0 : code.open(wBlock, wI32);
     uint32_t slow = leaves ? exit.label : code.open(wBlock);
     checkElement(node, operands[0], operands[1], slow);
-    if (leaves) learn(node->args[0], kObjectTag);
+    if (leaves) facts.learn(node->args[0], Known::Vector);
     // An index is twice its number already, and a field is four bytes.
     push(operands[0]);
     push(operands[1]);
@@ -1887,7 +1897,7 @@ class Compiler {
 
   // Goes to `slow` unless this is an element of a vector.
   void checkElement(Node *node, const Operand &v, const Operand &i, uint32_t slow) {
-    if (!knows(node->args[0], kObjectTag)) checkVector(v, slow);
+    if (!facts.knows(node->args[0], Known::Vector)) checkVector(v, slow);
     if (!isFixnumType(i.type)) {
       push(i);
       code.constant(1u);
@@ -2072,7 +2082,7 @@ class Compiler {
   // operands[0] is the procedure. With `tail`, all ways return.
   void emitCallOf(Node *node, const Callee &callee, const VarSet &live, bool tail, std::vector<Operand> operands) {
     unrootAll(operands);
-    fields.clear();
+    facts.forgetFields();
     bool leaves = tail && !(callee.known && callee.known->library);
     uint32_t words = leaves ? 0 : spillForCall(live);
     if (!callee.global) {
@@ -2213,7 +2223,7 @@ class Compiler {
     std::vector<TypeOf> types(node->args.size(), tAny);
     auto operands = emitOperands(node->args, 0, node->args.size(), live, types);
     unrootAll(operands);
-    fields.clear();
+    facts.forgetFields();
     uint32_t words = spillForCall(tail ? VarSet() : live);
     uint32_t argc = takeLocal(wI32);
     storeOperands(operands, words);
@@ -2262,26 +2272,26 @@ class Compiler {
         VarSet during = info(then).uses | info(otherwise).uses;
         if (worldClosed && isCompound(node->args[0])) {
           uint32_t toElse = code.open(wBlock);
-          branch([&] {
+          facts.branch([&] {
             emitJump(node->args[0], false, toElse, during);
-            learnFrom(node->args[0], true);
+            facts.learnFrom(node->args[0], true);
             emitTail(then);
           });
           code.close();
-          return branch([&] {
-            learnFrom(node->args[0], false);
+          return facts.branch([&] {
+            facts.learnFrom(node->args[0], false);
             emitTail(otherwise);
           });
         }
         emitTest(node->args[0], during);
         code.open(wIf);
-        branch([&] {
-          learnFrom(node->args[0], true);
+        facts.branch([&] {
+          facts.learnFrom(node->args[0], true);
           emitTail(then);
         });
         code.otherwise();
-        branch([&] {
-          learnFrom(node->args[0], false);
+        facts.branch([&] {
+          facts.learnFrom(node->args[0], false);
           emitTail(otherwise);
         });
         code.close();
@@ -2295,7 +2305,7 @@ class Compiler {
           code.constant(kTrue);
           code.op(wReturn);
           code.close();
-          learnFrom(node->args[0], false);
+          facts.learnFrom(node->args[0], false);
           return emitTail(node->args[1]);
         }
         uint32_t value = takeLocal(wI32);

@@ -71,7 +71,7 @@ std::vector<Template *> entryTemplates() {
     add(t);
     eachNode(t->body, [&](const Node *node) {
       bool called = node->kind == Kind::Call && node->args[0]->kind == Kind::Global;
-      if (called && node->args[0]->symbol->constant) add(node->args[0]->symbol->function);
+      if (called && node->args[0]->symbol->constant && node->args[0]->symbol->function) add(node->args[0]->symbol->function);
     });
   }
   return all;

@@ -50,8 +50,13 @@ Value failStackOverflow() {
 
 Value failAt(Place place) {
   bool wanted = current.place == 0 || current.outermost;
-  if (wanted && place >> kLineBits) current.place = place;
+  if (wanted && isInProgram(place)) current.place = place;
   return kFail;
+}
+
+Value failWithin(Place place, Place outer) {
+  failAt(place);
+  return failAt(outer);
 }
 
 void clearError() { fail(""); }

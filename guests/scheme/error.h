@@ -12,6 +12,7 @@
 using Place = uint32_t;
 constexpr uint32_t kLineBits = 20;
 inline Place placeOf(uint32_t file, uint32_t line) { return file << kLineBits | line; }
+inline bool isInProgram(Place place) { return place >> kLineBits; }
 
 // Files have numbers so that a place is one constant in generated code. The library's is 0.
 uint32_t addFile(const char *name, uint32_t size);
@@ -26,6 +27,8 @@ Value failArity(const char *who, uint32_t min, uint32_t max, uint32_t given);
 Value failStackOverflow();
 // Adds `place` if the error under way needs one. Returns kFail.
 Value failAt(Place place);
+// The same for a procedure whose body stands in another's, which calls it at `outer`.
+Value failWithin(Place place, Place outer);
 
 void clearError();
 // "file:line: text"

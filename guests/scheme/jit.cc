@@ -21,7 +21,7 @@ struct Helper {
 };
 // In the order of enum HelperFunction.
 constexpr Helper helpers[] = {
-    {"scheme_primitive1", 2}, {"scheme_primitive2", 3}, {"scheme_primitive3", 4}, {"scheme_fail_at", 1},
+    {"scheme_primitive1", 2}, {"scheme_primitive2", 3}, {"scheme_primitive3", 4}, {"scheme_fail_at", 1},   {"scheme_fail_within", 2},
     {"scheme_allocate", 1},   {"scheme_safepoint", 1},  {"scheme_call", 2},       {"scheme_interpret", 2},
     {"scheme_miss", 2},       {"scheme_callable", 2},   {"scheme_unbound", 1},    {"scheme_unchecked", 1},
     {"scheme_set_global", 2}, {"scheme_define", 2},     {"scheme_spread", 2},
@@ -262,6 +262,24 @@ void moduleLinked(const freeze_module *module, int32_t status) {
 
 // ---- What generated code calls: the functions of enum HelperFunction ----
 
+namespace {
+
+// These are not small, and called everywhere: no optimizer shall inline them.
+
+// May generated code go on with the stack at `sp`? Collects if that was asked for.
+[[gnu::noinline]] uint32_t passSafepoint(Value *sp) {
+  if (!vm.interpreterLimit) collect(sp);
+  return (uint32_t)sp < vm.trueLimit;
+}
+
+// Calls any value. Builtins, which generated code calls here when they come as values, are quick.
+[[gnu::noinline]] Value callAny(Value *sp, uint32_t argc) {
+  Value callee = sp[-(int)argc - 1];
+  if (!isBuiltin(callee) || callee == applyValue) return call(sp, argc);
+  return checkCall(callee, argc) ? builtinOf(callee)->function(sp - argc, argc) : (Value)kFail;
+}
+
+}  // namespace
 
 FREEZE_EXPORT(scheme_primitive1) Value scheme_primitive1(uint32_t op, Value a) { return primitive1((PrimOp)op, a); }
 
@@ -275,20 +293,13 @@ FREEZE_EXPORT(scheme_primitive3) Value scheme_primitive3(uint32_t op, Value a, V
 
 FREEZE_EXPORT(scheme_fail_at) Value scheme_fail_at(Place place) { return failAt(place); }
 
-FREEZE_EXPORT(scheme_allocate) uint32_t scheme_allocate(uint32_t size) { return allocate(size); }
+FREEZE_EXPORT(scheme_fail_within) Value scheme_fail_within(Place place, Place outer) { return failWithin(place, outer); }
 
-// May generated code go on with the stack at `sp`? Collects if that was asked for.
-FREEZE_EXPORT(scheme_safepoint) uint32_t scheme_safepoint(Value *sp) {
-  if (!vm.interpreterLimit) collect(sp);
-  return (uint32_t)sp < vm.trueLimit;
-}
+FREEZE_EXPORT(scheme_allocate) uint32_t scheme_allocate(uint32_t size) { return allocateSlow(size); }
 
-// Calls any value. Builtins, which generated code calls here when they come as values, are quick.
-FREEZE_EXPORT(scheme_call) Value scheme_call(Value *sp, uint32_t argc) {
-  Value callee = sp[-(int)argc - 1];
-  if (!isBuiltin(callee) || callee == applyValue) return call(sp, argc);
-  return checkCall(callee, argc) ? builtinOf(callee)->function(sp - argc, argc) : (Value)kFail;
-}
+FREEZE_EXPORT(scheme_safepoint) uint32_t scheme_safepoint(Value *sp) { return passSafepoint(sp); }
+
+FREEZE_EXPORT(scheme_call) Value scheme_call(Value *sp, uint32_t argc) { return callAny(sp, argc); }
 
 FREEZE_EXPORT(scheme_interpret) Value scheme_interpret(Value *sp, uint32_t argc) { return interpret(sp, argc, true); }
 

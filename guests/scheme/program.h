@@ -53,7 +53,7 @@ struct Node;
 struct Var {
   Text name;
   Template *owner = nullptr;   // the lambda that binds it
-  Node *binding = nullptr;     // the Fix whose lambda it names, if it is only ever that
+  Node *binding = nullptr;     // the Fix or Inline whose lambda it names, if it is only ever that
   Template *lambda = nullptr;  // that lambda
   uint32_t uses = 0;
   bool captured = false;  // by an inner lambda

@@ -91,7 +91,7 @@ struct alignas(8) Symbol {
   Value name;
   Builtin *standard;  // the standard procedure of this name, while no program defines the name
   Symbol *next;
-  bool constant;     // nothing gives it another procedure any more: closed.cc
+  bool constant;     // nothing gives it another value any more: closed.cc
   bool reached;      // an entry can reach it: entries.cc
 };
 inline bool isSymbol(Value v) { return isType(v, kSymbol); }

@@ -350,3 +350,75 @@ test('what no entry reaches goes: the library, builtins and their functions; a k
     [true, false],
   );
 });
+
+test('what no code defines again is constant, and names of standard procedures are these', async () => {
+  const [first] = await same(
+    `${WARM}
+    (define name-of car) (define age-of cadr) (define pi 3.25) (define limit 10) (define greeting "hello")
+    (define table (list 1 2 3))
+    (define (about p) (list (name-of p) (+ (age-of p) limit) (* pi 2) greeting table))
+    (define (sizes l) (map string-length l))
+    (warm about '(ann 41)) (warm sizes '("a"))
+    (define (main) 0)`,
+    `(define (main) (write (list (about '(bob 1.5)) (sizes '("" "äö" "abc")))) (newline) (about '(eve)))`,
+  );
+  assert.equal(first?.out, '((bob 11.5 6.5 "hello" (1 2 3)) (0 2 3))\n');
+  assert.match(first?.err ?? '', /^program\.scm:5: car: not a pair/);
+});
+
+test('a list that is made at once has its parts evaluated in order', async () => {
+  const wide = Array.from({ length: 80 }, (_, i) => `,(next ${i})`).join(' ');
+  const [first] = await same(`${WARM}
+    (define seen '())
+    (define (next x) (set! seen (cons x seen)) x)
+    (define (tree) \`((a . ,(next 1)) (,(next 2) (b ,(next 3) . c)) ,@(list (next 4)) ,(next 5)))
+    (define (wide) \`(${wide}))
+    (define (flat) (cons (cons (next 1) (next 2)) (cons (next 3) (next 4))))
+    (warm (lambda (i) (tree) (flat) (if (= 0 (remainder i 100)) (wide))) 1)
+    (define (run f) (set! seen '()) (let ((value (f))) (write (list value (reverse seen))) (newline)))
+    (define (main) (run tree) (run wide) (run flat))`);
+  const numbers = Array.from({ length: 80 }, (_, i) => i).join(' ');
+  assert.equal(
+    first?.out,
+    `(((a . 1) (2 (b 3 . c)) 4 5) (1 2 3 4 5))\n((${numbers}) (${numbers}))\n(((1 . 2) 3 . 4) (1 2 3 4))\n`,
+  );
+});
+
+test('what one look at a value showed holds for the next, and no longer than it does', async () => {
+  const [first] = await same(
+    `${WARM}
+    (define (third l) (car (cdr (cdr l))))
+    (define (ends l) (list (car (cdr l)) (third l) (cdr (cdr (cdr l)))))
+    (define (change! l) (set-cdr! (cdr l) (list 9 8)))
+    (define (changed l) (let ((before (third l))) (change! l) (list before (third l))))
+    (define (kind x)
+      (cond ((string? x) (string-length x)) ((symbol? x) (symbol->string x)) ((vector? x) (vector-length x))
+            ((char? x) (char=? x #\\a)) (else 'other)))
+    (define (spaces s) (let loop ((i 0) (n 0)) (if (= i (string-length s)) n (loop (+ i 1) (if (char=? (string-ref s i) #\\space) (+ n 1) n)))))
+    (warm ends '(1 2 3)) (warm (lambda (i) (changed (list i 2 3 4))) 1) (warm kind "x") (warm kind 'x) (warm spaces "a b")
+    (define (main) 0)`,
+    `(define (main)
+      (write (list (ends '(1 2 3 . 4)) (changed (list 1 2 3 4)) (map kind (list "four" 'sym (vector 1 2) #\\a #\\b 1.5 '()))
+                   (spaces "a b c") (spaces "ä ö ")))
+      (newline)
+      (spaces 'no))`,
+  );
+  assert.equal(first?.out, '((2 3 4) (3 9) (4 "sym" 2 #t #f other other) 2 2)\n');
+  assert.match(first?.err ?? '', /^program\.scm:10: string-length: /);
+});
+
+test('a procedure that is given to an inlined one is called as what it is', async () => {
+  const [first] = await same(
+    `${WARM}
+    (define (twice f x) (f (f x)))
+    (define (add n) (lambda (x) (twice (lambda (y) (+ y n)) x)))
+    (define add3 (add 3))
+    (define (odd-one f) (f 1 2))
+    (define (wrong x) (odd-one (lambda (y) y)))
+    (warm add3 1)
+    (define (main) 0)`,
+    `(define (main) (write (list (add3 1) (add3 1.5) ((add 1073741823) 1))) (newline) (wrong 1))`,
+  );
+  assert.equal(first?.out, '(7 7.5 2147483647.0)\n');
+  assert.match(first?.err ?? '', /takes 1 argument, got 2/);
+});
