@@ -3,7 +3,6 @@
  */
 import { constantAddress } from '../snapshot/layout.ts';
 import { nonZeroRuns, type Run } from '../snapshot/runs.ts';
-import { closeGaps } from '../snapshot/segments.ts';
 import { type Module, spaces } from '../wasm/module.ts';
 
 export interface MemoryMap {
@@ -28,22 +27,16 @@ const PAGE = 65_536;
 /** Gaps below a kilobyte are of no interest to a person. */
 const GAP = 1024;
 
-/** Runs by address, those that touch or overlap joined. */
-function joined(runs: readonly Run[]): readonly Run[] {
+/** Runs by address, those that overlap or have at most `gap` bytes between them joined. */
+function joined(runs: readonly Run[], gap: number): readonly Run[] {
   const sorted = runs.toSorted((a, b) => a.start - b.start);
   const out: { start: number; end: number }[] = [];
   for (const { start, end } of sorted) {
     const last = out.at(-1);
-    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end);
+    if (last !== undefined && start <= last.end + gap) last.end = Math.max(last.end, end);
     else out.push({ start, end });
   }
   return out;
-}
-
-/** Joins what lies closer than `GAP`. */
-function coarse(runs: readonly Run[]): readonly Run[] {
-  const far = runs.filter((run, i) => i === 0 || run.start - (runs[i - 1] as Run).end >= GAP).length;
-  return closeGaps(runs, Math.max(far, 1));
 }
 
 function cells(runs: readonly Run[], minPages: bigint): MemoryMap['cells'] {
@@ -73,8 +66,8 @@ export function memoryMaps(module: Module): readonly MemoryMap[] {
             end: address + end,
           })),
     );
-    const runs = joined(all);
-    const largest = coarse(runs)
+    const runs = joined(all, 0);
+    const largest = joined(runs, GAP - 1)
       .toSorted((a, b) => b.end - b.start - (a.end - a.start) || a.start - b.start)
       .slice(0, LARGEST);
     return {

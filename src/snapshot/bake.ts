@@ -23,7 +23,7 @@ import {
 import type { FuncIdx, GlobalType, MemIdx, MemType, RefType, TableIdx } from '../wasm/types.ts';
 import { isRef } from '../wasm/types.ts';
 import { dataSegments } from './pieces.ts';
-import { nonZeroRuns } from './runs.ts';
+import { nonZeroRuns, type Runs } from './runs.ts';
 import { chooseSegments } from './segments.ts';
 import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
 
@@ -109,15 +109,12 @@ function bakeMemories(linked: Linked, snapshot: Snapshot): BakedMemories {
     mems.push({ ...type, min: state.pages });
     return { mem: mem as MemIdx, type, bytes: state.bytes, runs: state.runs ?? nonZeroRuns(state.bytes) };
   });
-  // Those that stay count against the limit too; with several memories each gets its share by runs.
+  // Those that stay count against the limit too.
   const room = Math.max(MAX_SEGMENTS - module.datas.filter(isPassive).length, states.length);
-  const runs = states.reduce((sum, state) => sum + state.runs.length, 0);
   const free = module.datas.length > FREE_SEGMENTS ? room : FREE_SEGMENTS;
-  const pieces = states.map((state) => {
-    const share =
-      runs <= room ? state.runs.length : Math.max(1, Math.floor((room * state.runs.length) / runs));
-    const segments = chooseSegments(state.runs, state.mem, share, free);
-    return { mem: state.mem, address: state.type.address, bytes: state.bytes, segments };
+  const chosen = chooseSegments(states, room, free);
+  const pieces = states.map(({ mem, type, bytes }, i) => {
+    return { mem, address: type.address, bytes, segments: chosen[i] as Runs };
   });
   return {
     mems,

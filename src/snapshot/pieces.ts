@@ -1,7 +1,7 @@
 /**
- * Data segments that are pieces of memories. There can be a hundred thousand, so what each is made of is made
- * when somebody asks, and the data section is written without asking: objects and views for all of them take
- * several times as long as their bytes.
+ * Data segments that are pieces of memories. There can be a hundred thousand, so each is made when somebody
+ * asks for it, and the data section is written without asking: objects and views for all of them take several
+ * times as long as their bytes.
  */
 import { madeSpan } from '../wasm/encode.ts';
 import { type Data, type OwnWriter, rememberWriter } from '../wasm/module.ts';
@@ -26,16 +26,49 @@ const END = 0x0b;
 
 /** The data segments, memory by memory. */
 export function dataSegments(memories: readonly Pieces[]): readonly Data[] {
-  const datas: Data[] = [];
-  for (const pieces of memories)
-    for (let i = 0; i < pieces.segments.length; i++) datas.push(new Piece(pieces, i));
+  const count = memories.reduce((sum, { segments }) => sum + segments.length, 0);
   const writer: OwnWriter = {
     write: (w, contents) => {
-      w.u32(datas.length);
-      for (const pieces of memories) writePieces(w, pieces, contents);
+      w.u32(count);
+      for (const pieces of memories) {
+        if (contents) writePieces(w, pieces);
+        else writeEmpty(w, pieces);
+      }
     },
   };
-  return rememberWriter(datas, writer);
+  return rememberWriter(madeLate(count, pieceAt(memories)), writer);
+}
+
+/** Which piece a segment is, by its index among those of all memories. */
+function pieceAt(memories: readonly Pieces[]): (index: number) => Data {
+  return (index) => {
+    let rest = index;
+    for (const pieces of memories) {
+      if (rest < pieces.segments.length) return new Piece(pieces, rest);
+      rest -= pieces.segments.length;
+    }
+    throw new RangeError(`there is no segment ${index}`);
+  };
+}
+
+/** An array of so many items, each made when somebody asks for it. */
+function madeLate<T>(count: number, make: (index: number) => T): readonly T[] {
+  const fill = (items: T[], key: string | symbol): void => {
+    const index = typeof key === 'string' ? Number(key) : Number.NaN;
+    if (Number.isInteger(index) && index >= 0 && index < count && !(index in items))
+      items[index] = make(index);
+  };
+  return new Proxy(new Array<T>(count), {
+    get: (items, key) => {
+      fill(items, key);
+      return Reflect.get(items, key);
+    },
+    // Methods of arrays ask first whether there is a hole.
+    has: (items, key) => {
+      fill(items, key);
+      return Reflect.has(items, key);
+    },
+  });
 }
 
 class Piece implements Data {
@@ -67,32 +100,40 @@ function constant(type: 'i32' | 'i64', address: number): number {
 }
 
 /** Segments one behind another are written together, but for those that are worth a view. */
-function writePieces(w: Writer, pieces: Pieces, contents: boolean): void {
+function writePieces(w: Writer, pieces: Pieces): void {
   const { bounds, length } = pieces.segments;
   let first = 0;
-  for (let i = 0; i < length && contents; i++) {
-    const [start, end] = [bounds[2 * i] as number, bounds[2 * i + 1] as number];
-    if (end - start < WORTH_A_VIEW) continue;
-    writeSome(w, pieces, first, i, true);
+  let size = 0;
+  for (let i = 0; i < length; i++) {
+    const start = bounds[2 * i] as number;
+    const count = (bounds[2 * i + 1] as number) - start;
+    if (count < WORTH_A_VIEW) {
+      size += headerSize(pieces, start, count) + count;
+      continue;
+    }
+    writeSome(w, pieces, first, i, size);
     const header = new Uint8Array(SMALL);
-    w.raw(header.subarray(0, writeHeader(header, 0, pieces, start, end - start)));
-    w.raw(pieces.bytes.subarray(start, end));
+    w.raw(header.subarray(0, writeHeader(header, 0, pieces, start, count)));
+    w.raw(pieces.bytes.subarray(start, start + count));
     first = i + 1;
+    size = 0;
   }
-  writeSome(w, pieces, first, length, contents);
+  writeSome(w, pieces, first, length, size);
 }
 
-/** Segments [from, to). */
-function writeSome(w: Writer, pieces: Pieces, from: number, to: number, contents: boolean): void {
-  if (from === to) return;
-  const { bounds } = pieces.segments;
-  let size = 0;
-  for (let i = from; i < to; i++) {
-    const start = bounds[2 * i] as number;
-    const length = contents ? (bounds[2 * i + 1] as number) - start : 0;
-    size += headerSize(pieces, start, length) + length;
-  }
-  w.later({ size, filler: () => new Filler(pieces, from, to, contents).fill });
+/** Segments [from, to), which take so many bytes. */
+function writeSome(w: Writer, pieces: Pieces, from: number, to: number, size: number): void {
+  if (from < to) w.later({ size, filler: () => new Filler(pieces, from, to).fill });
+}
+
+/** As many segments without a byte, all at address 0: to who validates, one address is as good as another. */
+function writeEmpty(w: Writer, pieces: Pieces): void {
+  const header = new Uint8Array(SMALL);
+  const size = writeHeader(header, 0, pieces, 0, 0);
+  const all = new Uint8Array(size * pieces.segments.length);
+  all.set(header.subarray(0, Math.min(size, all.length)));
+  for (let done = size; done < all.length; done *= 2) all.copyWithin(done, 0, done);
+  w.raw(all);
 }
 
 /** Mode and memory, offset, length. */
@@ -142,16 +183,14 @@ function writeSigned(to: Uint8Array, at: number, value: number): number {
 class Filler {
   readonly #pieces: Pieces;
   readonly #to: number;
-  readonly #contents: boolean;
   #index: number;
   /** How many bytes of the segment are written; -1 before its header. */
   #done = -1;
 
-  constructor(pieces: Pieces, from: number, to: number, contents: boolean) {
+  constructor(pieces: Pieces, from: number, to: number) {
     this.#pieces = pieces;
     this.#index = from;
     this.#to = to;
-    this.#contents = contents;
   }
 
   readonly fill = (target: Uint8Array, from: number): number => {
@@ -160,7 +199,7 @@ class Filler {
     let at = from;
     for (; this.#index < this.#to; this.#index++) {
       const start = bounds[2 * this.#index] as number;
-      const length = this.#contents ? (bounds[2 * this.#index + 1] as number) - start : 0;
+      const length = (bounds[2 * this.#index + 1] as number) - start;
       if (this.#done < 0) {
         // At the end of the last buffer there may be less, and the header fits all the same.
         const fits =
@@ -170,7 +209,7 @@ class Filler {
         this.#done = 0;
       }
       const count = Math.min(length - this.#done, target.length - at);
-      if (count > 0) target.set(bytes.subarray(start + this.#done, start + this.#done + count), at);
+      target.set(bytes.subarray(start + this.#done, start + this.#done + count), at);
       at += count;
       this.#done += count;
       if (this.#done < length) return at;

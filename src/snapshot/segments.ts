@@ -8,7 +8,7 @@
  * that only moves on, and its minimum is kept at the head of a queue.
  */
 import { unsignedWidth } from '../wasm/writer.ts';
-import { addressWidth, type Run, Runs } from './runs.ts';
+import { addressWidth, Runs } from './runs.ts';
 
 /** Mode, opcode of the address, `end`. */
 const FIXED = 3;
@@ -27,37 +27,42 @@ const NEVER_CLOSED = FIXED + 5 + 10 + 5;
  */
 const PRICE = 16;
 
-/** The segments that write these runs into memory `mem` with the fewest bytes; `most` or fewer, and beyond `free` those that are worth it. */
-export function chooseSegments(runs: Runs, mem: number, most: number, free: number = most): Runs {
-  const groups = joined(runs, NEVER_CLOSED);
-  // With so many gaps that are never closed unasked, all the others close.
-  const chosen = groups.length >= most ? groups : cheapest(runs, mem);
-  const saved = (start: number): number => headerCost(mem, start);
-  close(chosen, most, saved);
-  if (chosen.length > free) close(chosen, Math.max(worthwhile(chosen, saved), free), saved);
-  return chosen;
+/** The runs of one memory, and its index, which segments name where it is not 0. */
+export interface MemoryRuns {
+  readonly runs: Runs;
+  readonly mem: number;
 }
 
-/** How many segments are left when those go that save less than their price. */
-function worthwhile({ bounds, length }: Runs, saved: (start: number) => number): number {
-  let count = 1;
-  for (let i = 1; i < length; i++) {
-    const start = bounds[2 * i] as number;
-    if (start - (bounds[2 * i - 1] as number) - saved(start) >= PRICE) count++;
-  }
+/**
+ * The segments, memory by memory, that write these runs with the fewest bytes; `most` or fewer in all of them
+ * together, and beyond `free` those that are worth it.
+ */
+export function chooseSegments(
+  memories: readonly MemoryRuns[],
+  most: number,
+  free: number = most,
+): readonly Runs[] {
+  // With so many gaps that are never closed unasked, the cheapest ones of all are looked for in one go.
+  const many = memories.reduce((sum, { runs }) => sum + countGroups(runs), 0) >= most;
+  const chosen = many
+    ? memories
+    : memories.map(({ runs, mem }): MemoryRuns => ({ runs: cheapest(runs, mem), mem }));
+  const count = chosen.reduce((sum, { runs }) => sum + runs.length, 0);
+  if (count <= Math.min(most, free)) return chosen.map(({ runs }) => runs);
+  const costs = new GapCosts(chosen);
+  const worthwhile = chosen.length + costs.worthwhile;
+  const excess = count - Math.min(most, Math.max(free, worthwhile));
+  if (excess <= 0) return chosen.map(({ runs }) => runs);
+  const limit = costs.limit(excess);
+  return chosen.map((memory) => closeCheapest(memory, limit));
+}
+
+/** How many segments there are where only gaps are closed that may be worth it. */
+function countGroups({ bounds, length }: Runs): number {
+  let count = Math.min(length, 1);
+  for (let i = 1; i < length; i++)
+    if ((bounds[2 * i] as number) - (bounds[2 * i - 1] as number) > NEVER_CLOSED) count++;
   return count;
-}
-
-/** The runs with all gaps of up to `gap` closed. */
-function joined({ bounds, length }: Runs, gap: number): Runs {
-  const to = new Runs();
-  for (let i = 0; i < length; i++) {
-    const start = bounds[2 * i] as number;
-    const end = bounds[2 * i + 1] as number;
-    if (i > 0 && start - (bounds[2 * i - 1] as number) <= gap) to.bounds[2 * to.length - 1] = end;
-    else to.push(start, end);
-  }
-  return to;
 }
 
 /** The cheapest segments, as many as it takes. */
@@ -212,54 +217,79 @@ class Choice {
   }
 }
 
-/**
- * Leaves at most `most` runs: those gaps are closed that cost the least, by their zeros less what
- * `saved` says that closing one saves. Among equal gaps the first ones close, so that the result is
- * the same everywhere.
- */
-function close(runs: Runs, most: number, saved: (start: number) => number): void {
-  const { bounds, length } = runs;
-  if (length <= most) return;
-  const costs = new Float64Array(length - 1);
-  for (let i = 0; i < costs.length; i++) {
-    const start = bounds[2 * i + 2] as number;
-    costs[i] = start - (bounds[2 * i + 1] as number) - saved(start);
-  }
-  const excess = length - Math.max(most, 1);
-  const limit = nthLeast(costs, excess);
-  let atLimit = excess;
-  for (const cost of costs) if (cost < limit) atLimit--;
-  let last = 0;
-  for (let i = 1; i < length; i++) {
-    const cost = costs[i - 1] as number;
-    if (cost > limit || (cost === limit && atLimit-- <= 0)) bounds[2 * ++last] = bounds[2 * i] as number;
-    bounds[2 * last + 1] = bounds[2 * i + 1] as number;
-  }
-  runs.length = last + 1;
+/** What it costs to close the gap before run `i`: its zeros, less the header that goes. */
+function gapCost(bounds: Float64Array, i: number, mem: number): number {
+  const start = bounds[2 * i] as number;
+  return start - (bounds[2 * i - 1] as number) - headerCost(mem, start);
 }
+
+/** No header is longer, so that costs of gaps are above it with its sign turned. */
+const LONGEST_HEADER = FIXED + 10 + 5;
 
 /** Costs below so much are counted; where there are too many segments, those that close are among them. */
 const COUNTED = 1 << 12;
 
-/** The `n`th of these integers in rising order, from 1 on. */
-function nthLeast(costs: Float64Array, n: number): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (const cost of costs) least = Math.min(least, cost);
-  const counts = new Uint32Array(COUNTED);
-  for (const cost of costs)
-    if (cost - least < COUNTED) counts[cost - least] = (counts[cost - least] as number) + 1;
-  let before = 0;
-  for (let i = 0; i < COUNTED; i++) {
-    before += counts[i] as number;
-    if (before >= n) return least + i;
-  }
-  return costs.toSorted()[n - 1] as number;
+/** Gaps that close: those that cost less than `cost`, and `equal` of those that cost as much. */
+interface Limit {
+  readonly cost: number;
+  equal: number;
 }
 
-/** At most `most` runs: the smallest gaps are closed. */
-export function closeGaps(list: readonly Run[], most: number): readonly Run[] {
-  const runs = new Runs();
-  for (const { start, end } of list) runs.push(start, end);
-  close(runs, most, () => 0);
-  return [...runs];
+/** What closing each gap costs, counted. There can be millions, so that none is written down. */
+class GapCosts {
+  readonly #memories: readonly MemoryRuns[];
+  readonly #counts = new Uint32Array(COUNTED);
+  /** How many gaps cost a segment's price or more. */
+  readonly worthwhile: number;
+
+  constructor(memories: readonly MemoryRuns[]) {
+    this.#memories = memories;
+    let worthwhile = 0;
+    for (const memory of memories) worthwhile += countCosts(memory, this.#counts);
+    this.worthwhile = worthwhile;
+  }
+
+  /** The limit below which `n` gaps close, from 1 on. */
+  limit(n: number): Limit {
+    let less = 0;
+    for (let i = 0; i < COUNTED; i++) {
+      const count = this.#counts[i] as number;
+      if (less + count >= n) return { cost: i - LONGEST_HEADER, equal: n - less };
+      less += count;
+    }
+    const sorted = Float64Array.from(this.#all()).sort();
+    const cost = sorted[n - 1] as number;
+    return { cost, equal: n - sorted.indexOf(cost) };
+  }
+
+  *#all(): Generator<number> {
+    for (const { runs, mem } of this.#memories)
+      for (let i = 1; i < runs.length; i++) yield gapCost(runs.bounds, i, mem);
+  }
+}
+
+/** Adds to `counts` what the gaps of a memory cost, and says how many cost a segment's price or more. */
+function countCosts({ runs, mem }: MemoryRuns, counts: Uint32Array): number {
+  const { bounds, length } = runs;
+  let worthwhile = 0;
+  for (let i = 1; i < length; i++) {
+    const cost = gapCost(bounds, i, mem);
+    if (cost >= PRICE) worthwhile++;
+    const place = cost + LONGEST_HEADER;
+    if (place < COUNTED) counts[place] = (counts[place] as number) + 1;
+  }
+  return worthwhile;
+}
+
+/** The runs with the gaps up to a limit closed. Among equal ones the first close, so that the result is the same everywhere. */
+function closeCheapest({ runs, mem }: MemoryRuns, limit: Limit): Runs {
+  const { bounds, length } = runs;
+  const to = new Runs();
+  for (let i = 0; i < length; i++) {
+    const cost = i === 0 ? Number.POSITIVE_INFINITY : gapCost(bounds, i, mem);
+    if (cost < limit.cost || (cost === limit.cost && limit.equal-- > 0))
+      to.bounds[2 * to.length - 1] = bounds[2 * i + 1] as number;
+    else to.push(bounds[2 * i] as number, bounds[2 * i + 1] as number);
+  }
+  return to;
 }

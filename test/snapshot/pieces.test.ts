@@ -45,6 +45,31 @@ function copied(chunks: Iterable<Uint8Array>): Uint8Array {
 }
 
 describe('pieces of memories as data segments', () => {
+  it('are an array like any other, of pieces that are made once', () => {
+    const segments = nonZeroRuns(Uint8Array.from({ length: 100 }, (_, i) => (i % 20 === 0 ? 1 : 0)));
+    const bytes = Uint8Array.from({ length: 100 }, (_, i) => i);
+    const one = { segments, bytes, address: 'i32' } as const;
+    const datas = dataSegments([
+      { ...one, mem: 0 as MemIdx },
+      { ...one, mem: 1 as MemIdx },
+    ]);
+    const first = [0, 20, 40, 60, 80];
+    assert.equal(datas.length, 10);
+    assert.ok(Array.isArray(datas));
+    assert.deepEqual(
+      datas.map((data) => data.bytes[0]),
+      [...first, ...first],
+    );
+    assert.deepEqual(
+      [...datas].map(({ mode }) => mode.kind === 'active' && mode.mem),
+      [0, 0, 0, 0, 0, 1, 1, 1, 1, 1],
+    );
+    assert.equal(datas[7], datas.at(-3));
+    assert.equal(datas[7], datas.slice(5)[2]);
+    assert.equal(datas[10], undefined);
+    assert.equal(datas.flatMap((data) => data).length, 10);
+  });
+
   it('are written as any segments are, in one piece or in many', () => {
     fc.assert(
       fc.property(pieces, address, fc.constantFrom(0, 1, 300), (one, type, mem) => {
@@ -64,9 +89,9 @@ describe('pieces of memories as data segments', () => {
       ['i64', [2 ** 31, 2 ** 32, 2 ** 34 - 1, 2 ** 34, 2 ** 41]],
     ] as const) {
       const segments = new Runs();
-      for (const start of starts) segments.push(start, start + 1);
-      // No memory is so long here: what is behind its end has no bytes.
-      const bytes = encodeForValidation({
+      // No memory is so long here: the segments have no bytes.
+      for (const start of starts) segments.push(start, start);
+      const bytes = encode({
         ...EMPTY_MODULE,
         datas: dataSegments([{ segments, bytes: new Uint8Array(0), mem: 0 as MemIdx, address: type }]),
       });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Run, Runs } from '../../src/snapshot/runs.ts';
-import { chooseSegments, closeGaps } from '../../src/snapshot/segments.ts';
+import { addressWidth, type Run, Runs } from '../../src/snapshot/runs.ts';
+import { chooseSegments as chooseOfAll } from '../../src/snapshot/segments.ts';
 import { encode, madeSpan } from '../../src/wasm/encode.ts';
 import { assemble } from '../../src/wasm/instructions.ts';
 import { type Data, EMPTY_MODULE } from '../../src/wasm/module.ts';
@@ -12,6 +12,11 @@ function runsOf(list: readonly Run[]): Runs {
   const runs = new Runs();
   for (const { start, end } of list) runs.add(start, end);
   return runs;
+}
+
+/** Of one memory. */
+function chooseSegments(runs: Runs, mem: number, most: number, free?: number): Runs {
+  return chooseOfAll([{ runs, mem }], most, free)[0] ?? new Runs();
 }
 
 /** What the encoder makes of it, without what all have in common. */
@@ -119,20 +124,44 @@ describe('segments', () => {
     assert.equal(chooseSegments(runsOf(list), 0, 10).length, 2);
   });
 
-  it('closing gaps leaves as many as allowed, loses none of their bytes, and closes the smallest', () => {
+  it('where there are too many, leave as many as allowed, lose no bytes, and close the cheapest gaps', () => {
     fc.assert(
-      fc.property(few, fc.integer({ min: 1, max: 9 }), (runs, most) => {
-        const closed = closeGaps(runs, most);
-        assert.equal(closed.length, Math.min(runs.length, most));
-        assert.ok(runs.every((run) => closed.some((one) => one.start <= run.start && run.end <= one.end)));
-        const gaps = (of: readonly Run[]): readonly number[] =>
-          of.slice(1).map((run, i) => run.start - (of[i]?.end ?? 0));
-        const sum = (of: readonly number[]): number => of.reduce((total, gap) => total + gap, 0);
-        const smallest = gaps(runs)
+      fc.property(few, fc.integer({ min: 1, max: 9 }), (list, most) => {
+        const runs = runsOf(list);
+        const all = [...chooseSegments(runs, 0, 100)];
+        const limited = [...chooseSegments(runs, 0, most)];
+        assert.equal(limited.length, Math.min(all.length, most));
+        assert.ok(list.every((run) => limited.some((one) => one.start <= run.start && run.end <= one.end)));
+        // What closing a gap costs: its zeros, less the header of the segment behind it.
+        const costs = (of: readonly Run[]): readonly number[] =>
+          of.slice(1).map((run, i) => run.start - (of[i]?.end ?? 0) - 3 - addressWidth(run.start));
+        const sum = (of: readonly number[]): number => of.reduce((total, cost) => total + cost, 0);
+        const cheapest = costs(all)
           .toSorted((a, b) => a - b)
-          .slice(0, runs.length - closed.length);
-        assert.equal(sum(gaps(runs)) - sum(gaps(closed)), sum(smallest));
+          .slice(0, all.length - limited.length);
+        assert.equal(sum(costs(all)) - sum(costs(limited)), sum(cheapest));
       }),
     );
+  });
+
+  it('of several memories share one limit, and what closing a gap costs decides whose close', () => {
+    const near = new Runs();
+    const far = new Runs();
+    for (let i = 0; i < 20_000; i++) {
+      near.add(70_000 + 20 * i, 70_001 + 20 * i);
+      far.add(70_000 + 50 * i, 70_001 + 50 * i);
+    }
+    const lengths = (most: number, free?: number): readonly number[] =>
+      chooseOfAll(
+        [near, far].map((runs, mem) => ({ runs, mem })),
+        most,
+        free,
+      ).map(({ length }) => length);
+    assert.deepEqual(lengths(100_000), [20_000, 20_000]);
+    assert.deepEqual(lengths(25_000), [5_000, 20_000]);
+    assert.deepEqual(lengths(10_000), [1, 9_999]);
+    // A segment of the first saves 11 bytes or 12, of the second 40 or so.
+    assert.deepEqual(lengths(100_000, 10_000), [1, 20_000]);
+    assert.deepEqual(lengths(100_000, 30_000), [10_000, 20_000]);
   });
 });
