@@ -2,8 +2,8 @@
 /**
  * The process: its arguments, streams, signals and exit code. Nothing else touches `process`.
  */
+import { fstatSync } from 'node:fs';
 import { homedir, hostname, userInfo } from 'node:os';
-import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { EXIT, FreezeError } from '../errors/classes.ts';
 import type { Line } from './args.ts';
@@ -39,8 +39,18 @@ function wantsColour(isTTY: boolean): boolean {
   return isTTY && env['TERM'] !== 'dumb';
 }
 
+/** Not by node:tty alone, which brings all of Node's streams along: no file and no pipe is a terminal. */
+function isTerminal(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+  } catch {
+    // It is closed.
+    return false;
+  }
+}
+
 function terminalOf(fd: number): Omit<Sink, 'write'> {
-  const isTTY = isatty(fd);
+  const isTTY = isTerminal(fd);
   const stream = fd === STDOUT ? 'stdout' : 'stderr';
   // Making Node's streams takes time, and only a terminal has a width.
   const columns = isTTY ? process[stream].columns || COLUMNS : COLUMNS;
@@ -189,4 +199,6 @@ function internal(error: unknown, err: Sink): number {
 
 const io = makeIo();
 process.on('uncaughtException', (error) => process.exit(internal(error, io.err)));
-process.exit(await main(io));
+// Of a program that waits for what never comes, Node would say that all went well.
+process.exitCode = INTERNAL;
+void main(io).then((code) => process.exit(code));

@@ -11,12 +11,13 @@ import {
   openSync,
   readdirSync,
   realpathSync,
+  rename as renameFile,
   type Stats,
   statSync,
+  unlink as unlinkFile,
   unlinkSync,
-  writeFile,
+  writeFile as writeTo,
 } from 'node:fs';
-import { rename, unlink, writeFile as writeDevice } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { cannotWrite } from '../errors/file.ts';
@@ -57,6 +58,11 @@ export interface Disk {
 }
 
 const NEW_FILE = 0o666;
+
+/** Not those of node:fs/promises, which take longer to load than to use. */
+const rename = promisify(renameFile);
+const unlink = promisify(unlinkFile);
+const writeFile = promisify(writeTo);
 
 /** Looks at a target before any work is done, and changes nothing. Throws a FileError. */
 export function targetOf(path: string): Target {
@@ -178,8 +184,6 @@ async function replace(
   }
 }
 
-const writeDescriptor = promisify(writeFile);
-
 function chunksOf(bytes: Contents): Iterable<Uint8Array> {
   return bytes instanceof Uint8Array ? [bytes] : bytes.chunks();
 }
@@ -189,7 +193,7 @@ async function writeAll(fd: number, bytes: Contents): Promise<void> {
   let before: Promise<void> = Promise.resolve();
   for (const chunk of chunksOf(bytes)) {
     await before;
-    before = writeDescriptor(fd, chunk);
+    before = writeFile(fd, chunk);
   }
   await before;
 }
@@ -213,7 +217,7 @@ export function machineDisk(unfinished: Set<string>): Disk {
         throw error;
       }
     },
-    fill: (path, bytes) => writeDevice(path, bytes),
+    fill: (path, bytes) => writeFile(path, bytes),
     rename: async (from, to) => {
       await rename(from, to);
       unfinished.delete(from);

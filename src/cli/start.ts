@@ -7,4 +7,4 @@ import * as nodeModule from 'node:module';
 
 // The types are those of Node 20.
 (nodeModule as { readonly enableCompileCache?: () => void }).enableCompileCache?.();
-await import('./main.ts');
+void import('./main.ts');

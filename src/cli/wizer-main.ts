@@ -3,4 +3,4 @@
  * started by bin/freeze-wizer, which finds Node where the environment does not tell.
  */
 process.argv.splice(2, 0, 'wizer');
-await import('./start.ts');
+void import('./start.ts');

@@ -42,27 +42,25 @@ export function chooseSegments(
   most: number,
   free: number = most,
 ): readonly Runs[] {
-  // With so many gaps that are never closed unasked, the cheapest ones of all are looked for in one go.
-  const many = memories.reduce((sum, { runs }) => sum + countGroups(runs), 0) >= most;
-  const chosen = many
-    ? memories
-    : memories.map(({ runs, mem }): MemoryRuns => ({ runs: cheapest(runs, mem), mem }));
-  const count = chosen.reduce((sum, { runs }) => sum + runs.length, 0);
+  let chosen = memories;
+  let costs = countRuns(memories) < most ? undefined : new GapCosts(memories);
+  // With so many gaps that are never closed unasked, which ones close is clear; else each choice is one of many.
+  if (costs === undefined || costs.wide < most) {
+    chosen = memories.map(({ runs, mem }) => ({ runs: cheapest(runs, mem), mem }));
+    costs = undefined;
+  }
+  const count = countRuns(chosen);
   if (count <= Math.min(most, free)) return chosen.map(({ runs }) => runs);
-  const costs = new GapCosts(chosen);
+  costs ??= new GapCosts(chosen);
   const worthwhile = chosen.length + costs.worthwhile;
   const excess = count - Math.min(most, Math.max(free, worthwhile));
   if (excess <= 0) return chosen.map(({ runs }) => runs);
   const limit = costs.limit(excess);
-  return chosen.map((memory) => closeCheapest(memory, limit));
+  return chosen.map((memory) => closeCheapest(memory, limit, count - excess));
 }
 
-/** How many segments there are where only gaps are closed that may be worth it. */
-function countGroups({ bounds, length }: Runs): number {
-  let count = Math.min(length, 1);
-  for (let i = 1; i < length; i++)
-    if ((bounds[2 * i] as number) - (bounds[2 * i - 1] as number) > NEVER_CLOSED) count++;
-  return count;
+function countRuns(memories: readonly MemoryRuns[]): number {
+  return memories.reduce((sum, { runs }) => sum + runs.length, 0);
 }
 
 /** The cheapest segments, as many as it takes. */
@@ -239,17 +237,32 @@ interface Limit {
 class GapCosts {
   readonly #memories: readonly MemoryRuns[];
   readonly #counts = new Uint32Array(COUNTED);
-  /** How many gaps cost a segment's price or more. */
-  readonly worthwhile: number;
+  /** How many gaps cost a segment's price or more, and how many are wider than any that is worth closing. */
+  worthwhile = 0;
+  wide = 0;
 
   constructor(memories: readonly MemoryRuns[]) {
     this.#memories = memories;
-    let worthwhile = 0;
-    for (const memory of memories) worthwhile += countCosts(memory, this.#counts);
-    this.worthwhile = worthwhile;
+    for (const memory of memories) this.#count(memory);
   }
 
-  /** The limit below which `n` gaps close, from 1 on. */
+  #count({ runs, mem }: MemoryRuns): void {
+    const { bounds, length } = runs;
+    const counts = this.#counts;
+    let worthwhile = 0;
+    let wide = 0;
+    for (let i = 1; i < length; i++) {
+      const cost = gapCost(bounds, i, mem);
+      if (cost >= PRICE) worthwhile++;
+      if ((bounds[2 * i] as number) - (bounds[2 * i - 1] as number) > NEVER_CLOSED) wide++;
+      const place = cost + LONGEST_HEADER;
+      if (place < COUNTED) counts[place] = (counts[place] as number) + 1;
+    }
+    this.worthwhile += worthwhile;
+    this.wide += wide;
+  }
+
+  /** The limit up to which `n` gaps close, from 1 on. */
   limit(n: number): Limit {
     let less = 0;
     for (let i = 0; i < COUNTED; i++) {
@@ -268,28 +281,21 @@ class GapCosts {
   }
 }
 
-/** Adds to `counts` what the gaps of a memory cost, and says how many cost a segment's price or more. */
-function countCosts({ runs, mem }: MemoryRuns, counts: Uint32Array): number {
+/**
+ * The runs with the gaps up to a limit closed; `most` are left, or less. Among equal gaps the first close, so
+ * that the result is the same everywhere.
+ */
+function closeCheapest({ runs, mem }: MemoryRuns, limit: Limit, most: number): Runs {
   const { bounds, length } = runs;
-  let worthwhile = 0;
-  for (let i = 1; i < length; i++) {
-    const cost = gapCost(bounds, i, mem);
-    if (cost >= PRICE) worthwhile++;
-    const place = cost + LONGEST_HEADER;
-    if (place < COUNTED) counts[place] = (counts[place] as number) + 1;
-  }
-  return worthwhile;
-}
-
-/** The runs with the gaps up to a limit closed. Among equal ones the first close, so that the result is the same everywhere. */
-function closeCheapest({ runs, mem }: MemoryRuns, limit: Limit): Runs {
-  const { bounds, length } = runs;
-  const to = new Runs();
+  const to = new Float64Array(2 * Math.min(length, most));
+  let at = 0;
   for (let i = 0; i < length; i++) {
     const cost = i === 0 ? Number.POSITIVE_INFINITY : gapCost(bounds, i, mem);
-    if (cost < limit.cost || (cost === limit.cost && limit.equal-- > 0))
-      to.bounds[2 * to.length - 1] = bounds[2 * i + 1] as number;
-    else to.push(bounds[2 * i] as number, bounds[2 * i + 1] as number);
+    if (cost > limit.cost || (cost === limit.cost && limit.equal-- <= 0)) {
+      to[at] = bounds[2 * i] as number;
+      at += 2;
+    }
+    to[at - 1] = bounds[2 * i + 1] as number;
   }
-  return to;
+  return new Runs(to, at / 2);
 }
