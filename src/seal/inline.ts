@@ -21,9 +21,20 @@ export interface InlineLimit {
   readonly size: number;
 }
 
+/**
+ * For all generated code together, in bytes: what a call may become without being counted, what the
+ * code may be with all that is inlined, and the part of itself by which more than that may grow.
+ */
+export interface UnitLimit {
+  readonly uncounted: number;
+  readonly size: number;
+  readonly growth: number;
+}
+
 export interface InlineLimits {
   readonly generated: InlineLimit;
   readonly helper: InlineLimit;
+  readonly unit?: UnitLimit;
 }
 
 const CALL = 0x10;
@@ -60,6 +71,8 @@ class Planner {
   readonly #facts = new Map<number, Facts | undefined>();
   readonly #sizes = new Map<string, number>();
   readonly #made = new Map<string, number>();
+  /** Functions that are inlined nowhere, since the unit would grow too much. */
+  readonly #left = new Set<number>();
 
   constructor(module: Module, generated: ReadonlySet<number>, limits: InlineLimits) {
     this.#module = module;
@@ -69,6 +82,31 @@ class Planner {
 
   movable(func: number): boolean {
     return this.#factsOf(func)?.movable === true;
+  }
+
+  /** Leaves out what makes the unit too big: the smaller a function is, the more its calls cost beside it. */
+  limit(roots: readonly number[], unit: UnitLimit): void {
+    const sites = new Map<number, number>();
+    let size = 0;
+    for (const root of roots) {
+      const facts = this.#factsOf(root);
+      size += facts?.size ?? 0;
+      for (const [func, count] of facts?.calls ?? []) {
+        const { generated, helper } = this.#limits;
+        const most = this.#generated.has(func) ? generated.own : helper.own;
+        const callee = this.#factsOf(func);
+        if (callee?.movable !== true || !callee.returns || callee.size > most) continue;
+        if (callee.size > unit.uncounted) sites.set(func, (sites.get(func) ?? 0) + count);
+        else size += count * callee.size;
+      }
+    }
+    let room = Math.max(unit.size - size, size * unit.growth);
+    const sizeOf = (func: number): number => this.#factsOf(func)?.size ?? 0;
+    for (const func of [...sites.keys()].sort((a, b) => sizeOf(a) - sizeOf(b) || a - b)) {
+      const bytes = sizeOf(func) * (sites.get(func) ?? 0);
+      if (bytes <= room) room -= bytes;
+      else this.#left.add(func);
+    }
   }
 
   /** Which copies the calls of a function go to. */
@@ -89,7 +127,7 @@ class Planner {
   /** The callee as deep as it can be inlined: what is too big with all its calls may fit with fewer. */
   #nest(func: number, caller: Nested): Nested | undefined {
     const facts = this.#factsOf(func);
-    if (facts?.movable !== true || !facts.returns) return undefined;
+    if (facts?.movable !== true || !facts.returns || this.#left.has(func)) return undefined;
     const kind = this.#generated.has(func) ? 'generated' : 'helper';
     const { depth, own, size } = this.#limits[kind];
     if (facts.size > own) return undefined;
@@ -160,6 +198,7 @@ export function planInlining(
 ): Extraction {
   const planner = new Planner(module, generated, limits);
   const roots = [...generated].sort((a, b) => a - b).filter((func) => planner.movable(func));
+  if (limits.unit !== undefined) planner.limit(roots, limits.unit);
   return {
     roots: new Map(roots.map((func) => [func, planner.calls({ func, generated: 0, helper: 0 })])),
     copies: planner.copies,

@@ -44,7 +44,11 @@ export interface Recipe {
 export const RECIPES: Readonly<Record<Exclude<OptimizeLevel, 'none'>, Recipe>> = {
   fast: {
     guards: true,
-    inline: { generated: { depth: 1, own: 600, size: 4_000 }, helper: { depth: 1, own: 200, size: 200 } },
+    inline: {
+      generated: { depth: 1, own: 600, size: 4_000 },
+      helper: { depth: 1, own: 200, size: 200 },
+      unit: { uncounted: 60, size: 16_000, growth: 0.1 },
+    },
     passes: ['no-inline', 'inlining-optimizing'],
     // As fast as at 2, byte for byte mostly, in 60% of the time.
     optimizeLevel: 1,

@@ -12,6 +12,7 @@ import { type Module, spaces } from '../../src/wasm/module.ts';
 import { moduleNames } from '../../src/wasm/names.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import type { FuncIdx } from '../../src/wasm/types.ts';
+import { INDEX_KIND, walkBody } from '../../src/wasm/walk.ts';
 import { wat } from '../support/wat.ts';
 
 type Level = 'fast' | 'max';
@@ -169,6 +170,39 @@ describe('optimize', () => {
     assert.equal(report.functions, 1);
     assert.equal(after.codes[0], module.codes[0]);
     assertSame(module, after);
+  });
+
+  it('inlines helpers that are not small while there is little code, and small ones always', async () => {
+    const sum = (loads: number): string =>
+      Array.from({ length: loads }).reduce(
+        (rest: string, _, i) => `(i32.add (i32.load offset=${300 + 8 * i} (local.get 0)) ${rest})`,
+        '(i32.const 1)',
+      );
+    for (const [callers, inlined] of [
+      [3, true],
+      [300, false],
+    ] as const) {
+      const generated = Array.from(
+        { length: callers },
+        (_, i) => `(func (export "f${i}") (param i32) (result i32)
+          (i32.add (call $small (local.get 0)) (call $big (i32.and (local.get 0) (i32.const ${i * 8 + 7})))))`,
+      );
+      const module = parse(
+        await wat(`(module (memory 1)
+          (func $small (param i32) (result i32) ${sum(2)})
+          (func $big (param i32) (result i32) ${sum(14)}) ${generated.join('\n')})`),
+      );
+      const { module: after } = await optimized(
+        module,
+        generated.map((_, i) => i + 2),
+        'fast',
+      );
+      const called = new Set<number>();
+      for (const body of after.codes.slice(2))
+        walkBody(body, { kinds: INDEX_KIND.func, index: (_, func) => called.add(func) });
+      assert.deepEqual([...called], inlined ? [] : [1], `${callers} callers`);
+      assertSame(module, after);
+    }
   });
 
   it('asks for the features that the code uses, and no more', async () => {
