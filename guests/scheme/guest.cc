@@ -7,9 +7,6 @@
  */
 #include "freeze.h"
 
-#include <malloc.h>
-#include <stdlib.h>
-
 #include <algorithm>
 #include <vector>
 
@@ -19,6 +16,7 @@
 #include "interpret.h"
 #include "jit.h"
 #include "library.h"
+#include "memory.h"
 #include "ports.h"
 #include "print.h"
 #include "profile.h"
@@ -97,7 +95,7 @@ void openLibrary() {
   definePorts();
   LoadedProgram library;
   bool definesMain;
-  if (!loadForms(library, definesMain, addFile("library", 7), prelude, sizeof prelude) || !runForms(library)) abort();
+  if (!loadForms(library, definesMain, addFile("library", 7), prelude, sizeof prelude) || !runForms(library)) __builtin_trap();
   memset(prelude, 0, sizeof prelude);
 }
 
@@ -111,41 +109,6 @@ void define(const Definition *definitions, size_t count) {
     rememberBuiltin(name->standard);
     setGlobal(name, valueOf(name->standard));
   }
-}
-
-// Memory comes from here (--wrap=sbrk).
-bool memoryMayGrow = true;
-extern "C" void *__real_sbrk(intptr_t);
-extern "C" void *__wrap_sbrk(intptr_t increment) { return memoryMayGrow ? __real_sbrk(increment) : (void *)-1; }
-
-size_t largestFreeBlock() {
-  size_t size = 0;
-  for (size_t more = 1u << 30; more >= 8; more /= 2) {
-    void *block = malloc(size + more);
-    asm volatile("" : "+r"(block));  // or a malloc whose block is only freed is optimized away
-    if (!block) continue;
-    free(block);
-    size += more;
-  }
-  return size;
-}
-
-// A snapshot leaves zeros out, so free memory is better zero: what was in it, and what the allocator
-// wrote there where blocks have been joined since. Each free block is taken as a whole, and cleared.
-void clearFreeMemory() {
-  void *taken = nullptr;
-  memoryMayGrow = false;
-  while (size_t size = largestFreeBlock()) {
-    void **block = (void **)malloc(size);
-    memset(block, 0, malloc_usable_size(block));
-    *block = taken;
-    taken = block;
-  }
-  while (void **block = (void **)taken) {
-    taken = *block;
-    free(block);
-  }
-  memoryMayGrow = true;
 }
 
 void *freeze_alloc(uint32_t size) { return malloc(size); }
@@ -225,7 +188,7 @@ void freeze_before_snapshot() {
   if (sealed) forgetTrees();
   freeUnreached();
   cleanForSnapshot();
-  clearFreeMemory();
+  clearFreeMemory();  // a snapshot leaves zeros out
 }
 
 void freeze_after_restore() {

@@ -1,9 +1,9 @@
 // The heap's implementation; its idea stands in heap.h.
 #include "heap.h"
 
-#include <stdlib.h>
-
 #include <vector>
+
+#include "memory.h"
 
 Vm vm;
 Value stack[kStackWords];
@@ -43,7 +43,7 @@ bool testBit(const uint32_t *bitmap, uint32_t i) { return bitmap[i >> 5] >> (i &
 void wantCollection() { vm.limit = vm.interpreterLimit = 0; }
 
 void addChunk() {
-  auto chunk = (uint32_t)aligned_alloc(kChunkSize, kChunkSize);
+  auto chunk = (uint32_t)takePages(kChunkSize);
   if (!chunk) __builtin_trap();  // the host gives no more memory: nothing can go on
   memset((void *)chunk, 0, kFirstGranule * 8);
   isChunk[chunk >> kChunkBits] = 1;

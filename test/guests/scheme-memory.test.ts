@@ -1,0 +1,122 @@
+// The Scheme guest's own malloc: blocks of random sizes come and go, and keep what is in them.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createWasi } from '../../src/host/wasi/wasi.ts';
+import { root } from '../engines/places.ts';
+
+const compiled = new WebAssembly.Module(readFileSync(join(root, 'guests', 'scheme', 'scheme.wasm')));
+
+interface Guest {
+  readonly memory: WebAssembly.Memory;
+  _initialize(): void;
+  freeze_alloc(size: number): number;
+  freeze_free(address: number, size: number): void;
+  freeze_load(name: number, nameSize: number, text: number, size: number): number;
+  freeze_before_snapshot(): void;
+}
+
+async function start(): Promise<Guest> {
+  const wasi = await createWasi({}, compiled);
+  const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
+  wasi.bind(instance);
+  const guest = instance.exports as unknown as Guest;
+  guest._initialize();
+  return guest;
+}
+
+/** The same numbers in every run (a linear congruential generator's upper bits): 0 <= n < bound. */
+function numbersFrom(seed: number): (bound: number) => number {
+  let state = seed;
+  return (bound) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * bound);
+  };
+}
+
+/** Mostly small, sometimes large, as the guest's own are. */
+function randomSize(random: (bound: number) => number): number {
+  const kind = random(20);
+  return kind < 12 ? random(100) : kind < 18 ? random(2000) : kind < 19 ? random(20_000) : random(300_000);
+}
+
+const bytesOf = (guest: Guest, address: number, size: number): Uint8Array =>
+  new Uint8Array(guest.memory.buffer, address, size);
+
+interface Block {
+  readonly address: number;
+  readonly size: number;
+  readonly fill: number;
+}
+
+function allocate(guest: Guest, size: number, fill: number): Block {
+  const address = guest.freeze_alloc(size);
+  assert.ok(address !== 0 && address % 8 === 0, `a block of ${size} bytes at ${address}`);
+  bytesOf(guest, address, size).fill(fill);
+  return { address, size, fill };
+}
+
+function release(guest: Guest, { address, size, fill }: Block): void {
+  const content = bytesOf(guest, address, size);
+  assert.ok(
+    content.every((byte) => byte === fill),
+    `the block of ${size} bytes at ${address} was written to by another`,
+  );
+  guest.freeze_free(address, size);
+}
+
+test('blocks that come and go never overlap, and what is free is used again', async () => {
+  const guest = await start();
+  const random = numbersFrom(1);
+  const blocks: Block[] = [];
+  let live = 0;
+  let peak = 0;
+  const before = guest.memory.buffer.byteLength;
+  for (let i = 0; i < 20_000; i++) {
+    // It grows for a while and shrinks for a while.
+    const grows = random(100) < (i % 4000 < 2000 ? 60 : 40);
+    const last = blocks.length > 0 && !grows ? blocks.pop() : undefined;
+    if (last) {
+      // Not the newest: any one goes.
+      const at = random(blocks.length + 1);
+      const chosen = blocks[at] ?? last;
+      if (at < blocks.length) blocks[at] = last;
+      live -= chosen.size;
+      release(guest, chosen);
+    } else {
+      const block = allocate(guest, randomSize(random), random(256));
+      live += block.size;
+      peak = Math.max(peak, live);
+      blocks.push(block);
+    }
+  }
+  const grown = guest.memory.buffer.byteLength - before;
+  assert.ok(grown < 1.5 * peak, `${grown} bytes of memory for ${peak}`);
+  for (const block of blocks) release(guest, block);
+  // All of it is one block again.
+  allocate(guest, grown - 65_536, 1);
+  assert.equal(guest.memory.buffer.byteLength - before, grown);
+});
+
+test('a block that is larger than memory can be is refused, and nothing is lost by that', async () => {
+  const guest = await start();
+  for (const size of [0x7fff_ffff, 0xffff_ffff, 0xffff_fff0]) assert.equal(guest.freeze_alloc(size), 0);
+  release(guest, allocate(guest, 100_000, 1));
+});
+
+test('before a snapshot, what is free holds nothing of what was in it', async () => {
+  const guest = await start();
+  const text = new TextEncoder().encode('(define (main) 1)');
+  const program = allocate(guest, text.length, 0);
+  bytesOf(guest, program.address, program.size).set(text);
+  assert.equal(guest.freeze_load(program.address, 1, program.address, text.length), 1);
+  const blocks = Array.from({ length: 300 }, (_, i) => allocate(guest, 8 * i, 0xee));
+  for (const [i, block] of blocks.entries()) if (i % 3 !== 0) release(guest, block);
+  guest.freeze_before_snapshot();
+  const kept = blocks.filter((_, i) => i % 3 === 0);
+  for (const block of kept) release(guest, block);
+  guest.freeze_before_snapshot();
+  const left = new Uint8Array(guest.memory.buffer).reduce((sum, byte) => sum + (byte === 0xee ? 1 : 0), 0);
+  assert.ok(left < 1000, `${left} bytes of blocks that were freed`);
+});
