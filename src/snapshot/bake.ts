@@ -24,7 +24,7 @@ import type { FuncIdx, GlobalType, MemIdx, MemType, RefType, TableIdx } from '..
 import { isRef } from '../wasm/types.ts';
 import { dataSegments } from './pieces.ts';
 import { nonZeroRuns, type Runs } from './runs.ts';
-import { chooseSegments } from './segments.ts';
+import { bigFirst, chooseSegments } from './segments.ts';
 import type { GlobalState, RefValue, Snapshot, TableState } from './state.ts';
 
 /**
@@ -114,7 +114,7 @@ function bakeMemories(linked: Linked, snapshot: Snapshot): BakedMemories {
   const free = module.datas.length > FREE_SEGMENTS ? room : FREE_SEGMENTS;
   const chosen = chooseSegments(states, room, free);
   const pieces = states.map(({ mem, type, bytes }, i) => {
-    return { mem, address: type.address, bytes, segments: chosen[i] as Runs };
+    return { mem, address: type.address, bytes, segments: bigFirst(chosen[i] as Runs) };
   });
   return {
     mems,

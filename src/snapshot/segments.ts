@@ -59,6 +59,28 @@ export function chooseSegments(
   return chosen.map((memory) => closeCheapest(memory, limit, count - excess));
 }
 
+/**
+ * From so many bytes on, a copy is slower by a tenth where a byte stands in the module a little less than a page
+ * behind its place in memory, counted in pages (of 4 KiB: the processor takes what is loaded next for what was
+ * stored last). Behind thousands of small segments a big one may stand anywhere; in front it stands near the
+ * module's beginning, or where the code ends.
+ */
+const BIG = 1 << 20;
+
+/** The same segments, those first that are so big that it matters where they stand. */
+export function bigFirst(segments: Runs): Runs {
+  const { bounds, length } = segments;
+  const isBig = (i: number): boolean => (bounds[2 * i + 1] as number) - (bounds[2 * i] as number) >= BIG;
+  const big: number[] = [];
+  for (let i = 0; i < length; i++) if (isBig(i)) big.push(i);
+  if (big.every((index, i) => index === i)) return segments;
+  const ordered = new Runs(new Float64Array(2 * length));
+  for (const i of big) ordered.push(bounds[2 * i] as number, bounds[2 * i + 1] as number);
+  for (let i = 0; i < length; i++)
+    if (!isBig(i)) ordered.push(bounds[2 * i] as number, bounds[2 * i + 1] as number);
+  return ordered;
+}
+
 function countRuns(memories: readonly MemoryRuns[]): number {
   return memories.reduce((sum, { runs }) => sum + runs.length, 0);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { addressWidth, type Run, Runs } from '../../src/snapshot/runs.ts';
-import { chooseSegments as chooseOfAll } from '../../src/snapshot/segments.ts';
+import { bigFirst, chooseSegments as chooseOfAll } from '../../src/snapshot/segments.ts';
 import { encode, madeSpan } from '../../src/wasm/encode.ts';
 import { assemble } from '../../src/wasm/instructions.ts';
 import { type Data, EMPTY_MODULE } from '../../src/wasm/module.ts';
@@ -142,6 +142,21 @@ describe('segments', () => {
         assert.equal(sum(costs(all)) - sum(costs(limited)), sum(cheapest));
       }),
     );
+  });
+
+  it('of a megabyte and more come first, the others as they were', () => {
+    const MIB = 2 ** 20;
+    const list = [
+      { start: 8, end: 9 },
+      { start: 20, end: 20 + MIB },
+      { start: 3 * MIB, end: 4 * MIB - 1 },
+      { start: 5 * MIB, end: 7 * MIB },
+      { start: 8 * MIB, end: 8 * MIB + 1 },
+    ];
+    const [small, big, nearly, bigger, last] = list;
+    assert.deepEqual([...bigFirst(runsOf(list))], [big, bigger, small, nearly, last]);
+    assert.deepEqual([...bigFirst(runsOf(list.slice(1, 3)))], [big, nearly]);
+    assert.deepEqual([...bigFirst(new Runs())], []);
   });
 
   it('of several memories share one limit, and what closing a gap costs decides whose close', () => {
