@@ -15,23 +15,77 @@
 
 namespace {
 
+// ---- What generated code calls ----
+
+// A template that so many calls did not fit is compiled again, for any arguments.
+constexpr uint32_t kMaxMisses = 30;
+
+// May generated code go on with the stack at `sp`? Collects if that was asked for.
+uint32_t passSafepoint(Value *sp) {
+  if (!vm.interpreterLimit) collect(sp);
+  return (uint32_t)sp < vm.trueLimit;
+}
+
+// Calls any value. Builtins, which generated code calls here when they come as values, are quick.
+Value callAny(Value *sp, uint32_t argc) {
+  Value callee = sp[-(int)argc - 1];
+  if (!isBuiltin(callee) || callee == applyValue) return call(sp, argc);
+  return checkCall(callee, argc) ? builtinOf(callee)->function(sp - argc, argc) : (Value)kFail;
+}
+
+Value interpretCall(Value *sp, uint32_t argc) { return interpret(sp, argc, true); }
+
+// A call whose arguments are not of the kinds that the code was compiled for.
+Value interpretMiss(Value *sp, uint32_t argc) {
+  Template *t = templateOf(sp[-(int)argc - 1]);
+  if (t->jit == JitState::Linked && ++t->misses == kMaxMisses) {
+    t->guarded = false;
+    t->jit = JitState::Queued;
+    warmTemplates.push_back(t);
+  }
+  return interpret(sp, argc, true);
+}
+
+// May this be called with the caller's frame gone? Not if the caller's line is wanted for an error.
+uint32_t isCallable(Value procedure, uint32_t argc) {
+  if (!isClosure(procedure)) return 0;
+  Template *t = templateOf(procedure);
+  return !t->library && (t->rest ? argc >= t->params : argc == t->params);
+}
+
+Value define(Symbol *symbol, Value value) {
+  setGlobal(symbol, value);
+  return kUnspecified;
+}
+
+// Puts the elements of the list on top of the stack in its place; how many arguments there are then,
+// or -1 with an error under way.
+uint32_t spreadList(Value *sp, uint32_t argc) { return spread(sp, argc) ? argc : ~0u; }
+
+// A function of `params` words, imported from its table slot, which in C its address is.
 struct Helper {
   const char *name;
   uint32_t params;
+  const void *function;
+  uint32_t slot() const { return (uint32_t)function; }
 };
 // In the order of enum HelperFunction.
-constexpr Helper helpers[] = {
-    {"scheme_primitive1", 2}, {"scheme_primitive2", 3}, {"scheme_primitive3", 4}, {"scheme_fail_at", 1},   {"scheme_fail_within", 2},
-    {"scheme_allocate", 1},   {"scheme_safepoint", 1},  {"scheme_call", 2},       {"scheme_interpret", 2},
-    {"scheme_miss", 2},       {"scheme_callable", 2},   {"scheme_unbound", 1},    {"scheme_unchecked", 1},
-    {"scheme_set_global", 2}, {"scheme_define", 2},     {"scheme_spread", 2},
+const Helper helpers[] = {
+    {"primitive1", 2, (void *)primitive1},     {"primitive2", 3, (void *)primitive2},
+    {"primitive3", 4, (void *)primitive3},     {"fail", 1, (void *)failAt},
+    {"fail within", 2, (void *)failWithin},    {"allocate", 1, (void *)allocateSlow},
+    {"safepoint", 1, (void *)passSafepoint},   {"call", 2, (void *)callAny},
+    {"interpret", 2, (void *)interpretCall},   {"miss", 2, (void *)interpretMiss},
+    {"callable?", 2, (void *)isCallable},      {"unbound", 1, (void *)failUnbound},
+    {"unchecked", 1, (void *)failUnchecked},   {"set global", 2, (void *)setExistingGlobal},
+    {"define", 2, (void *)define},             {"spread", 2, (void *)spreadList},
 };
 static_assert(sizeof helpers / sizeof *helpers == kHelpers);
 
+// ---- Modules ----
+
 // Type k is that of a function of k words; the start function's comes last.
 constexpr uint32_t kTypes = kMaxCompiledParams + 3, kStartType = kTypes;
-// A template that so many calls did not fit is compiled again, for any arguments.
-constexpr uint32_t kMaxMisses = 30;
 
 struct {
   freeze_module handle;
@@ -62,8 +116,8 @@ Bytes importSection() {
   Bytes out;
   out.u32(kHelpers + 2);
   for (const Helper &helper : helpers) {
-    out.text("env");
-    out.text(helper.name);
+    out.text("slot");
+    out.text(decimal(helper.slot()));
     out.byte(0x00);
     out.u32(helper.params);
   }
@@ -105,6 +159,13 @@ Bytes elementSection(uint32_t functions) {
   return out;
 }
 
+// Of what no entry calls, and of what this module, the last one, has imported.
+std::vector<uint32_t> uselessSlots() {
+  std::vector<uint32_t> slots = deadSlots();
+  for (const Helper &helper : helpers) slots.push_back(helper.slot());
+  return slots;
+}
+
 /*
  * base = table.grow(n); every template's slot = base + its number, where table.init puts its function.
  * A template that had a slot keeps it, and gets its new function there. Slots that nobody will call
@@ -142,7 +203,7 @@ Bytes startFunction(const std::vector<Template *> &templates) {
     code.store(0);
     added += !keeps;
   }
-  for (uint32_t slot : worldClosed ? deadSlots() : std::vector<uint32_t>()) {
+  for (uint32_t slot : worldClosed && onlyEntries ? uselessSlots() : std::vector<uint32_t>()) {
     code.constant(slot);
     code.byte(0xd0), code.byte(wFuncref);  // ref.null func
     code.byte(0x26), code.u32(0);          // table.set
@@ -258,84 +319,4 @@ void moduleLinked(const freeze_module *module, int32_t status) {
   auto &bytes = pending.code.data;
   memset(bytes.data(), 0, bytes.size());  // a snapshot leaves zeros out
   std::vector<uint8_t>().swap(bytes);
-}
-
-// ---- What generated code calls: the functions of enum HelperFunction ----
-
-namespace {
-
-// These are not small, and called everywhere: no optimizer shall inline them.
-
-// May generated code go on with the stack at `sp`? Collects if that was asked for.
-[[gnu::noinline]] uint32_t passSafepoint(Value *sp) {
-  if (!vm.interpreterLimit) collect(sp);
-  return (uint32_t)sp < vm.trueLimit;
-}
-
-// Calls any value. Builtins, which generated code calls here when they come as values, are quick.
-[[gnu::noinline]] Value callAny(Value *sp, uint32_t argc) {
-  Value callee = sp[-(int)argc - 1];
-  if (!isBuiltin(callee) || callee == applyValue) return call(sp, argc);
-  return checkCall(callee, argc) ? builtinOf(callee)->function(sp - argc, argc) : (Value)kFail;
-}
-
-}  // namespace
-
-FREEZE_EXPORT(scheme_primitive1) Value scheme_primitive1(uint32_t op, Value a) { return primitive1((PrimOp)op, a); }
-
-FREEZE_EXPORT(scheme_primitive2) Value scheme_primitive2(uint32_t op, Value a, Value b) {
-  return primitive2((PrimOp)op, a, b);
-}
-
-FREEZE_EXPORT(scheme_primitive3) Value scheme_primitive3(uint32_t op, Value a, Value b, Value c) {
-  return primitive3((PrimOp)op, a, b, c);
-}
-
-FREEZE_EXPORT(scheme_fail_at) Value scheme_fail_at(Place place) { return failAt(place); }
-
-FREEZE_EXPORT(scheme_fail_within) Value scheme_fail_within(Place place, Place outer) { return failWithin(place, outer); }
-
-FREEZE_EXPORT(scheme_allocate) uint32_t scheme_allocate(uint32_t size) { return allocateSlow(size); }
-
-FREEZE_EXPORT(scheme_safepoint) uint32_t scheme_safepoint(Value *sp) { return passSafepoint(sp); }
-
-FREEZE_EXPORT(scheme_call) Value scheme_call(Value *sp, uint32_t argc) { return callAny(sp, argc); }
-
-FREEZE_EXPORT(scheme_interpret) Value scheme_interpret(Value *sp, uint32_t argc) { return interpret(sp, argc, true); }
-
-// A call whose arguments are not of the kinds that the code was compiled for.
-FREEZE_EXPORT(scheme_miss) Value scheme_miss(Value *sp, uint32_t argc) {
-  Template *t = templateOf(sp[-(int)argc - 1]);
-  if (t->jit == JitState::Linked && ++t->misses == kMaxMisses) {
-    t->guarded = false;
-    t->jit = JitState::Queued;
-    warmTemplates.push_back(t);
-  }
-  return interpret(sp, argc, true);
-}
-
-// May this be called with the caller's frame gone? Not if the caller's line is wanted for an error.
-FREEZE_EXPORT(scheme_callable) uint32_t scheme_callable(Value procedure, uint32_t argc) {
-  if (!isClosure(procedure)) return 0;
-  Template *t = templateOf(procedure);
-  return !t->library && (t->rest ? argc >= t->params : argc == t->params);
-}
-
-FREEZE_EXPORT(scheme_unbound) Value scheme_unbound(Symbol *symbol) { return failUnbound(symbol); }
-
-FREEZE_EXPORT(scheme_unchecked) Value scheme_unchecked(Var *var) { return failUnchecked(var); }
-
-FREEZE_EXPORT(scheme_set_global) Value scheme_set_global(Symbol *symbol, Value value) {
-  return setExistingGlobal(symbol, value);
-}
-
-FREEZE_EXPORT(scheme_define) Value scheme_define(Symbol *symbol, Value value) {
-  setGlobal(symbol, value);
-  return kUnspecified;
-}
-
-// Puts the elements of the list on top of the stack in its place; how many arguments there are then,
-// or -1 with an error under way.
-FREEZE_EXPORT(scheme_spread) uint32_t scheme_spread(Value *sp, uint32_t argc) {
-  return spread(sp, argc) ? argc : ~0u;
 }
