@@ -47,6 +47,7 @@ import {
   workloadOf,
 } from './options.ts';
 import { machineDisk, type Output, realPath, type Target, targetOf, writeOutputs } from './output.ts';
+import { mapName, sourceMapOf } from './source-map.ts';
 import { Terminal } from './terminal.ts';
 
 interface Plan {
@@ -251,12 +252,6 @@ export function outputFiles(parsed: Parsed): readonly string[] {
   return [output, map, json, report].filter((path) => path !== undefined && path !== '-') as string[];
 }
 
-/** The output's source map stands beside it, where the module says that it is. */
-function mapName(output: string): string {
-  if (output === '-') throw badCommandLine('--source-map writes a file beside the output, which is a stream');
-  return `${output}.map`;
-}
-
 /** Files that are read, with how the user gave them. */
 function inputs(plan: Plan): readonly (readonly [what: string, path: string])[] {
   const programs = [
@@ -333,7 +328,9 @@ async function freezeGuest(
   const options: FreezeOptions = {
     ...plan.more,
     ...workOf(plan, io),
-    ...(plan.sourceMap === undefined ? {} : { sourceMap: sourceMapOf(plan.sourceMap, plan.output, io) }),
+    ...(plan.sourceMap === undefined
+      ? {}
+      : { sourceMap: sourceMapOf(plan.sourceMap, plan.output, io.readStdin) }),
     otherInputs: inputs(plan).flatMap(([what, path]) => {
       const kind = OTHERS[what];
       return kind === undefined ? [] : [{ kind, name: path, bytes: readInput(path, io.readStdin) }];
@@ -406,11 +403,6 @@ async function withTimes(
   );
   terminal.finish();
   return { ...frozen, report };
-}
-
-function sourceMapOf(path: string, output: string, io: Io): NonNullable<FreezeOptions['sourceMap']> {
-  const text = new TextDecoder().decode(readInput(path, io.readStdin));
-  return { text, url: encodeURIComponent(basename(mapName(output))) };
 }
 
 /** Throws a CheckError where the frozen module differs from the guest, warmed up once more. */

@@ -67,6 +67,11 @@ const OPTIONS: Readonly<Record<string, OptionSpec>> = {
     value: 'keep|internalize',
     describe: 'memories, tables and globals that it imports stay, or become its own (not an option of Wizer)',
   },
+  'source-map': {
+    kind: 'one',
+    value: 'FILE',
+    describe: 'its source map; that of the output is written as OUTPUT.map (not an option of Wizer)',
+  },
   timeout: {
     kind: 'one',
     value: 'SECONDS',

@@ -14,7 +14,8 @@ import type { FreezeOptions } from '../options.ts';
 import { checkDirectory, readModule } from './input.ts';
 import type { Io } from './io.ts';
 import type { DirText } from './options.ts';
-import { machineDisk, type Target, targetOf, writeOutputs } from './output.ts';
+import { machineDisk, type Output, type Target, targetOf, writeOutputs } from './output.ts';
+import { mapName, sourceMapOf } from './source-map.ts';
 import { deadline } from './supervise.ts';
 import { printable } from './terminal.ts';
 import {
@@ -47,7 +48,10 @@ export async function wizer(argv: readonly string[], io: Io): Promise<number> {
 }
 
 async function initialize(line: WizerLine, io: Io): Promise<void> {
-  const target = targetOf(line.values.get('output')?.[0] ?? '-');
+  const output = line.values.get('output')?.[0] ?? '-';
+  const target = targetOf(output);
+  const mapFile = line.values.get('source-map')?.[0];
+  const map = mapFile === undefined ? undefined : targetOf(mapName(output));
   if (target.kind === 'stdout' && io.out.isTTY) throw binaryToTerminal();
   const options = optionsOf(line, io, target);
   const bytes = await readModule(line.input ?? '-', io.readStdin);
@@ -57,14 +61,18 @@ async function initialize(line: WizerLine, io: Io): Promise<void> {
   const twice = preloads.find(({ name }, i) => preloads.findIndex((one) => one.name === name) < i);
   if (twice !== undefined) throw badOption('--preload', `${twice.name}=…`, 'another module has that name');
   const { freezeInPieces } = await import('../freeze.ts');
-  const { pieces, report } = await freezeInPieces(bytes, { ...options, preloads });
+  const { pieces, report, sourceMap } = await freezeInPieces(bytes, {
+    ...options,
+    preloads,
+    ...(mapFile === undefined ? {} : { sourceMap: sourceMapOf(mapFile, output, io.readStdin) }),
+  });
+  const outputs: Output[] = [{ target, bytes: pieces }];
+  if (map !== undefined) outputs.push({ target: map, bytes: new TextEncoder().encode(sourceMap ?? '') });
   const unfinished = new Set<string>();
   const cleanUp = (): void => {
     for (const path of unfinished) unlinkSync(path);
   };
-  await io.guarded(cleanUp, () =>
-    writeOutputs([{ target, bytes: pieces }], io.out.write, machineDisk(unfinished)),
-  );
+  await io.guarded(cleanUp, () => writeOutputs(outputs, io.out.write, machineDisk(unfinished)));
   for (const { code, message, hint } of report.warnings)
     io.err.write(`warning: ${printable(message)} [${code}]\n  hint: ${printable(hint)}\n`);
 }

@@ -13,6 +13,7 @@ import { madeSpan } from '../wasm/encode.ts';
 import { assemble, type Op } from '../wasm/instructions.ts';
 import {
   type ConstExpr,
+  type CustomSection,
   type Data,
   type Elem,
   type Global,
@@ -66,6 +67,7 @@ export function bake(linked: Linked, snapshot: Snapshot): Baked {
     elems: placeElems(linked, snapshot, tables.elems),
     datas,
     dataCount: module.dataCount && { count: datas.length },
+    customs: behindDatas(module, datas),
   };
   return {
     module: declareFunctions(baked, { declared: declaredFunctions(module), codes: guestCodes(linked) }),
@@ -122,6 +124,16 @@ function bakeMemories(linked: Linked, snapshot: Snapshot): BakedMemories {
     bytes: states.reduce((sum, state) => sum + state.bytes.length, 0),
     written: pieces.reduce((sum, { segments }) => sum + segments.size(), 0),
   };
+}
+
+/** Where CustomSection says that it is: behind the code, behind the data. */
+const CODE = 10;
+const DATA = 11;
+
+/** Behind code that was the last section stand, above all, names; and these are to come behind the data. */
+function behindDatas(module: Module, datas: readonly Data[]): readonly CustomSection[] {
+  if (module.datas.length > 0 || datas.length === 0) return module.customs;
+  return module.customs.map((custom) => (custom.after === CODE ? { ...custom, after: DATA } : custom));
 }
 
 // ---- segments that code names ------------------------------------------------------------------

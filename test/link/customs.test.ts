@@ -42,6 +42,17 @@ it('unknown sections stay between the sections between which they stood', async 
   }
 });
 
+it('behind code that came last they stay last: names come behind the data that the snapshot needs', async () => {
+  const source = await wat(`(module (memory (export "memory") 1) (func $init (export "wizer-initialize")
+    (i32.store8 (i32.const 9) (i32.const 1))) (func $f (export "f")))`);
+  const custom = { name: 'mine', bytes: Uint8Array.of(1), after: 7 };
+  const module = parse(source);
+  const { bytes } = await freeze(encode({ ...module, customs: [custom, ...module.customs] }), { init: {} });
+  assert.deepEqual(order(source).slice(-2), ['code', 'name']);
+  const kept = order(bytes).filter((name) => !['producers', 'freeze.provenance'].includes(name));
+  assert.deepEqual(kept, ['type', 'function', 'memory', 'export', 'mine', 'code', 'data', 'name']);
+});
+
 it('what a linker left for another is left out, and said to be', async () => {
   const module = parse(await wat('(module (memory 1))'));
   const custom = (name: string): { name: string; bytes: Uint8Array; after: number } => ({

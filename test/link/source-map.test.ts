@@ -12,6 +12,7 @@ import { parse } from '../../src/wasm/parse.ts';
 import { cli, errorLine, folder, good } from '../cli/cli.ts';
 import { repoRoot } from '../spec/suite.ts';
 import { codeOffsets } from '../support/dwarf.ts';
+import { wat } from '../support/wat.ts';
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
@@ -117,4 +118,30 @@ it('on the command line it is written beside the output, or nothing is', async (
   await good([...line, 'in.map'], { cwd });
   assert.ok(lines(readFileSync(join(cwd, 'out.wasm.map'), 'utf8')).size > 100);
   assert.ok(readFileSync(join(cwd, 'out.wasm')).includes('out.wasm.map'));
+});
+
+it('in the place of Wizer, too', async () => {
+  // Bigger than before: the global, and the memory.
+  const source = await wat(`(module (memory 1) (global $g (mut i32) (i32.const 0))
+    (func (export "wizer-initialize") (global.set $g (i32.const 1000000)) (drop (memory.grow (i32.const 200))))
+    (func (export "get") (result i32) (i32.add (global.get $g) (i32.const 1))))`);
+  const before = beginnings(source);
+  const mapping = before.map((at, i) => `${vlq(at - (before[i - 1] ?? 0))}A${vlq(Math.min(i, 1))}A`);
+  const map = JSON.stringify({ version: 3, sources: ['a.c'], names: [], mappings: mapping.join(',') });
+  const cwd = folder({ 'in.wasm': source, 'in.map': map });
+  const line = ['wizer', 'in.wasm', '--source-map', 'in.map'];
+  const stream = await cli(line, { cwd });
+  assert.equal(stream.code, 2);
+  assert.match(stream.stderr, /^Error: --source-map writes a file beside the output, which is a stream\n/);
+  await good([...line, '-o', 'out.wasm'], { cwd });
+  const frozen = readFileSync(join(cwd, 'out.wasm'));
+  const after = beginnings(frozen);
+  assert.notDeepEqual(after, before);
+  const told = lines(readFileSync(join(cwd, 'out.wasm.map'), 'utf8'));
+  assert.deepEqual(
+    after.map((at) => told.get(at)),
+    before.map((_, i) => i),
+  );
+  const url = parse(frozen).customs.find(({ name }) => name === SOURCE_MAPPING_URL);
+  assert.equal(new TextDecoder().decode(url?.bytes.subarray(1)), 'out.wasm.map');
 });
