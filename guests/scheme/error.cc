@@ -29,17 +29,34 @@ Value fail(const Text &text) {
   return kFail;
 }
 
+Value fail(const char *who, const char *what) {
+  Text text = who;
+  text += ": ";
+  text += what;
+  return fail(text);
+}
+
 Value failType(const char *who, const char *what, Value value) {
-  return fail(Text(who) + ": " + what + ": " + written(value));
+  Text text = who;
+  text += ": ";
+  text += what;
+  text += ": ";
+  print(text, value, true);
+  return fail(text);
 }
 
 Value failArity(const char *who, uint32_t min, uint32_t max, uint32_t given) {
-  Text wanted = decimal(min);
-  if (max == kAnyCount) wanted = "at least " + wanted;
-  else if (max != min) wanted += " to " + decimal(max);
-  bool one = max == 1;
-  return fail(Text(who) + ": takes " + wanted + (one ? " argument" : " arguments") + ", got " +
-              decimal(given));
+  Text text = who;
+  text += ": takes ";
+  if (max == kAnyCount) text += "at least ";
+  text += decimal(min);
+  if (max != kAnyCount && max != min) {
+    text += " to ";
+    text += decimal(max);
+  }
+  text += max == 1 ? " argument, got " : " arguments, got ";
+  text += decimal(given);
+  return fail(text);
 }
 
 Value failStackOverflow() {
@@ -63,6 +80,10 @@ void clearError() { fail(""); }
 
 Text errorMessage() {
   if (!current.place) return current.text;
-  uint32_t line = current.place & ((1 << kLineBits) - 1);
-  return fileName(current.place >> kLineBits) + ":" + decimal(line) + ": " + current.text;
+  Text text = fileName(current.place >> kLineBits);
+  text += ':';
+  text += decimal(current.place & ((1 << kLineBits) - 1));
+  text += ": ";
+  text += current.text;
+  return text;
 }

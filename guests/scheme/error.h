@@ -19,6 +19,8 @@ uint32_t addFile(const char *name, uint32_t size);
 const Text &fileName(uint32_t file);
 
 Value fail(const Text &text);
+// "who: what"
+Value fail(const char *who, const char *what);
 // "who: what: value", as in "car: not a pair: 5".
 Value failType(const char *who, const char *what, Value value);
 Value failArity(const char *who, uint32_t min, uint32_t max, uint32_t given);

@@ -80,7 +80,9 @@ void keepEntries() {
 void reportError() {
   lastError = errorMessage();
   flushOutput();
-  writeError(lastError + "\n");
+  Text line = lastError;
+  line += '\n';
+  writeError(line);
 }
 
 // Before the first program: the standard procedures.

@@ -286,7 +286,7 @@ Value vectorAppend(const Value *a, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
     if (!isVector(a[i])) return notVector("vector-append", a[i]);
     length += lengthOf(a[i]);
-    if (length > kMaxLength) return fail("vector-append: the vector would be too long");
+    if (length > kMaxLength) return fail("vector-append", "the vector would be too long");
   }
   Value v = makeVector(length, kNil);
   for (uint32_t i = 0; i < n; i++) {
@@ -300,7 +300,10 @@ Value isBoolean(const Value *a, uint32_t) { return boolean(a[0] == kTrue || a[0]
 
 Value errorProcedure(const Value *a, uint32_t n) {
   Text text = isString(a[0]) ? displayed(a[0]) : written(a[0]);
-  for (uint32_t i = 1; i < n; i++) text += " " + written(a[i]);
+  for (uint32_t i = 1; i < n; i++) {
+    text += ' ';
+    print(text, a[i], true);
+  }
   return fail(text);
 }
 

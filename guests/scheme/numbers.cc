@@ -1,6 +1,5 @@
 // Standard procedures on numbers, and the random number generator.
 #include <math.h>
-#include <stdio.h>
 
 #include "heap.h"
 #include "library.h"
@@ -159,7 +158,8 @@ Value numberToString(const Value *a, uint32_t n) {
     char *first = fixnumText(digits, fixnumOf(a[0]), radix);
     return makeString(first, digits + sizeof digits - first);
   }
-  Text text = numberText(a[0], radix);
+  Text text;
+  printNumber(text, a[0]);
   return makeString(text.data(), text.size());
 }
 
@@ -174,9 +174,9 @@ Value stringToNumber(const Value *a, uint32_t n) {
 Value numberToFixed(const Value *a, uint32_t) {
   if (!isNumber(a[0])) return notNumber("number->fixed", a[0]);
   if (!isFixnum(a[1]) || fixnumOf(a[1]) < 0 || fixnumOf(a[1]) > 20) return failType("number->fixed", "bad number of digits", a[1]);
-  char text[400];
-  int size = snprintf(text, sizeof text, "%.*f", (int)fixnumOf(a[1]), toDouble(a[0]));
-  return makeString(text, size);
+  Text text;
+  printFixed(text, toDouble(a[0]), fixnumOf(a[1]));
+  return makeString(text.data(), text.size());
 }
 
 Value bitwise(const char *who, const Value *a, uint32_t n, int32_t unit, int op) {

@@ -34,7 +34,7 @@ void writeAll(uint32_t fd, const char *text, uint32_t size) {
 // Reads more into `input`; false at the end.
 bool readMore() {
   if (inputEnded) return false;
-  input.erase(0, inputAt);
+  input.drop(inputAt);
   inputAt = 0;
   size_t size = input.size();
   input.resize(size + kReadSize);
@@ -47,14 +47,14 @@ bool readMore() {
 }
 
 Value takeInput(size_t size) {
-  if (size > kMaxLength) return fail("read: the string would be too long");
+  if (size > kMaxLength) return fail("read", "the string would be too long");
   Value s = makeString(input.data() + inputAt, size);
   inputAt += size;
   return s;
 }
 
 Value readLine(const Value *, uint32_t) {
-  size_t at;
+  uint32_t at;
   while ((at = input.find('\n', inputAt)) == Text::npos && readMore()) {}
   if (at == Text::npos) return inputAt == input.size() ? (Value)kEof : takeInput(input.size() - inputAt);
   Value line = takeInput(at - inputAt);
@@ -141,10 +141,10 @@ Value getEnvironment(const Value *a, uint32_t) {
   if (!isString(a[0])) return failType("getenv", "not a string", a[0]);
   if (!environmentKnown) fetch(environment, __wasi_environ_sizes_get, __wasi_environ_get);
   environmentKnown = true;
-  Text name(stringText(a[0]), stringBytes(a[0]));
+  uint32_t size = stringBytes(a[0]);
   for (const Text &entry : environment) {
-    if (entry.compare(0, name.size() + 1, name + "=") != 0) continue;
-    return makeString(entry.data() + name.size() + 1, entry.size() - name.size() - 1);
+    if (entry.size() <= size || entry[size] != '=' || memcmp(entry.data(), stringText(a[0]), size)) continue;
+    return makeString(entry.data() + size + 1, entry.size() - size - 1);
   }
   return kFalse;
 }

@@ -33,7 +33,7 @@ Value exactOp(PrimOp op, int64_t a, int64_t b) {
     case kMax: return integer(a > b ? a : b);
     default: break;
   }
-  if (b == 0) return fail(Text(nameOf(op)) + ": division by zero");
+  if (b == 0) return fail(nameOf(op), "division by zero");
   switch (op) {
     case kDiv: return a % b == 0 ? integer(a / b) : flonum((double)a / (double)b);
     case kQuotient: return integer(a / b);
@@ -74,7 +74,7 @@ Value arithmetic(PrimOp op, Value a, Value b) {
   if (op >= kQuotient && op <= kModulo) {
     if (!isInteger(a)) return failType(nameOf(op), "not an integer", a);
     if (!isInteger(b)) return failType(nameOf(op), "not an integer", b);
-    if (toDouble(b) == 0) return fail(Text(nameOf(op)) + ": division by zero");
+    if (toDouble(b) == 0) return fail(nameOf(op), "division by zero");
   }
   return inexactOp(op, toDouble(a), toDouble(b));
 }
@@ -161,12 +161,16 @@ Value primitive3(PrimOp, Value v, Value i, Value value) {
   return kUnspecified;
 }
 
-Value failUnbound(Symbol *symbol) { return fail(displayed(valueOf(symbol)) + ": not defined"); }
+Value failUnbound(Symbol *symbol) { return fail(displayed(valueOf(symbol)).c_str(), "not defined"); }
 
-Value failUnchecked(Var *var) { return fail(var->name + ": used before its definition"); }
+Value failUnchecked(Var *var) { return fail(var->name.c_str(), "used before its definition"); }
 
 Value setExistingGlobal(Symbol *symbol, Value value) {
-  if (symbol->value == kUnbound) return fail("set!: " + displayed(valueOf(symbol)) + " is not defined");
+  if (symbol->value == kUnbound) {
+    Text text = displayed(valueOf(symbol));
+    text += " is not defined";
+    return fail("set!", text.c_str());
+  }
   setGlobal(symbol, value);
   return kUnspecified;
 }

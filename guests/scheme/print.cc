@@ -2,9 +2,8 @@
 #include "print.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
+#include "decimal.h"
 #include "heap.h"
 #include "program.h"
 
@@ -38,14 +37,18 @@ void printString(Text &out, Value string) {
   out += '"';
 }
 
+bool isNamed(Value symbol, const char *name) {
+  Value text = symbolOf(symbol)->name;
+  return stringBytes(text) == strlen(name) && !memcmp(stringText(text), name, stringBytes(text));
+}
+
 // `(quote x)` is written 'x, and so on; null for other lists.
 const char *abbreviation(Value list) {
   if (!isSymbol(car(list)) || !isPair(cdr(list)) || cdr(cdr(list)) != kNil) return nullptr;
   static const struct { const char *name, *prefix; } table[] = {
       {"quote", "'"}, {"quasiquote", "`"}, {"unquote", ","}, {"unquote-splicing", ",@"}};
-  Text name = displayed(car(list));
   for (auto &row : table) {
-    if (name == row.name) return row.prefix;
+    if (isNamed(car(list), row.name)) return row.prefix;
   }
   return nullptr;
 }
@@ -81,6 +84,12 @@ void printVector(Text &out, Value v, bool write, uint32_t depth) {
   out += ')';
 }
 
+void printProcedure(Text &out, const char *name) {
+  out += "#<procedure ";
+  out += name;
+  out += '>';
+}
+
 void printObject(Text &out, Value v, bool write, uint32_t depth) {
   switch (header(v) & 0xff) {
     case kString:
@@ -89,8 +98,8 @@ void printObject(Text &out, Value v, bool write, uint32_t depth) {
       return;
     case kSymbol: out.append(stringText(symbolOf(v)->name), stringBytes(symbolOf(v)->name)); return;
     case kVector: return printVector(out, v, write, depth);
-    case kClosure: out += "#<procedure " + templateOf(v)->name + ">"; return;
-    case kBuiltin: out += Text("#<procedure ") + builtinOf(v)->name + ">"; return;
+    case kClosure: return printProcedure(out, templateOf(v)->name.c_str());
+    case kBuiltin: return printProcedure(out, builtinOf(v)->name);
     default: out += "#<box>";
   }
 }
@@ -112,27 +121,55 @@ void printImmediate(Text &out, Value v, bool write) {
 
 void printNested(Text &out, Value v, bool write, uint32_t depth) {
   if (depth > kMaxNesting) out += "...";
-  else if (isNumber(v)) out += numberText(v);
+  else if (isNumber(v)) printNumber(out, v);
   else if (isPair(v)) printList(out, v, write, depth);
   else if (isObject(v)) printObject(out, v, write, depth);
   else printImmediate(out, v, write);
 }
 
+// The digits from one place to another; there are zeros on either side of those that a decimal has.
+void printDigits(Text &out, const Decimal &decimal, int32_t from, int32_t to) {
+  for (int32_t i = from; i < to; i++) out += (char)('0' + (i >= 0 && i < (int32_t)decimal.count ? decimal.digits[i] : 0));
+}
+
+// With so many digits behind the point, without one if there are none.
+void printPositional(Text &out, const Decimal &decimal, int32_t fraction) {
+  printDigits(out, decimal, decimal.point > 0 ? 0 : -1, decimal.point > 0 ? decimal.point : 0);
+  if (fraction > 0) out += '.';
+  printDigits(out, decimal, decimal.point, decimal.point + fraction);
+}
+
+void printInteger(Text &out, int32_t n) {
+  char text[kFixnumDigits];
+  char *first = fixnumText(text, n, 10);
+  out.append(first, text + sizeof text - first);
+}
+
 // The shortest of 15, 16 and 17 digits that reads back as the same number.
-Text flonumText(double d) {
-  if (isnan(d)) return "+nan.0";
-  if (isinf(d)) return d > 0 ? "+inf.0" : "-inf.0";
-  char text[40];
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, d);
-    if (strtod(text, nullptr) == d) break;
+void printFlonum(Text &out, double d) {
+  if (isnan(d) || isinf(d)) {
+    out += isnan(d) ? "+nan.0" : d > 0 ? "+inf.0" : "-inf.0";
+    return;
   }
-  Text out = text;
-  size_t exponent = out.find('e');
-  if (exponent == Text::npos) return out.find('.') == Text::npos ? out + ".0" : out;
-  // C writes 1e+21 and 1e-07; Scheme, 1e21 and 1e-7.
-  size_t digit = out.find_first_of("123456789", exponent);
-  return out.substr(0, exponent + 1) + (out[exponent + 1] == '-' ? "-" : "") + out.substr(digit);
+  Decimal exact, rounded;
+  expand(exact, d);
+  int32_t precision = 15;
+  for (;; precision++) {
+    rounded = exact;
+    roundTo(rounded, precision);
+    if (precision == 17 || nearest(rounded) == fabs(d)) break;
+  }
+  if (signbit(d)) out += '-';
+  auto count = (int32_t)rounded.count;
+  int32_t exponent = rounded.point - 1;
+  if (exponent >= -4 && exponent < precision) {
+    return printPositional(out, rounded, count > rounded.point ? count - rounded.point : 1);
+  }
+  printDigits(out, rounded, 0, 1);
+  if (count > 1) out += '.';
+  printDigits(out, rounded, 1, count);
+  out += 'e';
+  printInteger(out, exponent);
 }
 
 }  // namespace
@@ -151,10 +188,21 @@ Text displayed(Value value) {
   return out;
 }
 
-Text numberText(Value number, uint32_t radix) {
-  if (isFlonum(number)) return flonumText(flonumOf(number));
-  char text[kFixnumDigits];
-  return Text(fixnumText(text, fixnumOf(number), radix), text + sizeof text);
+void printNumber(Text &out, Value number) {
+  if (isFlonum(number)) printFlonum(out, flonumOf(number));
+  else printInteger(out, fixnumOf(number));
+}
+
+void printFixed(Text &out, double d, uint32_t digits) {
+  if (signbit(d)) out += '-';
+  if (isnan(d) || isinf(d)) {
+    out += isnan(d) ? "nan" : "inf";
+    return;
+  }
+  Decimal decimal;
+  expand(decimal, d);
+  roundTo(decimal, decimal.point + (int32_t)digits);
+  printPositional(out, decimal, (int32_t)digits);
 }
 
 char *fixnumText(char *text, int32_t n, uint32_t radix) {
@@ -194,34 +242,33 @@ uint32_t nextChar(const char *&text) {
   return code;
 }
 
+namespace {
+
+// The value of a digit, or 99.
+uint32_t digitOf(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  c |= 0x20;
+  return c >= 'a' && c <= 'z' ? c - 'a' + 10 : 99;
+}
+
+}  // namespace
+
 Value parseNumber(const char *text, uint32_t size, uint32_t radix) {
-  Text copy(text, size);
-  if (copy == "+inf.0") return flonum(INFINITY);
-  if (copy == "-inf.0") return flonum(-INFINITY);
-  if (copy == "+nan.0") return flonum(NAN);
-  uint32_t i = size && (copy[0] == '+' || copy[0] == '-');
-  if (i == size) return kFalse;
-  bool exact = true;
+  bool negative = size && text[0] == '-';
+  bool sign = negative || (size && text[0] == '+');
+  if (size == 6 && sign && !memcmp(text + 1, "inf.0", 5)) return flonum(negative ? -INFINITY : INFINITY);
+  if (size == 6 && sign && !negative && !memcmp(text + 1, "nan.0", 5)) return flonum(NAN);
+  const char *first = text + sign, *end = text + size;
+  if (first == end) return kFalse;
+  bool digits = true;
   double n = 0;
-  for (uint32_t k = i; k < size; k++) {
-    char c = copy[k] | 0x20;
-    uint32_t digit = copy[k] >= '0' && copy[k] <= '9' ? copy[k] - '0' : c >= 'a' && c <= 'z' ? c - 'a' + 10 : 99;
-    if (digit >= radix) exact = false;
+  for (const char *at = first; at < end; at++) {
+    uint32_t digit = digitOf(*at);
+    if (digit >= radix) digits = false;
     n = n * radix + digit;
   }
-  if (exact) return n < (double)(1ll << 53) ? integer((int64_t)(copy[0] == '-' ? -n : n)) : flonum(copy[0] == '-' ? -n : n);
-  if (radix != 10) return kFalse;
-  // strtod takes more than Scheme does ("0x1p3", "nan"), so look at the characters first.
-  bool digits = false;
-  for (uint32_t k = i; k < size; k++) {
-    char c = copy[k];
-    digits |= c >= '0' && c <= '9';
-    bool exponent = (c | 0x20) == 'e' && digits;
-    bool sign = (c == '+' || c == '-') && k > i && (copy[k - 1] | 0x20) == 'e';
-    if (!(c >= '0' && c <= '9') && c != '.' && !exponent && !sign) return kFalse;
-  }
-  if (!digits) return kFalse;
-  char *end;
-  double d = strtod(copy.c_str(), &end);
-  return *end ? kFalse : flonum(d);
+  if (digits && n < 0x1p53) return integer((int64_t)(negative ? -n : n));
+  // What has no exact sum of its digits is read as a whole, so that it is rounded once.
+  if (radix == 10 ? !readDecimal(first, end, n) : !digits) return kFalse;
+  return flonum(negative ? -n : n);
 }

@@ -7,7 +7,9 @@
 void print(Text &out, Value value, bool write);
 Text written(Value value);
 Text displayed(Value value);
-Text numberText(Value number, uint32_t radix = 10);
+void printNumber(Text &out, Value number);
+// With so many digits behind the point.
+void printFixed(Text &out, double d, uint32_t digits);
 // A fixnum's digits, at the end of a text of this size; where they begin.
 constexpr uint32_t kFixnumDigits = 40;
 char *fixnumText(char *text, int32_t n, uint32_t radix);

@@ -98,7 +98,7 @@ bool readLine(const char *at, const char *end, Entry &entry) {
     if (!(at = number(at, end, n)) || n >= entry.words) return false;
   }
   if (end - at < 3) return false;
-  entry.key.assign(at + 2, end);
+  entry.key.assign(at + 2, end - at - 2);
   return true;
 }
 
@@ -174,7 +174,6 @@ const Text &profileText() {
 }
 
 void dropProfile() {
-  std::fill(saved.begin(), saved.end(), '\0');  // a snapshot leaves zeros out
   Text().swap(saved);
   std::vector<Entry>().swap(entries);
 }

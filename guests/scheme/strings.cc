@@ -1,7 +1,4 @@
 // Standard procedures on strings, characters and symbols. Strings never change.
-#include <ctype.h>
-#include <stdlib.h>
-
 #include <vector>
 
 #include "heap.h"
@@ -20,14 +17,23 @@ namespace {
 Value notString(const char *who, Value v) { return failType(who, "not a string", v); }
 Value notChar(const char *who, Value v) { return failType(who, "not a character", v); }
 Value notIndex(const char *who, Value v) { return failType(who, "no such index", v); }
-Value tooLong(const char *who) { return fail(Text(who) + ": the string would be too long"); }
+Value tooLong(const char *who) { return fail(who, "the string would be too long"); }
 
 Value stringOf(const Text &text) {
   if (text.size() > kMaxLength) return tooLong("string");
   return makeString(text.data(), text.size());
 }
 
-Text textOf(Value string) { return Text(stringText(string), stringBytes(string)); }
+// Where bytes first occur in a text, or null.
+const char *search(const char *at, const char *end, const char *needle, uint32_t size) {
+  if (size == 0) return at;
+  for (; at + size <= end; at++) {
+    if (*at == *needle && !memcmp(at, needle, size)) return at;
+  }
+  return nullptr;
+}
+
+const char *stringEnd(Value string) { return stringText(string) + stringBytes(string); }
 
 // The byte range that the optional indices behind `from` select.
 struct Range {
@@ -210,7 +216,7 @@ Value stringToSymbol(const Value *a, uint32_t) {
 // What is looked for may be a character or a string.
 bool needleOf(const char *who, Value v, Text &needle) {
   if (isChar(v)) appendUtf8(needle, charOf(v));
-  else if (isString(v)) needle = textOf(v);
+  else if (isString(v)) needle.append(stringText(v), stringBytes(v));
   else failType(who, "not a character or string", v);
   return isChar(v) || isString(v);
 }
@@ -221,9 +227,10 @@ Value stringIndex(const Value *a, uint32_t n) {
   Text needle;
   Range r;
   if (!needleOf("string-index", a[1], needle) || !rangeOf("string-index", a, n, 2, r)) return kFail;
-  size_t at = textOf(a[0]).find(needle, r.start);
-  if (at == Text::npos) return kFalse;
-  return fixnum(isAscii(a[0]) ? at : countChars(stringText(a[0]), at));
+  const char *text = stringText(a[0]);
+  const char *found = search(text + r.start, stringEnd(a[0]), needle.data(), needle.size());
+  if (!found) return kFalse;
+  return fixnum(isAscii(a[0]) ? found - text : countChars(text, found - text));
 }
 
 Value stringPrefix(const Value *a, uint32_t) {
@@ -243,20 +250,20 @@ Value stringSuffix(const Value *a, uint32_t) {
 
 Value stringSplit(const Value *a, uint32_t) {
   if (!isString(a[0])) return notString("string-split", a[0]);
-  Text needle, text = textOf(a[0]);
+  Text needle;
   if (!needleOf("string-split", a[1], needle)) return kFail;
   if (needle.empty()) return failType("string-split", "an empty separator", a[1]);
-  size_t start = 0;
+  const char *at = stringText(a[0]), *end = stringEnd(a[0]);
   Value first = kNil, last = kNil;
-  auto add = [&](size_t end) {
-    Value pair = cons(makeString(text.data() + start, end - start), kNil);
+  for (;;) {
+    const char *found = search(at, end, needle.data(), needle.size());
+    Value pair = cons(makeString(at, (found ? found : end) - at), kNil);
     if (last == kNil) first = pair;
     else cdr(last) = pair;
     last = pair;
-  };
-  for (size_t at; (at = text.find(needle, start)) != Text::npos; start = at + needle.size()) add(at);
-  add(text.size());
-  return first;
+    if (!found) return first;
+    at = found + needle.size();
+  }
 }
 
 // Most strings that are put together are short, and a call costs more than they do.
@@ -293,14 +300,16 @@ Value stringReplace(const Value *a, uint32_t) {
   for (int i = 0; i < 3; i++) {
     if (!isString(a[i])) return notString("string-replace", a[i]);
   }
-  Text text = textOf(a[0]), from = textOf(a[1]), to = textOf(a[2]), out;
-  if (from.empty()) return failType("string-replace", "nothing to replace", a[1]);
-  size_t start = 0;
-  for (size_t at; (at = text.find(from, start)) != Text::npos; start = at + from.size()) {
-    out.append(text, start, at - start);
-    out += to;
+  if (stringBytes(a[1]) == 0) return failType("string-replace", "nothing to replace", a[1]);
+  Text out;
+  const char *at = stringText(a[0]), *end = stringEnd(a[0]);
+  while (const char *found = search(at, end, stringText(a[1]), stringBytes(a[1]))) {
+    out.append(at, found - at);
+    out.append(stringText(a[2]), stringBytes(a[2]));
+    at = found + stringBytes(a[1]);
   }
-  return stringOf(out + text.substr(start));
+  out.append(at, end - at);
+  return stringOf(out);
 }
 
 Value stringTrim(const Value *a, uint32_t) {
@@ -317,9 +326,11 @@ Value pad(const char *who, const Value *a, uint32_t n, bool left) {
   if (!isString(a[0])) return notString(who, a[0]);
   if (!isFixnum(a[1]) || fixnumOf(a[1]) > (int32_t)kMaxLength / 4) return failType(who, "not a length", a[1]);
   if (n > 2 && !isChar(a[2])) return notChar(who, a[2]);
-  Text padding, text = textOf(a[0]);
-  for (int32_t i = stringChars(a[0]); i < fixnumOf(a[1]); i++) appendUtf8(padding, n > 2 ? charOf(a[2]) : ' ');
-  return stringOf(left ? padding + text : text + padding);
+  Text text;
+  if (!left) text.append(stringText(a[0]), stringBytes(a[0]));
+  for (int32_t i = stringChars(a[0]); i < fixnumOf(a[1]); i++) appendUtf8(text, n > 2 ? charOf(a[2]) : ' ');
+  if (left) text.append(stringText(a[0]), stringBytes(a[0]));
+  return stringOf(text);
 }
 Value stringPadLeft(const Value *a, uint32_t n) { return pad("string-pad-left", a, n, true); }
 Value stringPadRight(const Value *a, uint32_t n) { return pad("string-pad-right", a, n, false); }

@@ -1,39 +1,7 @@
 // The Scheme guest's own malloc: blocks of random sizes come and go, and keep what is in them.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { createWasi } from '../../src/host/wasi/wasi.ts';
-import { root } from '../engines/places.ts';
-
-const compiled = new WebAssembly.Module(readFileSync(join(root, 'guests', 'scheme', 'scheme.wasm')));
-
-interface Guest {
-  readonly memory: WebAssembly.Memory;
-  _initialize(): void;
-  freeze_alloc(size: number): number;
-  freeze_free(address: number, size: number): void;
-  freeze_load(name: number, nameSize: number, text: number, size: number): number;
-  freeze_before_snapshot(): void;
-}
-
-async function start(): Promise<Guest> {
-  const wasi = await createWasi({}, compiled);
-  const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
-  wasi.bind(instance);
-  const guest = instance.exports as unknown as Guest;
-  guest._initialize();
-  return guest;
-}
-
-/** The same numbers in every run (a linear congruential generator's upper bits): 0 <= n < bound. */
-function numbersFrom(seed: number): (bound: number) => number {
-  let state = seed;
-  return (bound) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * bound);
-  };
-}
+import { numbersFrom, type SchemeExports, startScheme } from '../support/scheme.ts';
 
 /** Mostly small, sometimes large, as the guest's own are. */
 function randomSize(random: (bound: number) => number): number {
@@ -41,7 +9,7 @@ function randomSize(random: (bound: number) => number): number {
   return kind < 12 ? random(100) : kind < 18 ? random(2000) : kind < 19 ? random(20_000) : random(300_000);
 }
 
-const bytesOf = (guest: Guest, address: number, size: number): Uint8Array =>
+const bytesOf = (guest: SchemeExports, address: number, size: number): Uint8Array =>
   new Uint8Array(guest.memory.buffer, address, size);
 
 interface Block {
@@ -50,14 +18,14 @@ interface Block {
   readonly fill: number;
 }
 
-function allocate(guest: Guest, size: number, fill: number): Block {
+function allocate(guest: SchemeExports, size: number, fill: number): Block {
   const address = guest.freeze_alloc(size);
   assert.ok(address !== 0 && address % 8 === 0, `a block of ${size} bytes at ${address}`);
   bytesOf(guest, address, size).fill(fill);
   return { address, size, fill };
 }
 
-function release(guest: Guest, { address, size, fill }: Block): void {
+function release(guest: SchemeExports, { address, size, fill }: Block): void {
   const content = bytesOf(guest, address, size);
   assert.ok(
     content.every((byte) => byte === fill),
@@ -67,15 +35,15 @@ function release(guest: Guest, { address, size, fill }: Block): void {
 }
 
 test('blocks that come and go never overlap, and what is free is used again', async () => {
-  const guest = await start();
+  const { exports: guest } = await startScheme();
   const random = numbersFrom(1);
   const blocks: Block[] = [];
   let live = 0;
   let peak = 0;
   const before = guest.memory.buffer.byteLength;
-  for (let i = 0; i < 20_000; i++) {
+  for (let i = 0; i < 6000; i++) {
     // It grows for a while and shrinks for a while.
-    const grows = random(100) < (i % 4000 < 2000 ? 60 : 40);
+    const grows = random(100) < (i % 2000 < 1000 ? 60 : 40);
     const last = blocks.length > 0 && !grows ? blocks.pop() : undefined;
     if (last) {
       // Not the newest: any one goes.
@@ -100,17 +68,14 @@ test('blocks that come and go never overlap, and what is free is used again', as
 });
 
 test('a block of 2 GiB and more is refused, and nothing is lost by that', async () => {
-  const guest = await start();
+  const { exports: guest } = await startScheme();
   for (const size of [0x8000_0000, 0xffff_ffff, 0xffff_fff0]) assert.equal(guest.freeze_alloc(size), 0);
   release(guest, allocate(guest, 100_000, 1));
 });
 
 test('before a snapshot, what is free holds nothing of what was in it', async () => {
-  const guest = await start();
-  const text = new TextEncoder().encode('(define (main) 1)');
-  const program = allocate(guest, text.length, 0);
-  bytesOf(guest, program.address, program.size).set(text);
-  assert.equal(guest.freeze_load(program.address, 1, program.address, text.length), 1);
+  const { exports: guest, load } = await startScheme();
+  assert.equal(load('(define (main) 1)'), 1);
   const blocks = Array.from({ length: 300 }, (_, i) => allocate(guest, 8 * i, 0xee));
   for (const [i, block] of blocks.entries()) if (i % 3 !== 0) release(guest, block);
   guest.freeze_before_snapshot();
