@@ -4,6 +4,7 @@
  */
 import { unlinkSync } from 'node:fs';
 import { FreezeError, GuestError, GuestExit, InitError } from '../errors/classes.ts';
+import { MOST_OUTPUT } from '../errors/limit.ts';
 import { badOption, binaryToTerminal } from '../errors/usage.ts';
 import { deadlinePassed } from '../errors/wizer.ts';
 import type { HostFactory } from '../host/guest.ts';
@@ -29,6 +30,9 @@ import {
 
 /** Ten minutes, in seconds: longer than any known module takes, and not for ever. */
 const DEFAULT_TIMEOUT = 600;
+
+/** Wizer has no limits but the engine's and the format's: more bytes of memory than any engine gives. */
+const LIMITS = { memory: 2 ** 40, output: MOST_OUTPUT };
 
 /** Any fixed number: the stream that `random_get` gives must be the same in each run. */
 const SEED = 0n;
@@ -96,6 +100,7 @@ function optionsOf(line: WizerLine, io: Io, target: Target): FreezeOptions {
     host: hostOf(line, io, target),
     ...(importState === undefined ? {} : { importState }),
     supervise: deadline(timeout, () => deadlinePassed(timeout)),
+    limits: LIMITS,
     touched: touchedPages,
     provenance: false,
     // Wizer leaves files open: what init opened is gone, as there.

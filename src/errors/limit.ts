@@ -22,16 +22,18 @@ export function declaresTooMuch(what: string, wants: string, option: string, lim
 interface Grown {
   readonly what: string;
   readonly used: number;
-  readonly option: string;
+  /** Undefined where no option allows more: it is what 32 bits address. */
+  readonly option: string | undefined;
   readonly cap: number;
   readonly limit: number;
 }
 
 function allowance({ option, cap, limit }: Grown): string {
+  if (option === undefined) return `the ${cap} that 32 bits address`;
   return cap === limit ? `the ${limit} of ${option}` : `${cap}, its share of the ${limit} of ${option}`;
 }
 
-export function grewTooMuch(use: Grown): LimitError {
+export function grewTooMuch(use: Grown & { readonly option: string }): LimitError {
   return new LimitError(
     'limit',
     `${use.what} has grown to all that it may have: ${allowance(use)}`,
@@ -45,16 +47,19 @@ export function nearLimit(error: GuestError, use: Grown): GuestError {
     error.code,
     `${error.message}; its ${use.what} has grown to ${use.used} of ${allowance(use)}`,
     error.wasmStack,
-    error.hint ?? `${use.option} allows more`,
+    error.hint ?? (use.option && `${use.option} allows more`),
   );
 }
 
+/** Of the format: the sizes of sections have 32 bits. */
+export const MOST_OUTPUT: number = 2 ** 32 - 1;
+
 export function outputTooLarge(bytes: number, limit: number): LimitError {
-  return new LimitError(
-    'limit',
-    `the frozen module would have ${bytes} bytes, more than the ${limit} of --max-output`,
-    '--max-output allows more; memory that the guest clears before the snapshot is not written',
-  );
+  const fewer = 'memory that the guest clears before the snapshot is not written';
+  const would = `the frozen module would have ${bytes} bytes, more than`;
+  return limit >= MOST_OUTPUT
+    ? new LimitError('limit', `${would} the ${MOST_OUTPUT} that a module can have`, fewer)
+    : new LimitError('limit', `${would} the ${limit} of --max-output`, `--max-output allows more; ${fewer}`);
 }
 
 /** `doing` may go on from "the guest trapped": `in f()`. */

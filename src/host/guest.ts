@@ -22,7 +22,7 @@ import type { GivenState, StateImports } from './imported-state.ts';
 import {
   type Caps,
   capped,
-  fullest,
+  fullestFirst,
   type Limits,
   ownCaps,
   Room,
@@ -266,18 +266,20 @@ export class Guest {
 
   /** Throws a LimitError where a memory or a table has grown to all that it may have. */
   checkLimits(): void {
-    const use = this.#fullest();
-    if (use !== undefined && use.used >= use.cap) throw grewTooMuch(use);
+    // Who has all that 32 bits address was not refused more by us.
+    for (const { option, ...use } of this.#uses())
+      if (option !== undefined && use.used >= use.cap) throw grewTooMuch({ ...use, option });
   }
 
-  #fullest(): Use | undefined {
+  /** The fullest first. */
+  #uses(): readonly Use[] {
     const { limits } = this.#options;
     const auxes = this.linker.auxes.flatMap(({ name, module, probes, instance: { exports }, caps }) => {
       const uses = caps === undefined ? [] : usesOf(module, caps, limits, sizesOf(probes, exports));
       return uses.map((use) => ({ ...use, what: `${use.what} of auxiliary module ${name}` }));
     });
     const own = usesOf(this.module, this.#caps, limits, sizesOf(this.probes, this.instance.exports));
-    return fullest([...own, ...auxes]);
+    return fullestFirst([...own, ...auxes]);
   }
 
   /**
@@ -285,7 +287,7 @@ export class Guest {
    * One that asks for as much again as it has can be refused from half of the limit on.
    */
   #withUse(error: FreezeError): FreezeError {
-    const use = this.#fullest();
+    const [use] = this.#uses();
     if (!(error instanceof GuestError) || use === undefined || use.used * 2 < use.cap) return error;
     return nearLimit(error, use);
   }

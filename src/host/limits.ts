@@ -5,6 +5,7 @@
  */
 import { declaresTooMuch } from '../errors/limit.ts';
 import { type Module, spaces } from '../wasm/module.ts';
+import type { MemType } from '../wasm/types.ts';
 
 export interface LiveLimits {
   /** Auxiliary modules in all, those that could not be linked not counted. */
@@ -57,6 +58,14 @@ export interface Caps {
 
 const PAGE = 65_536n;
 
+/** Pages that 32 bits address (https://webassembly.github.io/spec/core/valid/types.html#memory-types). */
+const MOST_PAGES = 65_536n;
+
+/** How far a memory may grow as it is declared: what 32 bits address is nobody's limit but the format's. */
+function declared({ min, max, address }: MemType): Sized {
+  return { min, max: max ?? (address === 'i32' ? MOST_PAGES : undefined) };
+}
+
 /**
  * The room that there is for memories and tables. A module cannot be refused to grow for what others have, so each
  * is given its share beforehand: all of the guest's together have what the limits say. Those that generated modules
@@ -75,7 +84,7 @@ export class Room {
 
   /** What the guest's may be. Throws a LimitError where they start beyond. */
   guest(module: Module): Caps {
-    const pages = shares(module.mems, BigInt(this.#limits.memory) / PAGE);
+    const pages = shares(module.mems.map(declared), BigInt(this.#limits.memory) / PAGE);
     if (pages === undefined) {
       const bytes = sum(module.mems.map(({ min }) => min)) * PAGE;
       throw declaresTooMuch(memoriesOf(module), `${bytes} bytes`, '--max-memory', `${this.#limits.memory}`);
@@ -93,7 +102,7 @@ export class Room {
   aux({ mems, tables }: Module): Caps | Excess {
     const { memory, table } = this.#limits;
     const limits = tables.map(({ type }) => type.limits);
-    const pages = shares(mems, growing(mems, this.#pages));
+    const pages = shares(mems.map(declared), growing(mems, this.#pages));
     if (pages === undefined) return { most: memory, what: 'bytes of memory', option: '--max-memory' };
     const slots = shares(limits, growing(limits, this.#slots));
     if (slots === undefined) return { most: table, what: 'table slots', option: '--max-table' };
@@ -165,11 +174,11 @@ function tablesOf(module: Module): string {
 
 /** The module with its own memories and tables held to the caps. */
 export function capped(module: Module, { pages, slots }: Caps): Module {
-  const held = <T extends Sized>(type: T, cap: bigint | undefined): T =>
-    cap === undefined || !reaches(type.max, cap) ? type : { ...type, max: cap };
+  const held = <T extends Sized>(type: T, cap: bigint | undefined, { max }: Sized = type): T =>
+    cap === undefined || !reaches(max, cap) ? type : { ...type, max: cap };
   return {
     ...module,
-    mems: module.mems.map((type, position) => held(type, pages[position])),
+    mems: module.mems.map((type, position) => held(type, pages[position], declared(type))),
     tables: module.tables.map((one, position) => {
       const limits = held(one.type.limits, slots[position]);
       return limits === one.type.limits ? one : { ...one, type: { ...one.type, limits } };
@@ -191,7 +200,8 @@ export interface Sizes {
 export interface Use {
   /** `memory 0`, `table 1`. */
   readonly what: string;
-  readonly option: '--max-memory' | '--max-table';
+  /** What raises the limit; undefined of what 32 bits address. */
+  readonly option: '--max-memory' | '--max-table' | undefined;
   readonly used: number;
   /** What it may have, of the limit that all have together. */
   readonly cap: number;
@@ -201,13 +211,15 @@ export interface Use {
 /** Those that have no lower maximum of their own. */
 export function usesOf(module: Module, caps: Caps, limits: Limits, sizes: Sizes): readonly Use[] {
   const { imported } = spaces(module);
-  const mems = module.mems.flatMap(({ max }, position): Use[] => {
+  const mems = module.mems.flatMap((type, position): Use[] => {
     const index = imported.mem + position;
     const pages = caps.pages[position] ?? 0n;
-    if (!reaches(max, pages)) return [];
+    if (!reaches(type.max, pages)) return [];
     const [used, cap] = [sizes.pages(index) * Number(PAGE), Number(pages * PAGE)];
+    const what = `memory ${index}`;
+    if (!reaches(declared(type).max, pages)) return [{ what, option: undefined, used, cap, limit: cap }];
     const limit = limits.memory - (limits.memory % Number(PAGE));
-    return [{ what: `memory ${index}`, option: '--max-memory', used, cap, limit }];
+    return [{ what, option: '--max-memory', used, cap, limit }];
   });
   const tables = module.tables.flatMap(({ type }, position): Use[] => {
     const index = imported.table + position;
@@ -219,7 +231,6 @@ export function usesOf(module: Module, caps: Caps, limits: Limits, sizes: Sizes)
   return [...mems, ...tables];
 }
 
-/** The fullest; undefined where there is none. */
-export function fullest(uses: readonly Use[]): Use | undefined {
-  return uses.toSorted((a, b) => b.used / b.cap - a.used / a.cap)[0];
+export function fullestFirst(uses: readonly Use[]): readonly Use[] {
+  return uses.toSorted((a, b) => b.used / b.cap - a.used / a.cap);
 }

@@ -6,7 +6,7 @@ import { closedGap, Runs } from '../snapshot/runs.ts';
 import { encode, madeSpan } from '../wasm/encode.ts';
 import { assembleBody, type Op } from '../wasm/instructions.ts';
 import { EMPTY_MODULE, type Module } from '../wasm/module.ts';
-import type { FuncIdx, FuncType, MemIdx, TypeIdx } from '../wasm/types.ts';
+import type { FuncIdx, FuncType, TypeIdx } from '../wasm/types.ts';
 import { compileNow } from './engine.ts';
 
 /** add(start, end, gap): gaps of up to so many zeros are closed. Ends are below 4 GiB. */
@@ -14,10 +14,14 @@ export const ADD: FuncType = { kind: 'func', params: ['i32', 'i32', 'i32'], resu
 
 export class RunList {
   readonly #exports: WebAssembly.Exports;
+  readonly #memory: WebAssembly.Memory;
 
-  constructor() {
+  /** Room for so many runs, or nearly; where it is used up, or the host gives no more, the last run reaches on. */
+  constructor(most: number = MOST_PAGES * RUNS_A_PAGE) {
     compiled ??= compileNow(encode(LIST));
-    this.#exports = new WebAssembly.Instance(compiled).exports;
+    const maximum = Math.max(GROWN_PAGES, Math.min(MOST_PAGES, Math.floor(most / RUNS_A_PAGE)));
+    this.#memory = new WebAssembly.Memory({ initial: GROWN_PAGES, maximum });
+    this.#exports = new WebAssembly.Instance(compiled, { '': { memory: this.#memory } }).exports;
   }
 
   /** The function that adds, for a kernel to import. */
@@ -31,9 +35,8 @@ export class RunList {
 
   /** The runs, as they stand in its memory; nothing is added to the list from here on. */
   runs(): Runs {
-    const memory = this.#exports['memory'] as WebAssembly.Memory;
     const size = (this.#exports['size'] as CallableFunction)() as number;
-    return new Runs(new Float64Array(memory.buffer), (size >>> 0) / RUN_SIZE);
+    return new Runs(new Float64Array(this.#memory.buffer), (size >>> 0) / RUN_SIZE);
   }
 }
 
@@ -42,8 +45,13 @@ let compiled: WebAssembly.Module | undefined;
 /** Two doubles: addresses of 32 bits need more than an i32, and JavaScript counts in doubles. */
 const RUN_SIZE = 16;
 
-/** What the memory grows by: as good as nothing is touched before it is used. */
+/** What the memory begins with, and grows by: as good as nothing is touched before it is used. */
 const GROWN_PAGES = 64;
+
+/** So that its size is a number of 32 bits. There is no memory of so many runs that segments could tell apart. */
+const MOST_PAGES = 65_536 - GROWN_PAGES;
+
+const RUNS_A_PAGE = 65_536 / RUN_SIZE;
 
 const START = 0;
 const END = 1;
@@ -63,16 +71,8 @@ const number = (local: number, offset: number): readonly Op[] => [
   ['f64.store', { align: 3, mem: 0, offset: BigInt(offset) }],
 ];
 
-const body: readonly Op[] = [
-  // Near the last run: that one becomes longer.
-  ['global.get', SIZE],
-  ['if', { block: undefined }],
-  get(START),
-  ['global.get', LAST],
-  ['i32.sub'],
-  get(GAP),
-  ['i32.le_u'],
-  ['if', { block: undefined }],
+/** The last run becomes longer. */
+const lengthen: readonly Op[] = [
   get(END),
   ['global.set', LAST],
   ['global.get', SIZE],
@@ -82,6 +82,19 @@ const body: readonly Op[] = [
   ['f64.convert_i32_u'],
   ['f64.store', { align: 3, mem: 0, offset: 0n }],
   ['return'],
+];
+
+const body: readonly Op[] = [
+  // Near the last run: it is no run of its own.
+  ['global.get', SIZE],
+  ['if', { block: undefined }],
+  get(START),
+  ['global.get', LAST],
+  ['i32.sub'],
+  get(GAP),
+  ['i32.le_u'],
+  ['if', { block: undefined }],
+  ...lengthen,
   ['end'],
   ['end'],
   ['global.get', SIZE],
@@ -93,7 +106,7 @@ const body: readonly Op[] = [
   i32(0),
   ['i32.lt_s'],
   ['if', { block: undefined }],
-  ['unreachable'],
+  ...lengthen,
   ['end'],
   ['global.get', ROOM],
   i32(GROWN_PAGES << 16),
@@ -110,9 +123,9 @@ const body: readonly Op[] = [
   ['global.set', LAST],
 ];
 
-const counter = (): Module['globals'][number] => ({
+const counter = (from: number): Module['globals'][number] => ({
   type: { val: 'i32', mutable: true },
-  init: madeSpan(assembleBody([i32(0)]).subarray(1), 'run list'),
+  init: madeSpan(assembleBody([i32(from)]).subarray(1), 'run list'),
 });
 
 const LIST: Module = {
@@ -122,12 +135,17 @@ const LIST: Module = {
     explicit: false,
   })),
   funcs: [0 as TypeIdx, 1 as TypeIdx],
-  mems: [{ address: 'i32', shared: false, min: 0n, max: undefined }],
-  globals: [counter(), counter(), counter()],
+  imports: [
+    {
+      module: '',
+      name: 'memory',
+      desc: { kind: 'mem', type: { address: 'i32', shared: false, min: 0n, max: undefined } },
+    },
+  ],
+  globals: [counter(0), counter(0), counter(GROWN_PAGES << 16)],
   exports: [
     { name: 'add', kind: 'func', index: 0 as FuncIdx },
     { name: 'size', kind: 'func', index: 1 as FuncIdx },
-    { name: 'memory', kind: 'mem', index: 0 as MemIdx },
   ],
   codes: [
     madeSpan(assembleBody(body), 'run list'),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LimitError } from '../../src/errors/classes.ts';
-import { type Caps, capped, type Excess, Room } from '../../src/host/limits.ts';
+import { type Caps, capped, DEFAULT_LIMITS, type Excess, Room, usesOf } from '../../src/host/limits.ts';
 import type { Module } from '../../src/wasm/module.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import { wat } from '../support/wat.ts';
@@ -70,4 +70,17 @@ test('a cap is a maximum, where there is no lower one', async () => {
     held.tables.map(({ type }) => type.limits.max),
     [7n, 3n],
   );
+});
+
+test('what 32 bits address is no limit of ours, but is told where it is used up', async () => {
+  const limits = { ...DEFAULT_LIMITS, memory: 2 ** 40 };
+  const held = async (fields: string): Promise<unknown> => {
+    const module = await moduleOf(fields);
+    const caps = new Room(limits).guest(module);
+    const [use] = usesOf(module, caps, limits, { pages: () => 65_535, slots: () => 0 });
+    return { max: capped(module, caps).mems[0]?.max, cap: use?.cap, option: use?.option };
+  };
+  assert.deepEqual(await held('(memory 1)'), { max: undefined, cap: 2 ** 32, option: undefined });
+  assert.deepEqual(await held('(memory 1 9)'), { max: 9n, cap: undefined, option: undefined });
+  assert.deepEqual(await held('(memory i64 1)'), { max: 2n ** 24n, cap: 2 ** 40, option: '--max-memory' });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { RunList } from '../../src/host/run-list.ts';
 import { scan } from '../../src/host/scan.ts';
 import { nonZeroRuns } from '../../src/snapshot/runs.ts';
 
@@ -71,6 +72,20 @@ describe('the scan of a memory', () => {
     assert.deepEqual(
       [...scan(memory)].map(({ end }) => end),
       [2 ** 31 + 6, 2 ** 32],
+    );
+  });
+
+  it('into a list that is full, whose last run then reaches on: nothing is lost', () => {
+    const list = new RunList(2 ** 18);
+    for (let i = 0; i < 2 ** 18 + 1000; i++) list.add(100 * i, 100 * i + 1);
+    const runs = list.runs();
+    assert.equal(runs.length, 2 ** 18);
+    assert.deepEqual(
+      [runs.length - 2, runs.length - 1].map((i) => [...runs.bounds.subarray(2 * i, 2 * i + 2)]),
+      [
+        [100 * (2 ** 18 - 2), 100 * (2 ** 18 - 2) + 1],
+        [100 * (2 ** 18 - 1), 100 * (2 ** 18 + 999) + 1],
+      ],
     );
   });
 });

@@ -324,6 +324,18 @@ test('an init function that grows its memory as far as it goes', async () => {
   assert.deepEqual([mems[0]?.min, mems[0]?.max], [3n, 3n]);
 });
 
+test('no limit but that of 32 bits holds it; that is told where it was met, with no option that there is not', async () => {
+  const grow = '(drop (memory.grow (i32.const 65535))) (i32.store8 (i32.const -1) (i32.const 7))';
+  const module = (then: string): Promise<Uint8Array> =>
+    wat(`(module (memory (export "memory") 1) (func (export "wizer-initialize") ${grow} ${then}))`);
+  const cwd = folder({ 'full.wasm': await module(''), 'trap.wasm': await module('unreachable') });
+  await good(['full.wasm', '-o', 'full.out.wasm'], { cwd });
+  const [mem] = parse(readFileSync(join(cwd, 'full.out.wasm'))).mems;
+  assert.deepEqual([mem?.min, mem?.max], [65_536n, undefined]);
+  const says = /unreachable; its memory 0 has grown to 4294967296 of the 4294967296 that 32 bits address$/m;
+  assert.doesNotMatch(await refused(['trap.wasm'], 1, says, { cwd }), /--max/);
+});
+
 test('renames that clash, or name nothing', async () => {
   const cwd = folder({ 'in.wasm': await wat(COUNTER) });
   await refused(['in.wasm', '-r', 'a=run', '-r', 'a=_start'], 2, /Duplicated function rename dst a/, { cwd });
