@@ -4,14 +4,14 @@
  */
 import { Bare } from '../host/bare.ts';
 import { Guest, type HostFactory } from '../host/guest.ts';
+import { importing, type StateImports } from '../host/imported-state.ts';
 import { DEFAULT_LIMITS } from '../host/limits.ts';
 import { WasiExit } from '../host/wasi/types.ts';
-import { ownState } from '../link/keep-imports.ts';
+import { stateImports } from '../link/keep-imports.ts';
 import type { FreezeOptions } from '../options.ts';
 import { type ProtocolName, protocolFor } from '../protocols/detect.ts';
 import type { Program } from '../protocols/protocol.ts';
 import { type StubOption, stubbedImports } from '../stubs.ts';
-import { encode } from '../wasm/encode.ts';
 import { exportNamed, type Module } from '../wasm/module.ts';
 import { parse } from '../wasm/parse.ts';
 import { type CallWorkload, exportCall, type Workload } from '../workloads.ts';
@@ -84,7 +84,9 @@ interface Side {
 async function frozenSide({ bytes, call }: FrozenJob, host: Host): Promise<Side> {
   const module = parse(bytes);
   const { export: name, args } = exportCall(module, call);
-  const { bare, ms } = await started(module, bytes, host, []);
+  // What it imports still, it restores when it starts.
+  const state = stateImports(module).length > 0 ? importing('keep') : undefined;
+  const { bare, ms } = await started(module, bytes, host, [], state);
   return { ms, call: () => exiting(() => bare.call(name, args, `in ${name}`)) };
 }
 
@@ -93,14 +95,14 @@ async function frozenSide({ bytes, call }: FrozenJob, host: Host): Promise<Side>
  * none of the guest's: it is brought up as it is, on time, and then instrumented, off it.
  */
 async function guestSide(job: GuestJob, host: Host): Promise<Side> {
-  const given = parse(job.bytes);
-  const module = job.importState === undefined ? given : ownState(given);
-  const bytes = job.importState === undefined ? job.bytes : encode(module);
-  const alone = await started(module, bytes, host, job.stubs);
+  const module = parse(job.bytes);
+  const state = job.importState && importing(job.importState);
+  const alone = await started(module, job.bytes, host, job.stubs, state);
   const limits = DEFAULT_LIMITS;
   const stubs = stubbedImports(module, job.stubs);
   const guest = await Guest.start({
     module,
+    stateImports: state,
     host: host.make,
     stubs,
     limits,
@@ -125,11 +127,12 @@ async function started(
   bytes: Uint8Array,
   host: Host,
   stubs: readonly StubOption[],
+  state: StateImports | undefined,
 ): Promise<{ readonly bare: Bare; readonly ms: number }> {
   const replaced = stubbedImports(module, stubs);
   const begun = performance.now();
   const before = host.ms;
-  const bare = await Bare.start(module, bytes, host.make, replaced);
+  const bare = await Bare.start(module, bytes, host.make, replaced, state);
   if (exportNamed(module, '_initialize', 'func') !== undefined)
     bare.call('_initialize', [], 'in _initialize');
   return { bare, ms: performance.now() - begun - (host.ms - before) };

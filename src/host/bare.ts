@@ -6,9 +6,11 @@
 import { guestExited } from '../errors/guest.ts';
 import { engineLacks } from '../errors/unsupported.ts';
 import type { Stub } from '../link/stub.ts';
-import type { Module } from '../wasm/module.ts';
+import type { Import, Module } from '../wasm/module.ts';
 import { compile } from './engine.ts';
-import { guestImports, type HostFactory, type WasmValue } from './guest.ts';
+import { addImport, guestImports, type HostFactory, type WasmValue } from './guest.ts';
+import type { StateImports } from './imported-state.ts';
+import { DEFAULT_LIMITS, Room, withImported } from './limits.ts';
 import { LINK_STATUS } from './live.ts';
 import { Registry } from './registry.ts';
 import { guestError, hostError } from './trap.ts';
@@ -25,14 +27,15 @@ export class Bare {
     this.#instance = instance;
   }
 
-  /** Compiles and instantiates; its start function runs here, `_initialize` does not. */
+  /** Compiles and instantiates; its start function runs here, `_initialize` does not. `state` gives it what else it imports. */
   static async start(
     module: Module,
     bytes: Uint8Array,
     host: HostFactory,
     stubs: ReadonlyMap<number, Stub>,
+    state?: StateImports,
   ): Promise<Bare> {
-    return Bare.instantiate(module, await compile(bytes, 'the module', module), host, stubs);
+    return Bare.instantiate(module, await compile(bytes, 'the module', module), host, stubs, state);
   }
 
   /** The same for a module that is compiled already. */
@@ -41,11 +44,17 @@ export class Bare {
     compiled: WebAssembly.Module,
     host: HostFactory,
     stubs: ReadonlyMap<number, Stub>,
+    state?: StateImports,
   ): Promise<Bare> {
     const wasi = await host(compiled).catch((error: unknown) => {
       throw hostError(error);
     });
     const imports = guestImports(module, wasi.imports, stubs, () => LINK_STATUS.unavailable, new Registry());
+    if (state !== undefined) {
+      const caps = new Room(DEFAULT_LIMITS).guest(withImported(module));
+      for (const [i, value] of state.give(module, wasi.imports, caps).values)
+        addImport(imports, module.imports[i] as Import, value);
+    }
     try {
       const instance = await WebAssembly.instantiate(compiled, imports);
       if (instance.exports['memory'] instanceof WebAssembly.Memory) wasi.bind(instance);

@@ -420,7 +420,7 @@ export function guestImports(
   return imports;
 }
 
-function addImport(imports: WebAssembly.Imports, { module, name }: Import, value: unknown): void {
+export function addImport(imports: WebAssembly.Imports, { module, name }: Import, value: unknown): void {
   const namespace = imports[module] ?? Object.create(null);
   namespace[name] = value as WebAssembly.ImportValue;
   imports[module] = namespace;

@@ -43,6 +43,25 @@ test('guest and output take turns; the summary, the JSON and the page say the sa
   assert.match(page, /<th scope="row">cold start<\/th>.*<th scope="row">steady state<\/th>/);
 });
 
+test('state that the guest imports is given to both, a reference too where it is kept', async () => {
+  // Kept, the global holds what is the host's; taken in, it is null.
+  const guest = `(module (import "env" "memory" (memory 1)) (import "env" "doc" (global $doc externref))
+    (table $t 2 externref) (global $kept (export "kept") (mut i32) (i32.const 0))
+    (func (export "warm") (i32.store (i32.const 8) (i32.const 77))
+      (table.set $t (i32.const 1) (global.get $doc))
+      (global.set $kept (i32.eqz (ref.is_null (global.get $doc)))))
+    (func (export "run") (result i32)
+      (if (i32.eq (global.get $kept) (ref.is_null (table.get $t (i32.const 1)))) (then unreachable))
+      (i32.load (i32.const 8))))`;
+  const cwd = folder({ 'g.wasm': await wat(guest) });
+  for (const state of ['keep', 'internalize']) {
+    const line = ['build', 'g.wasm', '--warmup', 'warm()', '--import-state', state, '-o', 'f.wasm'];
+    const { stderr } = await good([...line, '--entry', 'main=run()', '--measure'], { cwd });
+    assert.match(stderr, /^ {2}measured +main on node\d+: cold start /m, state);
+    assert.doesNotMatch(stderr, /warning/);
+  }
+});
+
 test('what cannot be measured is a warning, and the module is written', async () => {
   const cwd = folder({ 'g.wasm': await wat(SLOW_START) });
   for (const [more, says] of [
