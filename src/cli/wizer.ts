@@ -31,8 +31,8 @@ import {
 /** Ten minutes, in seconds: longer than any known module takes, and not for ever. */
 const DEFAULT_TIMEOUT = 600;
 
-/** Wizer has no limits but the engine's and the format's: more bytes of memory than any engine gives. */
-const LIMITS = { memory: 2 ** 40, output: MOST_OUTPUT };
+/** Wizer has no limits but the engine's and the format's. V8 gives no memory of 64-bit addresses more bytes than this. */
+const LIMITS = { memory: 2 ** 34, output: MOST_OUTPUT };
 
 /** Any fixed number: the stream that `random_get` gives must be the same in each run. */
 const SEED = 0n;
