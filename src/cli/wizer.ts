@@ -46,7 +46,7 @@ export async function wizer(argv: readonly string[], io: Io): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof FreezeError)) throw error;
-    for (const text of errorLines(error)) io.err.write(`${text}\n`);
+    for (const text of errorLines(error, argv.includes('--allow-wasi'))) io.err.write(`${text}\n`);
     return error.exitCode;
   }
 }
@@ -191,7 +191,7 @@ function wasmtimeKey({ values }: WizerLine, wanted: string, absent: boolean): bo
 }
 
 /** What callers of Wizer look for in its messages: these forms are theirs, to the letter. */
-function errorLines(error: FreezeError): readonly string[] {
+function errorLines(error: FreezeError, wasi: boolean): readonly string[] {
   if (error.code === 'closed-pipe') return [];
   const hint = error.hint === undefined ? [] : [`  hint: ${printable(error.hint)}`];
   if (!(error instanceof InitError)) {
@@ -203,6 +203,8 @@ function errorLines(error: FreezeError): readonly string[] {
     ];
   }
   const { cause, func } = error;
+  if (!wasi && /unknown import: `wasi_snapshot_preview1::/.test(cause.message))
+    hint.push('  hint: --allow-wasi gives it WASI while it is initialized');
   const reason =
     cause instanceof GuestExit ? `Exited with i32 exit status ${cause.status}` : printable(cause.message);
   return [

@@ -41,7 +41,7 @@ export function unfreezableReference(
   return new UnsupportedError(
     'reference',
     `${place} holds ${/^[aei]/.test(type) ? 'an' : 'a'} ${type} that is not null${primitive === undefined ? '' : `: ${primitive}`}`,
-    `${can} can be written into a module: clear it before the snapshot (freeze_before_snapshot)`,
+    `${can} can be written into a module: clear it at the end of the init function, or in freeze_before_snapshot`,
   );
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from '../../src/wasm/parse.ts';
 import { cli, folder, type Result, ROOT, type Settings } from '../cli/cli.ts';
+import { needs } from '../support/features.ts';
 import { native } from '../support/native-wizer.ts';
 import { wat } from '../support/wat.ts';
 
@@ -334,6 +335,24 @@ test('no limit but that of 32 bits holds it; that is told where it was met, with
   assert.deepEqual([mem?.min, mem?.max], [65_536n, undefined]);
   const says = /unreachable; its memory 0 has grown to 4294967296 of the 4294967296 that 32 bits address$/m;
   assert.doesNotMatch(await refused(['trap.wasm'], 1, says, { cwd }), /--max/);
+});
+
+test('a memory of 64 bits may be as big as the engine takes', needs('memory64'), async () => {
+  const text = `(module (memory i64 1) (func (export "wizer-initialize")
+    (drop (memory.grow (i64.const 70000))) (i64.store (i64.const 0x1_0000_0005) (i64.const 7))))`;
+  const cwd = folder({ 'in.wasm': await wat(text) });
+  await good(['in.wasm', '-o', 'out.wasm'], { cwd });
+  const [mem] = parse(readFileSync(join(cwd, 'out.wasm'))).mems;
+  assert.deepEqual([mem?.min, mem?.max], [70_001n, undefined]);
+});
+
+test('an init function that needs WASI, without it', async () => {
+  const text = `(module (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+    (memory (export "memory") 1) (func (export "wizer-initialize") (drop (call $yield))))`;
+  const cwd = folder({ 'in.wasm': await wat(text) });
+  const told = await refused(['in.wasm'], 1, /^ {2}hint: --allow-wasi gives it WASI/m, { cwd });
+  assert.match(told, /unknown import: `wasi_snapshot_preview1::sched_yield` has not been defined$/m);
+  await good(['in.wasm', '--allow-wasi', '-o', 'out.wasm'], { cwd });
 });
 
 test('renames that clash, or name nothing', async () => {
