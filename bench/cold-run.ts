@@ -1,0 +1,106 @@
+/**
+ * One side of cold.ts: answers app.scm from bytes, unfrozen and frozen in turns, in a process where
+ * nothing else runs. Each turn has bytes of its own, since engines keep what they compiled.
+ *
+ * Arguments: the guest, the frozen module, turns. On standard output: milliseconds as JSON.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { createWasi, WasiExit } from '../src/host/wasi/wasi.ts';
+import { type ColdTimes, REQUEST } from './cold.ts';
+import { root } from './programs.ts';
+
+/** What of the guest's exports loads a program and runs it (include/freeze.h). */
+interface Guest {
+  readonly memory: WebAssembly.Memory;
+  _initialize(): void;
+  freeze_alloc(size: number): number;
+  freeze_load(name: number, nameSize: number, text: number, size: number): number;
+  freeze_run(handle: number): number;
+}
+
+const app = new Uint8Array(readFileSync(path.join(root, 'guests/scheme/app.scm')));
+
+/** With a custom section at its end: id, size, name, the turn. */
+function unique(module: Uint8Array, turn: number): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode(`turn ${turn}`);
+  return new Uint8Array(Buffer.concat([module, Uint8Array.of(0, name.length + 1, name.length), name]));
+}
+
+/** A host with the request on its standard input; what it prints is collected in `into`. */
+function host(into: string[], compiled: WebAssembly.Module): ReturnType<typeof createWasi> {
+  return createWasi(
+    {
+      stdin: new TextEncoder().encode(REQUEST),
+      random: { kind: 'system' },
+      stdout: (chunk) => {
+        into.push(Buffer.from(chunk).toString());
+      },
+    },
+    compiled,
+  );
+}
+
+async function answerFrozen(bytes: Uint8Array<ArrayBuffer>, into: string[]): Promise<void> {
+  const compiled = await WebAssembly.compile(bytes);
+  const wasi = await host(into, compiled);
+  const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
+  wasi.bind(instance);
+  try {
+    (instance.exports['_start'] as () => void)();
+  } catch (error) {
+    if (!(error instanceof WasiExit)) throw error;
+  }
+}
+
+/** As any host would: nothing of ours but WASI stands between the bytes and the answer. */
+async function answerUnfrozen(bytes: Uint8Array<ArrayBuffer>, into: string[]): Promise<void> {
+  const compiled = await WebAssembly.compile(bytes);
+  const wasi = await host(into, compiled);
+  const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
+  wasi.bind(instance);
+  const guest = instance.exports as unknown as Guest;
+  guest._initialize();
+  const give = (data: Uint8Array): readonly [address: number, size: number] => {
+    const address = guest.freeze_alloc(data.length);
+    new Uint8Array(guest.memory.buffer).set(data, address);
+    return [address, data.length];
+  };
+  const handle = guest.freeze_load(...give(new TextEncoder().encode('app.scm')), ...give(app));
+  if (guest.freeze_run(handle) !== 0) throw new Error('the unfrozen guest failed');
+}
+
+/** Garbage and code that gets hot, of the turn before, are taken care of before the clock starts. */
+const SETTLED_MS = 20;
+
+/** Node has it with --expose-gc. */
+const collectGarbage = (globalThis as { readonly gc?: () => void }).gc;
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  collectGarbage?.();
+  await setTimeout(SETTLED_MS);
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+async function main(guestFile: string, frozenFile: string, turns: number): Promise<ColdTimes> {
+  const [guest, frozen] = [readFileSync(guestFile), readFileSync(frozenFile)];
+  const times = { unfrozen: [] as number[], sealed: [] as number[] };
+  for (let turn = -1; turn < turns; turn++) {
+    const pages: [string[], string[]] = [[], []];
+    const [unfrozenBytes, sealedBytes] = [unique(guest, turn), unique(frozen, turn)];
+    const unfrozenMs = await timed(() => answerUnfrozen(unfrozenBytes, pages[0]));
+    const sealedMs = await timed(() => answerFrozen(sealedBytes, pages[1]));
+    if (pages[0].join('') !== pages[1].join(''))
+      throw new Error('the sealed application answers something else');
+    if (turn < 0) continue;
+    times.unfrozen.push(unfrozenMs);
+    times.sealed.push(sealedMs);
+  }
+  return times;
+}
+
+const [guest = '', frozen = '', turns = '5'] = process.argv.slice(2);
+console.log(JSON.stringify(await main(guest, frozen, Number(turns))));
