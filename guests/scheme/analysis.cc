@@ -11,9 +11,9 @@ bool isArithmetic(uint16_t op) { return op <= kMax && !(op >= kLess && op <= kNu
 // Can anybody see that the node's own operation was done?
 bool changesState(const Node *node) {
   switch (node->kind) {
+    case Kind::Builtin: return node->builtin->effects;
     case Kind::Call:
     case Kind::Apply:
-    case Kind::Builtin:
     case Kind::SetLocal:
     case Kind::SetGlobal:
     case Kind::Define: return true;
@@ -276,7 +276,7 @@ TypeOf Analysis::inferInline(Node *node) {
     TypeOf type = infer(node->args[i]);
     var->type = var->assigned || type == tNone ? tAny : type;
     var->expected = false;
-    if (var->type != tAny || var->assigned || !counts(node->body(), var)) continue;
+    if (var->type != tAny || var->assigned || node->lambda->rest || !counts(node->body(), var)) continue;
     var->type = seen(node->lambda, i);
     var->expected = var->type != tAny;
   }

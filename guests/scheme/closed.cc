@@ -74,6 +74,7 @@ constexpr uint32_t kMaxSelfInlined = 24;   // of one that is inlined into itself
 constexpr uint32_t kMaxGrowth = 600;       // nodes that a function may get in all
 constexpr uint32_t kMaxNesting = 4;        // bodies in bodies
 constexpr uint32_t kMaxGuessed = 24;       // nodes of a call that stands twice, for a guess
+constexpr uint32_t kMaxSpread = 16;        // arguments of a call whose rest becomes a list
 
 uint32_t sizeOf(const Node *node) {
   uint32_t size = 1;
@@ -171,18 +172,42 @@ class Inliner {
 
   Node *copy(const Node *from, Scope &scope, bool tail) {
     if (from->kind == Kind::Lambda) return const_cast<Node *>(from);
-    if (isConstant(from)) return constant(from->symbol->value);
+    if (from->kind == Kind::Global && from->symbol->constant) return constant(from->symbol->value);
+    if (from->kind == Kind::Local) {
+      if (const Node *known = lookUp(from->var, scope)->known) return constant(known->value);
+    }
     if (from->kind == Kind::Call && tail && scope.self && callsItself(from, scope.source)) return copyContinue(from, scope);
     if (from->kind == Kind::Call) {
-      if (Template *callee = inlinable(from, scope)) return inlineCall(from, callee, scope);
-      if (Builtin *builtin = constantBuiltin(from)) return callBuiltin(from, builtin, scope);
+      Value callee = constantOf(from->args[0], scope);
+      if (Template *t = inlinable(from, callee, scope)) return inlineCall(from, t, scope);
+      if (isBuiltin(callee) && callee != applyValue && takes(builtinOf(callee), from)) return callBuiltin(from, builtinOf(callee), scope);
       if (Builtin *builtin = guess(from)) return guessCall(from, builtin, scope, tail);
     }
     if (from->kind == Kind::Builtin && isPath(from->builtin->name)) return path(from->place, from->builtin, copy(from->args[0], scope, false));
+    if (from->kind == Kind::If) return copyIf(from, scope, tail);
     return copyPlainly(from, scope, tail);
   }
 
-  static bool isConstant(const Node *node) { return node->kind == Kind::Global && node->symbol->constant; }
+  // What the node always is, or 0, which is no procedure.
+  static Value constantOf(const Node *node, const Scope &scope) {
+    if (node->kind == Kind::Const) return node->value;
+    if (node->kind == Kind::Global && node->symbol->constant) return node->symbol->value;
+    const Node *known = node->kind == Kind::Local ? lookUp(node->var, scope)->known : nullptr;
+    return known ? known->value : 0;
+  }
+
+  // Of a test that has one outcome only the branch that is taken is there.
+  Node *copyIf(const Node *from, Scope &scope, bool tail) {
+    Node *test = copy(from->args[0], scope, false);
+    bool known = test->kind == Kind::Const, outcome = test->value != kFalse;
+    if (test->kind == Kind::Prim && (test->op == kNullP || test->op == kPairP) && test->args[0]->kind == Kind::Const) {
+      Value value = test->args[0]->value;
+      known = true;
+      outcome = test->op == kNullP ? value == kNil : isPair(value);
+    }
+    if (known) return copy(from->args[outcome ? 1 : 2], scope, tail);
+    return nodeAt(from->place, Kind::If, {test, copy(from->args[1], scope, tail), copy(from->args[2], scope, tail)});
+  }
 
   Node *copyPlainly(const Node *from, Scope &scope, bool tail) {
     Node *node = newNode();
@@ -206,11 +231,10 @@ class Inliner {
     }
     size_t n = node->args.size();
     for (size_t i = 0; i < n; i++) {
-      bool last = i + 1 == n || (node->kind == Kind::If && i == 1);
-      bool passes = node->kind == Kind::If || node->kind == Kind::Or || node->kind == Kind::Seq || node->kind == Kind::Let ||
-                    node->kind == Kind::Fix || node->kind == Kind::Loop;
-      bool called = node->kind == Kind::Call && i == 0 && isConstant(from->args[0]);
-      node->args[i] = called ? copyPlainly(from->args[0], scope, false) : copy(from->args[i], scope, tail && passes && last);
+      bool last = i + 1 == n;
+      bool passes = node->kind == Kind::Or || node->kind == Kind::Seq || node->kind == Kind::Let || node->kind == Kind::Fix ||
+                    node->kind == Kind::Loop;
+      node->args[i] = copy(from->args[i], scope, tail && passes && last);
     }
     return node;
   }
@@ -220,13 +244,6 @@ class Inliner {
   static bool takes(const Builtin *builtin, const Node *call) {
     uint32_t argc = call->args.size() - 1;
     return argc >= builtin->min && argc <= builtin->max;
-  }
-
-  static Builtin *constantBuiltin(const Node *call) {
-    const Node *f = call->args[0];
-    if (!isConstant(f)) return nullptr;
-    Value value = f->symbol->value;
-    return isBuiltin(value) && value != applyValue && takes(builtinOf(value), call) ? builtinOf(value) : nullptr;
   }
 
   Node *callBuiltin(const Node *call, Builtin *builtin, Scope &scope) {
@@ -308,10 +325,12 @@ class Inliner {
     return node;
   }
 
-  Template *inlinable(const Node *call, const Scope &scope) {
-    if (call->args[0]->kind != Kind::Global) return nullptr;
-    Template *t = constantProcedure(call->args[0]->symbol, call->args.size() - 1);
-    if (!t || !t->free.empty() || !copiesBody(t->body)) return nullptr;
+  Template *inlinable(const Node *call, Value callee, const Scope &scope) {
+    if (!isClosure(callee)) return nullptr;
+    Template *t = templateOf(callee);
+    uint32_t argc = call->args.size() - 1;
+    bool fits = t->rest ? argc >= t->params && argc <= kMaxSpread : argc == t->params && argc <= kMaxCompiledParams;
+    if (!fits || !t->free.empty() || !copiesBody(t->body)) return nullptr;
     uint32_t size = sizeOf(t->body);
     if (size > kMaxInlined || growth + size > kMaxGrowth) return nullptr;
     uint32_t nesting = 0, selves = 0;
@@ -325,19 +344,35 @@ class Inliner {
     Node *node = newNode();
     node->kind = Kind::Inline;
     node->place = call->place;
-    node->symbol = call->args[0]->symbol;
     node->lambda = callee;
     for (size_t i = 1; i < call->args.size(); i++) node->args.push_back(copy(call->args[i], scope, false));
+    if (callee->rest) listRest(node->args, callee->params, call->place);
     Scope inner{callee, &scope, true, {}, {}, nullptr};
     for (size_t i = 0; i < callee->vars.size(); i++) {
-      Var *var = copyVar(callee->vars[i], inner);
-      node->vars.push_back(var);
-      if (node->args[i]->kind != Kind::Lambda || var->assigned) continue;
-      var->binding = node;
-      var->lambda = node->args[i]->lambda;
+      node->vars.push_back(copyVar(callee->vars[i], inner));
+      if (!callee->vars[i]->assigned) learn(node->vars[i], node, node->args[i]);
     }
     node->args.push_back(copyBody(inner, node->vars));
     return node;
+  }
+
+  // Arguments from `first` on become one, a list.
+  static void listRest(std::vector<Node *> &args, size_t first, Place place) {
+    Node *list = constant(kNil);
+    for (; args.size() > first; args.pop_back()) {
+      list = nodeAt(place, Kind::Prim, {args.back(), list});
+      list->op = kCons;
+    }
+    args.push_back(list);
+  }
+
+  // What is known of a variable that has this value for good.
+  static void learn(Var *var, Node *binding, const Node *value) {
+    const Var *same = value->kind == Kind::Local && !value->var->assigned ? value->var : nullptr;
+    if (value->kind == Kind::Const) var->known = value;
+    if (value->kind == Kind::Lambda) var->lambda = value->lambda;
+    if (same && same->binding) var->lambda = same->lambda;
+    if (var->lambda) var->binding = binding;
   }
 };
 

@@ -49,6 +49,7 @@ class Compiler {
     locals.assign(params + 2, wI32);
     for (Var *var : analysis.vars) var->local = 0;
     for (uint32_t i = 0; i < params; i++) lambda->vars[i]->local = i + 2;
+    failLabel = code.open(wBlock);
     Exit *exit = exitAtEntry();
     if (exit) exit->label = code.open(wBlock);
     entry(exit);
@@ -58,6 +59,8 @@ class Compiler {
       storeCall();
       giveToInterpreter(hInterpret);
     }
+    code.close();
+    fail();
     code.op(wEnd);
     return finish(params + 2);
   }
@@ -85,6 +88,7 @@ class Compiler {
     std::vector<Operand> values;  // in order; of those that are late, none
   };
   std::vector<NextRound> nextRounds;
+  uint32_t failLabel = 0, failPlace = 0, failOuter = 0;  // of failures: the block behind which they go on, and locals
   std::vector<Place> inlinedAt;  // the calls in whose place the code stands, from outside in
 
   Bytes finish(uint32_t params) {
@@ -261,20 +265,27 @@ class Compiler {
     giveLocal(result);
   }
 
-  // Only the innermost place of a program counts, or, where the stack is full, the outermost.
+  // Goes to the one place of the function where it fails. Engines' code for a way out of a function is
+  // long, and most operations may fail. Of places, only the innermost in a program counts, or, where
+  // the stack is full, the outermost.
   void failHere(Place place) {
+    if (!failPlace) failPlace = newLocal(wI32), failOuter = newLocal(wI32);
     std::vector<Place> places;
     if (isInProgram(place)) places.push_back(place);
     for (size_t i = inlinedAt.size(); i-- > 0;) {
       if (isInProgram(inlinedAt[i])) places.push_back(inlinedAt[i]);
     }
-    if (places.empty()) {
-      code.constant(kFail);
-      return code.op(wReturn);
-    }
-    code.constant(places.front());
-    if (places.size() > 1) code.constant(places.back());
-    code.op(wReturnCall), code.u32(places.size() > 1 ? hFailWithin : hFailAt);
+    if (places.size() > 0) code.constant(places.front()), code.set(failPlace);
+    if (places.size() > 1) code.constant(places.back()), code.set(failOuter);
+    code.branch(wBr, failLabel);
+  }
+
+  // Behind the block that failures leave. A place of 0 is none.
+  void fail() {
+    if (!failPlace) return code.op(wUnreachable);
+    code.get(failPlace);
+    code.get(failOuter);
+    code.op(wReturnCall), code.u32(hFail);
   }
 
   // ---- Allocation ----
@@ -504,7 +515,8 @@ class Compiler {
   static bool isTest(const Node *node) {
     if (!worldClosed || node->kind != Kind::Prim) return false;
     return isCompare(node->op) || node->op == kNullP || node->op == kPairP || node->op == kEq || node->op == kNot ||
-           node->op == kStringP || node->op == kSymbolP || node->op == kVectorP || node->op == kCharEqual;
+           node->op == kStringP || node->op == kSymbolP || node->op == kVectorP || node->op == kNumberP ||
+           node->op == kCharEqual;
   }
 
   void emitOr(Node *node, const VarSet &live) {
@@ -1160,6 +1172,18 @@ class Compiler {
         if (!worldClosed) return false;
         auto operands = emitOperands(node->args, 0, 1, live, {tAny});
         hasType(operands[0], op == kStringP ? kString : op == kSymbolP ? kSymbol : kVector);
+        release(operands);
+        return true;
+      }
+      case kNumberP: {
+        if (!worldClosed) return false;
+        auto operands = emitOperands(node->args, 0, 1, live, {tAny});
+        push(operands[0]);
+        code.constant(1u);
+        code.op(wI32And);
+        code.op(wI32Eqz);
+        isFlonumTest(operands[0]);
+        code.op(wI32Or);
         release(operands);
         return true;
       }
@@ -2045,6 +2069,7 @@ class Compiler {
     Callee callee;
     if (f->kind == Kind::Global) callee.known = constantProcedure(f->symbol, argc);
     if (callee.known) return callee;
+    if (f->kind == Kind::Const && isClosure(f->value)) callee.known = templateOf(f->value);
     if (f->kind == Kind::Global) {
       callee.global = f->symbol;
       callee.known = f->symbol->function;

@@ -29,7 +29,7 @@ Value failArity(const char *who, uint32_t min, uint32_t max, uint32_t given);
 Value failStackOverflow();
 // Adds `place` if the error under way needs one. Returns kFail.
 Value failAt(Place place);
-// The same for a procedure whose body stands in another's, which calls it at `outer`.
+// The same for a procedure whose body stands in another's, which calls it at `outer`; 0 is no place.
 Value failWithin(Place place, Place outer);
 
 void clearError();

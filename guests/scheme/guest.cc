@@ -103,11 +103,12 @@ void openLibrary() {
 
 }  // namespace
 
-void define(const Definition *definitions, size_t count) {
+void define(const Definition *definitions, size_t count, bool effects) {
   for (size_t i = 0; i < count; i++) {
     const Definition &d = definitions[i];
     Symbol *name = intern(d.name);
-    name->standard = new Builtin{kBuiltin, d.function, d.name, d.min, d.max, d.op, false};
+    bool changes = effects || d.name[strlen(d.name) - 1] == '!';
+    name->standard = new Builtin{kBuiltin, d.function, d.name, d.min, d.max, d.op, changes, false};
     rememberBuiltin(name->standard);
     setGlobal(name, valueOf(name->standard));
   }

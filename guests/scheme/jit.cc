@@ -72,13 +72,13 @@ struct Helper {
 // In the order of enum HelperFunction.
 const Helper helpers[] = {
     {"primitive1", 2, (void *)primitive1},     {"primitive2", 3, (void *)primitive2},
-    {"primitive3", 4, (void *)primitive3},     {"fail", 1, (void *)failAt},
-    {"fail within", 2, (void *)failWithin},    {"allocate", 1, (void *)allocateSlow},
-    {"safepoint", 1, (void *)passSafepoint},   {"call", 2, (void *)callAny},
-    {"interpret", 2, (void *)interpretCall},   {"miss", 2, (void *)interpretMiss},
-    {"callable?", 2, (void *)isCallable},      {"unbound", 1, (void *)failUnbound},
-    {"unchecked", 1, (void *)failUnchecked},   {"set global", 2, (void *)setExistingGlobal},
-    {"define", 2, (void *)define},             {"spread", 2, (void *)spreadList},
+    {"primitive3", 4, (void *)primitive3},   {"fail", 2, (void *)failWithin},
+    {"allocate", 1, (void *)allocateSlow},   {"safepoint", 1, (void *)passSafepoint},
+    {"call", 2, (void *)callAny},            {"interpret", 2, (void *)interpretCall},
+    {"miss", 2, (void *)interpretMiss},      {"callable?", 2, (void *)isCallable},
+    {"unbound", 1, (void *)failUnbound},     {"unchecked", 1, (void *)failUnchecked},
+    {"set global", 2, (void *)setExistingGlobal}, {"define", 2, (void *)define},
+    {"spread", 2, (void *)spreadList},
 };
 static_assert(sizeof helpers / sizeof *helpers == kHelpers);
 

@@ -10,8 +10,12 @@ struct Definition {
   BuiltinFunction function;
   uint16_t min, max, op;
 };
-void define(const Definition *definitions, size_t count);
-template <size_t n> void define(const Definition (&definitions)[n]) { define(definitions, n); }
+// Procedures with effects change what others see: input, output, or what is random next. So do all
+// whose name ends in `!`.
+void define(const Definition *definitions, size_t count, bool effects);
+template <size_t n> void define(const Definition (&definitions)[n], bool effects = false) {
+  define(definitions, n, effects);
+}
 
 // For entries.cc, which knows all that there are.
 void rememberBuiltin(Builtin *builtin);

@@ -201,7 +201,7 @@ Value arithmeticShift(const Value *a, uint32_t) {
 }
 
 const Definition definitions[] = {
-    {"random", random, 1, 1, 0}, {"integer?", isIntegerProcedure, 1, 1, 0}, {"exact?", isExact, 1, 1, 0},
+    {"integer?", isIntegerProcedure, 1, 1, 0}, {"exact?", isExact, 1, 1, 0},
     {"inexact?", isInexact, 1, 1, 0}, {"nan?", isNan, 1, 1, 0}, {"positive?", isPositive, 1, 1, 0},
     {"negative?", isNegative, 1, 1, 0}, {"odd?", isOdd, 1, 1, 0}, {"even?", isEven, 1, 1, 0},
     {"floor", floorProcedure, 1, 1, 0}, {"ceiling", ceilingProcedure, 1, 1, 0},
@@ -220,4 +220,9 @@ const Definition definitions[] = {
 
 void seedRandomAgain() { seedIsOld = true; }
 
-void defineNumbers() { define(definitions); }
+const Definition withEffects[] = {{"random", random, 1, 1, 0}};
+
+void defineNumbers() {
+  define(definitions);
+  define(withEffects, true);
+}

@@ -185,4 +185,4 @@ uint64_t entropy() {
   return seed;
 }
 
-void definePorts() { define(definitions); }
+void definePorts() { define(definitions, true); }

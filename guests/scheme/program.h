@@ -56,6 +56,7 @@ struct Var {
   Node *binding = nullptr;     // the Fix or Inline whose lambda it names, if it is only ever that
   Template *lambda = nullptr;  // that lambda
   uint32_t uses = 0;
+  const Node *known = nullptr;  // the Const that it always holds: of an Inline (closed.cc)
   bool captured = false;  // by an inner lambda
   bool assigned = false;  // by set!, or after its binding
   bool checked = false;   // it may be used before it has a value

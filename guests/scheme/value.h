@@ -107,6 +107,7 @@ struct alignas(8) Builtin {
   const char *name;
   uint16_t min, max;  // of arguments; max kAnyCount for a rest list
   uint16_t op;        // its PrimOp, or 0
+  bool effects;       // does it change what others see?
   bool reached;       // an entry can reach it: entries.cc
 };
 constexpr uint16_t kAnyCount = 0xffff;
