@@ -60,7 +60,10 @@ def link(code):
     aux = w.Module(engine, code)
     values = []
     for item in aux.imports:
-        values.append(exports[item.name])
+        if item.module == "slot":
+            values.append(exports["__indirect_function_table"].get(store, int(item.name)))
+        else:
+            values.append(exports[item.name])
     w.Instance(store, aux, values)
 
 

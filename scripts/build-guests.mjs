@@ -12,7 +12,9 @@
  * build.json:
  *   tool       "clang" or "clang++"
  *   arguments  what else it is given; include/ is on the include path already
+ *   link       what it is given besides where it links
  *   sources    what is compiled and linked, relative to the guest's folder, in this order
+ *   own        sources that get more arguments, by these: {"-Oz": ["cold.cc"]}
  *   files      what the sources include or embed, relative to the guest's folder
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
@@ -63,20 +65,31 @@ export async function buildGuest(name) {
   }
   // Loaded here, not above: it is large, and whoever only wants the list need not wait for it.
   const { runClang } = await import('@yowasp/clang');
-  const output = `${name}.wasm`;
-  const command = [recipe.tool, ...recipe.arguments, '-Iinclude', ...sources, '-o', output];
   let messages = '';
   const decoder = new TextDecoder();
   const print = (bytes) => {
     messages += bytes === null ? '' : decoder.decode(bytes, { stream: true });
   };
-  try {
-    const files = await runClang(command, tree, { stdout: print, stderr: print, fetchProgress: () => {} });
-    if (messages !== '') console.error(messages.trimEnd());
-    return files[output];
-  } catch (error) {
-    throw new Error(`${name} does not build:\n${messages}`, { cause: error });
+  const run = async (inputs, more, output) => {
+    const command = [recipe.tool, ...recipe.arguments, '-Iinclude', ...more, ...inputs, '-o', output];
+    try {
+      const files = await runClang(command, tree, { stdout: print, stderr: print, fetchProgress: () => {} });
+      return files[output];
+    } catch (error) {
+      throw new Error(`${name} does not build:\n${messages}`, { cause: error });
+    }
+  };
+  const inputs = [...sources];
+  for (const [argument, files] of Object.entries(recipe.own ?? {})) {
+    for (const file of files) {
+      const object = `${file}.o`;
+      tree[object] = await run([inRepository(name, file)], [argument, '-c'], object);
+      inputs[recipe.sources.indexOf(file)] = object;
+    }
   }
+  const module = await run(inputs, recipe.link ?? [], `${name}.wasm`);
+  if (messages !== '') console.error(messages.trimEnd());
+  return module;
 }
 
 async function main(args) {

@@ -18,11 +18,13 @@ constexpr int32_t kNativeBudget = 10 << 10;
 // What an activation of the interpreter costs on the native stack, by the same measure.
 constexpr int32_t kInterpreterCost = 64;
 
+__attribute__((noinline)) void queue(Template *t) {
+  t->jit = JitState::Queued;
+  warmTemplates.push_back(t);
+}
+
 void warm(Template *t) {
-  if (t->jit == JitState::Cold && ++t->warmth >= warmThreshold) {
-    t->jit = JitState::Queued;
-    warmTemplates.push_back(t);
-  }
+  if (t->jit == JitState::Cold && ++t->warmth >= warmThreshold) queue(t);
 }
 
 uint8_t kindOf(Value v) { return isFixnum(v) ? kSawFixnum : isFlonum(v) ? kSawFlonum : kSawOther; }
@@ -83,6 +85,14 @@ void noteProcedure(Value &seen, Value v) {
   seen = seen == 0 && isBuiltin(v) ? v : (Value)kFail;
 }
 
+__attribute__((noinline)) void noteArguments(Template *t, const Value *args, uint32_t params) {
+  for (uint32_t i = 0; i < params && i < kMaxCompiledParams; i++) {
+    uint8_t kind = kindOf(args[i]);
+    t->seen[i] |= kind;
+    if (kind == kSawOther) noteProcedure(t->builtins[i], args[i]);
+  }
+}
+
 // Turns `argc` arguments below `sp` into the frame's parameters; the new stack pointer, or null.
 Value *fitArguments(Template *t, Value *sp, uint32_t argc) {
   if (argc == t->params && !t->rest) return sp;
@@ -92,6 +102,9 @@ Value *fitArguments(Template *t, Value *sp, uint32_t argc) {
   *sp++ = list;
   return sp;
 }
+
+// In the instruction before `pc`: it met, or gave, something else than fixnums.
+void noteOthers(const uint32_t *pc) { const_cast<uint32_t *>(pc)[-1] |= kFeedbackBit; }
 
 Value makeClosure(Template *t) {
   uint32_t n = t->free.size();
@@ -166,6 +179,8 @@ Value interpret(Value *sp, uint32_t argc, bool firstInterpreted) {
   Value result;
   const uint32_t savedLimit = vm.trueLimit;
   const int32_t budget = budgetAt(sp);
+  Value left, right;  // of an operation that goes the long way
+  PrimOp prim;
   goto call;
 
 #define NEXT goto next
@@ -309,91 +324,102 @@ next:
 
       // ---- Operations with a fast case of their own; the others follow as a group ----
 
-#define FEEDBACK const_cast<uint32_t *>(pc)[-1] |= kFeedbackBit
-#define FEEDBACK_BEFORE const_cast<uint32_t *>(pc)[-2] |= kFeedbackBit
+      // What is no pair of fixnums, or has a sum that is none, is noted, and goes the long way: with
+      // `left` and `right`, and where the result goes on top of the stack.
+
 #define WITH_INTEGER(opcode, localOpcode, op, builtin)                         \
   case opcode: {                                                             \
-    Value a = sp[-1];                                                        \
+    left = sp[-1];                                                           \
     int32_t number;                                                          \
-    if (isFixnum(a) && !builtin((int32_t)a, operand23(word) * 2, &number)) { \
+    if (isFixnum(left) && !builtin((int32_t)left, operand23(word) * 2, &number)) { \
       sp[-1] = number;                                                       \
       NEXT;                                                                  \
     }                                                                        \
-    FEEDBACK;                                                                \
-    if ((sp[-1] = primitive2(op, a, fixnum(operand23(word)))) == kFail) FAIL; \
-    NEXT;                                                                    \
+    prim = op;                                                               \
+    goto withInteger;                                                        \
   }                                                                          \
   case localOpcode: {                                                        \
-    Value a = fp[*pc++];                                                     \
+    left = fp[*pc];                                                          \
     int32_t number;                                                          \
-    if (isFixnum(a) && !builtin((int32_t)a, operand23(word) * 2, &number)) { \
+    if (isFixnum(left) && !builtin((int32_t)left, operand23(word) * 2, &number)) { \
+      pc++;                                                                  \
       *sp++ = number;                                                        \
       NEXT;                                                                  \
     }                                                                        \
-    FEEDBACK_BEFORE;                                                         \
-    if ((*sp++ = primitive2(op, a, fixnum(operand23(word)))) == kFail) FAIL; \
-    NEXT;                                                                    \
+    prim = op;                                                               \
+    goto localWithInteger;                                                   \
   }
         WITH_INTEGER(opAddInteger, opLocalAddInteger, kAdd, __builtin_add_overflow)
         WITH_INTEGER(opSubInteger, opLocalSubInteger, kSub, __builtin_sub_overflow)
+      localWithInteger:
+        noteOthers(pc);
+        pc++;
+        sp++;
+        right = fixnum(operand23(word));
+        goto long2;
+      withInteger:
+        noteOthers(pc);
+        right = fixnum(operand23(word));
+        goto long2;
 #define ARITHMETIC(op, builtin)                                              \
-  case opPrim + int(op): {                                                        \
-    Value a = sp[-2], b = sp[-1];                                            \
+  case opPrim + int(op): {                                                   \
+    left = sp[-2], right = sp[-1];                                           \
     int32_t number;                                                          \
     sp--;                                                                    \
-    if (!((a | b) & 1) && !builtin((int32_t)a, (int32_t)b, &number)) {       \
+    if (!((left | right) & 1) && !builtin((int32_t)left, (int32_t)right, &number)) { \
       sp[-1] = number;                                                       \
       NEXT;                                                                  \
     }                                                                        \
-    FEEDBACK;                                                                \
-    if ((sp[-1] = primitive2(op, a, b)) == kFail) FAIL;                      \
-    NEXT;                                                                    \
+    prim = op;                                                               \
+    goto longArithmetic;                                                     \
   }
         ARITHMETIC(kAdd, __builtin_add_overflow)
         ARITHMETIC(kSub, __builtin_sub_overflow)
 #define MULTIPLY_OVERFLOW(a, b, to) __builtin_mul_overflow((a) >> 1, b, to)
         ARITHMETIC(kMul, MULTIPLY_OVERFLOW)
 #define COMPARE(op, test)                                                    \
-  case opPrim + int(op): {                                                        \
-    Value a = sp[-2], b = sp[-1];                                            \
+  case opPrim + int(op):                                                     \
+    left = sp[-2], right = sp[-1];                                           \
     sp--;                                                                    \
-    if (!((a | b) & 1)) {                                                    \
-      sp[-1] = boolean((int32_t)a test(int32_t) b);                          \
+    if (!((left | right) & 1)) {                                             \
+      sp[-1] = boolean((int32_t)left test(int32_t) right);                   \
       NEXT;                                                                  \
     }                                                                        \
-    FEEDBACK;                                                                \
-    if ((sp[-1] = primitive2(op, a, b)) == kFail) FAIL;                      \
-    NEXT;                                                                    \
-  }                                                                          \
-  case opUnless + int(op - kLess): {                                            \
-    Value a = sp[-2], b = sp[-1];                                            \
+    prim = op;                                                               \
+    goto longArithmetic;                                                     \
+  case opUnless + int(op - kLess):                                           \
+    left = sp[-2], right = sp[-1];                                           \
     sp -= 2;                                                                 \
-    if (!((a | b) & 1)) {                                                    \
-      pc = (int32_t)a test(int32_t) b ? pc + 1 : CODE + *pc;                 \
+    if (!((left | right) & 1)) {                                             \
+      pc = (int32_t)left test(int32_t) right ? pc + 1 : CODE + *pc;          \
       NEXT;                                                                  \
     }                                                                        \
-    FEEDBACK;                                                                \
-    if ((result = primitive2(op, a, b)) == kFail) FAIL;                      \
-    pc = result != kFalse ? pc + 1 : CODE + *pc;                             \
-    NEXT;                                                                    \
-  }                                                                          \
-  case opUnlessInteger + int(op - kLess): {                                     \
-    Value a = *--sp;                                                         \
-    Value b = fixnum(operand23(word));                                       \
-    if (isFixnum(a)) {                                                       \
-      pc = (int32_t)a test(int32_t) b ? pc + 1 : CODE + *pc;                 \
+    prim = op;                                                               \
+    goto longUnless;                                                         \
+  case opUnlessInteger + int(op - kLess):                                    \
+    left = *--sp;                                                            \
+    right = fixnum(operand23(word));                                         \
+    if (isFixnum(left)) {                                                    \
+      pc = (int32_t)left test(int32_t) right ? pc + 1 : CODE + *pc;          \
       NEXT;                                                                  \
     }                                                                        \
-    FEEDBACK;                                                                \
-    if ((result = primitive2(op, a, b)) == kFail) FAIL;                      \
-    pc = result != kFalse ? pc + 1 : CODE + *pc;                             \
-    NEXT;                                                                    \
-  }
+    prim = op;                                                               \
+    goto longUnless;
         COMPARE(kLess, <)
         COMPARE(kGreater, >)
         COMPARE(kLessEqual, <=)
         COMPARE(kGreaterEqual, >=)
         COMPARE(kNumEqual, ==)
+      longArithmetic:
+        noteOthers(pc);
+      long2:
+        if ((sp[-1] = primitive2(prim, left, right)) == kFail) FAIL;
+        NEXT;
+      longUnless:
+        noteOthers(pc);
+        if ((result = primitive2(prim, left, right)) == kFail) FAIL;
+        pc = result != kFalse ? pc + 1 : CODE + *pc;
+        NEXT;
       case opUnlessNull: pc = *--sp == kNil ? pc + 1 : CODE + *pc; NEXT;
       case opUnlessPair: pc = isPair(*--sp) ? pc + 1 : CODE + *pc; NEXT;
       case opUnlessEq:
@@ -452,7 +478,7 @@ next:
           result = primitive1(op, sp[-1]);
         } else {
           sp--;
-          if ((sp[-1] | sp[0]) & 1) FEEDBACK;
+          if ((sp[-1] | sp[0]) & 1) noteOthers(pc);
           result = primitive2(op, sp[-1], sp[0]);
         }
         if (result == kFail) FAIL;
@@ -501,11 +527,7 @@ call: {
   uint32_t params = t->frameParams();
   if (t->jit == JitState::Cold) {
     warm(t);
-    for (uint32_t i = 0; i < params && i < kMaxCompiledParams; i++) {
-      uint8_t kind = kindOf(f[1 + i]);
-      t->seen[i] |= kind;
-      if (kind == kSawOther) noteProcedure(t->builtins[i], f[1 + i]);
-    }
+    noteArguments(t, f + 1, params);
   }
   if (t->slot && budget > 0 && !firstInterpreted) {
     result = enterWithin(budget, savedLimit, f, t);

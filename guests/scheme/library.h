@@ -29,6 +29,8 @@ void definePorts();
 inline double toDouble(Value number) { return isFixnum(number) ? fixnumOf(number) : flonumOf(number); }
 // Integers are fixnums, and flonums without a fraction.
 bool isInteger(Value v);
+// What is left of a by b, with the sign of a; both are integers, and b is not 0.
+double remainderOf(double a, double b);
 bool isEqv(Value a, Value b);
 bool isEqual(Value a, Value b);
 // Where character `index` of a string begins.

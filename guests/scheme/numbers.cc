@@ -11,6 +11,16 @@ bool isInteger(Value v) {
   return isFlonum(v) && flonumOf(v) == floor(flonumOf(v)) && !isinf(flonumOf(v));
 }
 
+// Multiples of b by powers of two, taken away from the greatest down: all of it is exact.
+double remainderOf(double a, double b) {
+  double rest = fabs(a), least = fabs(b), part = least;
+  while (part + part <= rest) part += part;
+  for (; part >= least; part /= 2) {
+    if (part <= rest) rest -= part;
+  }
+  return copysign(rest, a);
+}
+
 namespace {
 
 // xorshift64*, the same sequence in every run until freeze_after_restore asks for a seed: it is drawn
@@ -44,7 +54,7 @@ Value isNegative(const Value *a, uint32_t) { return isNumber(a[0]) ? boolean(toD
 
 Value parity(const char *who, Value v, bool odd) {
   if (!isInteger(v)) return failType(who, "not an integer", v);
-  return boolean((fmod(toDouble(v), 2) != 0) == odd);
+  return boolean((remainderOf(toDouble(v), 2) != 0) == odd);
 }
 Value isOdd(const Value *a, uint32_t) { return parity("odd?", a[0], true); }
 Value isEven(const Value *a, uint32_t) { return parity("even?", a[0], false); }
@@ -74,7 +84,7 @@ Value gcd(const Value *a, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
     if (!isInteger(a[i])) return failType("gcd", "not an integer", a[i]);
     for (double b = fabs(toDouble(a[i])); b != 0;) {
-      double rest = fmod(result, b);
+      double rest = remainderOf(result, b);
       result = b;
       b = rest;
     }

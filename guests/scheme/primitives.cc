@@ -20,51 +20,50 @@ const char *nameOf(PrimOp op) {
 }
 
 Value exactOp(PrimOp op, int64_t a, int64_t b) {
+  if (op >= kDiv && op <= kModulo && b == 0) return fail(nameOf(op), "division by zero");
+  int64_t result;
   switch (op) {
-    case kAdd: return integer(a + b);
-    case kSub: return integer(a - b);
-    case kMul: return integer(a * b);
     case kLess: return boolean(a < b);
     case kGreater: return boolean(a > b);
     case kLessEqual: return boolean(a <= b);
     case kGreaterEqual: return boolean(a >= b);
     case kNumEqual: return boolean(a == b);
-    case kMin: return integer(a < b ? a : b);
-    case kMax: return integer(a > b ? a : b);
-    default: break;
+    case kDiv:
+      if (a % b != 0) return flonum((double)a / (double)b);
+      [[fallthrough]];
+    case kQuotient: result = a / b; break;
+    case kAdd: result = a + b; break;
+    case kSub: result = a - b; break;
+    case kMul: result = a * b; break;
+    case kMin: result = a < b ? a : b; break;
+    case kMax: result = a > b ? a : b; break;
+    default:
+      result = a % b;
+      if (op == kModulo && result != 0 && (result < 0) != (b < 0)) result += b;
   }
-  if (b == 0) return fail(nameOf(op), "division by zero");
-  switch (op) {
-    case kDiv: return a % b == 0 ? integer(a / b) : flonum((double)a / (double)b);
-    case kQuotient: return integer(a / b);
-    case kRemainder: return integer(a % b);
-    default: {
-      int64_t m = a % b;
-      return integer(m != 0 && (m < 0) != (b < 0) ? m + b : m);
-    }
-  }
+  return integer(result);
 }
 
 Value inexactOp(PrimOp op, double a, double b) {
+  double result;
   switch (op) {
-    case kAdd: return flonum(a + b);
-    case kSub: return flonum(a - b);
-    case kMul: return flonum(a * b);
-    case kDiv: return flonum(a / b);
     case kLess: return boolean(a < b);
     case kGreater: return boolean(a > b);
     case kLessEqual: return boolean(a <= b);
     case kGreaterEqual: return boolean(a >= b);
     case kNumEqual: return boolean(a == b);
-    case kMin: return flonum(__builtin_wasm_min_f64(a, b));
-    case kMax: return flonum(__builtin_wasm_max_f64(a, b));
-    case kQuotient: return flonum(trunc(a / b));
-    case kRemainder: return flonum(fmod(a, b));
-    default: {
-      double m = fmod(a, b);
-      return flonum(m != 0 && (m < 0) != (b < 0) ? m + b : m);
-    }
+    case kAdd: result = a + b; break;
+    case kSub: result = a - b; break;
+    case kMul: result = a * b; break;
+    case kDiv: result = a / b; break;
+    case kMin: result = __builtin_wasm_min_f64(a, b); break;
+    case kMax: result = __builtin_wasm_max_f64(a, b); break;
+    case kQuotient: result = trunc(a / b); break;
+    default:
+      result = remainderOf(a, b);
+      if (op == kModulo && result != 0 && (result < 0) != (b < 0)) result += b;
   }
+  return flonum(result);
 }
 
 Value arithmetic(PrimOp op, Value a, Value b) {
