@@ -162,7 +162,7 @@ export const BEHAVIOURS: readonly Behaviour[] = [
           (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const 131072))))
         (local.get $sum)))`,
     gives: 140_000,
-    segments: 10_000,
+    segments: 11_000,
   },
   {
     name: 'rename_functions',
