@@ -180,10 +180,12 @@ class Inliner {
     if (from->kind == Kind::Call) {
       Value callee = constantOf(from->args[0], scope);
       if (Template *t = inlinable(from, callee, scope)) return inlineCall(from, t, scope);
-      if (isBuiltin(callee) && callee != applyValue && takes(builtinOf(callee), from)) return callBuiltin(from, builtinOf(callee), scope);
+      bool isKnown = isBuiltin(callee) && callee != applyValue && takes(builtinOf(callee), from);
+      if (isKnown) return callBuiltin(from, builtinOf(callee), scope);
       if (Builtin *builtin = guess(from)) return guessCall(from, builtin, scope, tail);
     }
-    if (from->kind == Kind::Builtin && isPath(from->builtin->name)) return path(from->place, from->builtin, copy(from->args[0], scope, false));
+    bool goesDown = from->kind == Kind::Builtin && isPath(from->builtin->name);
+    if (goesDown) return path(from->place, from->builtin, copy(from->args[0], scope, false));
     if (from->kind == Kind::If) return copyIf(from, scope, tail);
     return copyPlainly(from, scope, tail);
   }
@@ -232,8 +234,8 @@ class Inliner {
     size_t n = node->args.size();
     for (size_t i = 0; i < n; i++) {
       bool last = i + 1 == n;
-      bool passes = node->kind == Kind::Or || node->kind == Kind::Seq || node->kind == Kind::Let || node->kind == Kind::Fix ||
-                    node->kind == Kind::Loop;
+      bool passes = node->kind == Kind::Or || node->kind == Kind::Seq || node->kind == Kind::Let ||
+                    node->kind == Kind::Fix || node->kind == Kind::Loop;
       node->args[i] = copy(from->args[i], scope, tail && passes && last);
     }
     return node;

@@ -128,7 +128,8 @@ class Facts {
     if (than->kind != Kind::Const || !isFixnum(than->value)) return;
     if (!isFixnumType(analysis.of(x).type) && !knows(x, Known::Fixnum)) return;
     int32_t n = fixnumOf(than->value);
-    bool atLeast = (test->op == kLess && !outcome) || (test->op == kGreaterEqual && outcome) || (test->op == kNumEqual && outcome);
+    bool equal = test->op == kNumEqual && outcome;
+    bool atLeast = (test->op == kLess && !outcome) || (test->op == kGreaterEqual && outcome) || equal;
     bool above = (test->op == kLessEqual && !outcome) || (test->op == kGreater && outcome);
     if ((atLeast && n >= 0) || (above && n >= -1)) learn(x, Known::Natural);
   }
