@@ -6,7 +6,7 @@
 #include "memory.h"
 
 Vm vm;
-Value stack[kStackWords];
+Value *stack;
 HeapStatistics heapStatistics;
 bool collectAlways;
 
@@ -49,6 +49,16 @@ void addChunk() {
   isChunk[chunk >> kChunkBits] = 1;
   chunks->push_back(chunk);
   heapStatistics.chunks = chunks->size();
+}
+
+// The stack lies behind the first chunk, and what is free before it is malloc's: so most of what a
+// program leaves behind once it is loaded lies close together at the start of memory. Engines that
+// map a snapshot make an image of all from its first byte to its last.
+void addStack() {
+  addChunk();
+  chunkQuota--;
+  stack = (Value *)takePages(kStackWords * sizeof *stack);
+  if (!stack) __builtin_trap();
 }
 
 // First granule at or after `i` whose bit is `bit`, or kGranules.
@@ -232,6 +242,7 @@ uint32_t allocateSlow(uint32_t size) {
     kept = new std::vector<Value>;
     pending = new std::vector<Value>;
     sweepGranule = kFirstGranule;
+    addStack();
   }
   if (size >= kLarge) return allocateLarge(size);
   while (!nextRun(size / 8)) {
@@ -302,7 +313,7 @@ void cleanForSnapshot() {
       if (!testBit(bitmap, i)) *(uint64_t *)(chunk + i * 8) = 0;
     }
   }
-  memset(stack, 0, sizeof stack);
+  memset(stack, 0, kStackWords * sizeof *stack);
   pending->clear();
   pending->shrink_to_fit();
 }

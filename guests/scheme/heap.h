@@ -28,7 +28,7 @@ struct Vm {
 extern Vm vm;
 
 constexpr uint32_t kStackWords = 1 << 20;
-extern Value stack[kStackWords];
+extern Value *stack;
 
 // A block of `size` bytes (a multiple of 8); its content is undefined.
 // Words at the end of the stack that the interpreter leaves to generated code, whose budget they hold.

@@ -8,8 +8,10 @@
  * class, by size. Small sizes have a class each; beyond there are eight classes to an octave. A bit
  * for each class says whether its list has anything, so that the next bigger block is found at once.
  *
- * Memory that the guest takes from its host is a region: free blocks and blocks in use, and a header
- * of size 0, in use, at its end. Where the next region begins right there, it goes on from that header.
+ * New blocks are cut off the room, memory behind all blocks that was not used yet: a header of size 0,
+ * in use, stands at its start, and nothing in it, so that a snapshot has no page of it. A block that is
+ * freed right before the room is room again. Where the room ends and more memory is elsewhere, what is
+ * left of it becomes a free block, with such a header at its end.
  */
 #include "memory.h"
 
@@ -39,7 +41,8 @@ struct Block {
 
 Block *lists[kClasses];
 uint32_t filled[kClasses / 32];  // a bit for each class: is there a block?
-Block *last;                     // the header at the end of the last region
+Block *room;                     // the header at its start; what lies before it is in use
+uint32_t roomEnd, roomUsed;      // its end, and up to where there may be something else than 0 in it
 
 uint32_t classOf(uint32_t size) {
   if (size < 1 << kExactBits) return size / 8;
@@ -54,9 +57,17 @@ void takeOut(Block *block) {
   if (!lists[c]) filled[c / 32] &= ~(1u << c % 32);
 }
 
-// Makes a free block of `size` bytes, joined with a free one behind it. The one before it is in use.
+void openRoom(uint32_t at, uint32_t end) {
+  room = (Block *)at;
+  room->header = kUsed | kUsedBefore;
+  roomEnd = end;
+}
+
+// Makes a free block of `size` bytes, joined with a free one behind it, or room. The one before it is
+// in use.
 void putFree(Block *block, uint32_t size) {
   auto behind = (Block *)((uint32_t)block + size);
+  if (behind == room) return openRoom((uint32_t)block, roomEnd);
   if (!(behind->header & kUsed)) {
     takeOut(behind);
     size += behind->size();
@@ -89,17 +100,19 @@ bool growMemory(uint32_t bytes) {
   return __builtin_wasm_memory_size(0) + pages <= kMaxPages && __builtin_wasm_memory_grow(0, pages) != ~0u;
 }
 
-// Memory from `start`, which is aligned to 8, is free to use.
-void addRegion(uint32_t start, uint32_t end) {
-  Block *first = last;
-  if (!last || (uint32_t)last + 4 != start) {
-    first = (Block *)(start + 4);  // so that contents are aligned
-    first->header = kUsedBefore;
+// Memory from `start` on, which is aligned to 8, is free to use.
+void addRoom(uint32_t start, uint32_t end) {
+  if (room && roomEnd == start) {
+    roomEnd = end;
+    return;
   }
-  last = (Block *)(end - 4);
-  last->header = kUsed;
-  first->header |= ((uint32_t)last - (uint32_t)first) | kUsed;
-  release(first);
+  uint32_t left = room ? roomEnd - 4 - (uint32_t)room : 0;
+  Block *old = room;
+  openRoom(start + 4, end);  // so that contents are aligned
+  if (left < kMinSize) return;
+  auto behind = (Block *)((uint32_t)old + left);
+  behind->header = kUsed;
+  putFree(old, left);
 }
 
 // A block of at least `size` bytes, or null. Those of its own class may be too small: only the first
@@ -114,20 +127,42 @@ Block *findFree(uint32_t size) {
   return nullptr;
 }
 
-// Takes memory from the host, in addition to what is free at the end of the last region, and at the
-// start, to what the host gave already. The new block is the first of its class, so that it is found.
-Block *findNew(uint32_t size) {
-  uint32_t end = memoryEnd();
-  uint32_t start = last ? end : ((uint32_t)&__heap_base + 7) & ~7u;
-  uint32_t needed = size + 8, there = end - start;
-  if (last && (uint32_t)last + 4 == end) {
-    needed = size;
-    there = last->header & kUsedBefore ? 0 : last->sizeBefore();
-    if (there >= size) there = size - 1;  // another of its class stood in front of it
+// At the start there is what the host gave already.
+void begin() {
+  if (room) return;
+  uint32_t start = ((uint32_t)&__heap_base + 7) & ~7u;
+  if (memoryEnd() - start < kMinSize && !growMemory(kPage)) __builtin_trap();
+  addRoom(start, memoryEnd());
+}
+
+uint32_t roomSize() { return roomEnd - 4 - (uint32_t)room; }
+
+// A new block, in use, for which the host gives more memory if need be; or null.
+Block *cutOff(uint32_t size) {
+  begin();
+  if (roomSize() < size) {
+    uint32_t end = memoryEnd();
+    if (!growMemory(roomEnd == end ? size - roomSize() : size + 8)) return nullptr;
+    addRoom(end, memoryEnd());
   }
-  if (needed > there && !growMemory(needed - there)) return nullptr;
-  addRegion(start, memoryEnd());
-  return findFree(size);
+  Block *block = room;
+  block->header = size | kUsed | kUsedBefore;
+  openRoom((uint32_t)block->behind(), roomEnd);
+  if (roomUsed < (uint32_t)room + 4) roomUsed = (uint32_t)room + 4;
+  return block;
+}
+
+// A free block, of which the rest stays free.
+Block *use(Block *block, uint32_t size) {
+  takeOut(block);
+  uint32_t rest = block->size() - size;
+  if (rest >= kMinSize) {
+    block->header -= rest;
+    putFree(block->behind(), rest);
+  }
+  block->header |= kUsed;
+  block->behind()->header |= kUsedBefore;
+  return block;
 }
 
 }  // namespace
@@ -137,16 +172,8 @@ extern "C" void *malloc(size_t bytes) {
   uint32_t size = (bytes + 4 + 7) & ~7u;
   if (size < kMinSize) size = kMinSize;
   Block *block = findFree(size);
-  if (!block && !(block = findNew(size))) return nullptr;
-  takeOut(block);
-  uint32_t rest = block->size() - size;
-  if (rest >= kMinSize) {
-    block->header -= rest;
-    putFree(block->behind(), rest);
-  }
-  block->header |= kUsed;
-  block->behind()->header |= kUsedBefore;
-  return &block->next;
+  block = block ? use(block, size) : cutOff(size);
+  return block ? &block->next : nullptr;
 }
 
 extern "C" void free(void *content) {
@@ -154,10 +181,10 @@ extern "C" void free(void *content) {
 }
 
 void *takePages(uint32_t size) {
-  if (!last && !findNew(kMinSize)) return nullptr;  // what there is at the start is malloc's
+  begin();
   uint32_t end = memoryEnd(), start = (end + size - 1) & ~(size - 1);
   if (start < end || !growMemory(start - end + size)) return nullptr;
-  if (start > end) addRegion(end, start);
+  if (start > end) addRoom(end, start);
   return (void *)start;
 }
 
@@ -165,6 +192,9 @@ void clearFreeMemory() {
   for (Block *block : lists) {
     for (; block; block = block->next) memset(block + 1, 0, block->size() - sizeof(Block) - 4);
   }
+  uint32_t start = (uint32_t)room + 4, end = roomUsed < roomEnd ? roomUsed : roomEnd;
+  if (start < end) memset((void *)start, 0, end - start);
+  roomUsed = start;
 }
 
 // ---- What libc++ calls ----
