@@ -118,8 +118,9 @@ Value flush(const Value *, uint32_t) {
   return kUnspecified;
 }
 
-// WASI hands arguments and environment out in the same shape.
-template <class Sizes, class Get> void fetch(std::vector<Text> &to, Sizes sizes, Get get) {
+// WASI hands arguments and environment out in the same shape. The functions are no values: they would
+// be in the table, and stay when the guest is sealed.
+template <auto sizes, auto get> void fetch(std::vector<Text> &to) {
   __wasi_size_t count = 0, bytes = 0;
   to.clear();
   if (sizes(&count, &bytes) != 0 || count == 0) return;
@@ -130,7 +131,7 @@ template <class Sizes, class Get> void fetch(std::vector<Text> &to, Sizes sizes,
 }
 
 Value commandLine(const Value *, uint32_t) {
-  if (!argumentsKnown) fetch(arguments, __wasi_args_sizes_get, __wasi_args_get);
+  if (!argumentsKnown) fetch<__wasi_args_sizes_get, __wasi_args_get>(arguments);
   argumentsKnown = true;
   Value list = kNil;
   for (size_t i = arguments.size(); i-- > 0;) list = cons(makeString(arguments[i].data(), arguments[i].size()), list);
@@ -139,7 +140,7 @@ Value commandLine(const Value *, uint32_t) {
 
 Value getEnvironment(const Value *a, uint32_t) {
   if (!isString(a[0])) return failType("getenv", "not a string", a[0]);
-  if (!environmentKnown) fetch(environment, __wasi_environ_sizes_get, __wasi_environ_get);
+  if (!environmentKnown) fetch<__wasi_environ_sizes_get, __wasi_environ_get>(environment);
   environmentKnown = true;
   uint32_t size = stringBytes(a[0]);
   for (const Text &entry : environment) {
