@@ -47,7 +47,7 @@ class Generator {
     const variable = (): string => this.pick(...names.numbers);
     const sub = (): string => this.number(depth - 1, names);
     if (depth <= 0) return this.below(3) > 0 ? variable() : this.#constant();
-    switch (this.below(14)) {
+    switch (this.below(20)) {
       case 0:
       case 1:
         return `(${this.pick('+', '-', '*')} ${sub()}\n ${sub()})`;
@@ -74,6 +74,18 @@ class Generator {
         return `(fold ${this.pick('+', 'max', '(lambda (x y) (- x y))')} ${sub()} ${this.list(depth - 1, names)})`;
       case 12:
         return `(string-length (string-append "a" (number->string ${sub()})))`;
+      case 13:
+        return `(twice (lambda (x) ${this.number(depth - 2, { ...names, numbers: [...names.numbers, 'x'] })}) ${sub()})`;
+      case 14:
+        return `(sum-of ${this.pick(`${sub()} ${sub()}`, sub(), '')})`;
+      case 15:
+        return `(let ((p ${this.list(depth - 1, names)})) (if (and (pair? p) (pair? (cdr p))) (+ (first p) (second p) (first p)) step))`;
+      case 16:
+        return this.pick('(+ (first cell) (second cell))', '(second cell)', 'step');
+      case 17:
+        return `(size ${this.pick('"abc"', 'v', sub(), this.pick(...names.lists))})`;
+      case 18:
+        return `(string->number (substring (string-append "12" (number->string ${sub()})) 0 ${this.pick('1', '2')}))`;
       default:
         return variable();
     }
@@ -101,7 +113,7 @@ class Generator {
   list(depth: number, names: Names): string {
     if (depth <= 0) return this.pick(...names.lists, "'()", "'(1 2 3)");
     const sub = (): string => this.list(depth - 1, names);
-    switch (this.below(6)) {
+    switch (this.below(11)) {
       case 0:
         return `(cons ${this.number(depth - 1, names)} ${sub()})`;
       case 1:
@@ -112,6 +124,14 @@ class Generator {
         return `(filter ${this.pick('number?', 'positive?', '(lambda (x) (> x 1))')} ${sub()})`;
       case 4:
         return `(reverse ${sub()})`;
+      case 5:
+        return `\`(,${this.number(depth - 1, names)} ${this.pick('1', '2')} ,${this.number(depth - 1, names)} ,@${sub()})`;
+      case 6:
+        return `(map ${this.pick('- ', 'abs ', `+ ${sub()}`)} ${sub()})`;
+      case 7:
+        return `(append ${sub()} ${this.pick('spare', sub())})`;
+      case 8:
+        return `(map first (list ${this.pick('cell', 'spare')} (cons ${this.number(depth - 1, names)} ${sub()})))`;
       default:
         return this.pick(...names.lists);
     }
@@ -124,7 +144,11 @@ class Generator {
 
   #effect(depth: number, names: Names): string {
     const value = this.number(depth - 2, names);
-    switch (this.below(3)) {
+    switch (this.below(5)) {
+      case 3:
+        return `(set-car! cell ${value})`;
+      case 4:
+        return `(set-car! (cdr cell) ${value})`;
       case 0:
         return `(vector-set! v ${this.pick('0', '1', '2')} ${value})`;
       case 1:
@@ -154,6 +178,15 @@ class Generator {
   }
 }
 
+/** What the procedures call, and name. */
+const COMMON = `(define counter 0)
+(define first car) (define second cadr)
+(define step 2) (define spare '(4 5)) (define cell (list 1 2 3))
+(define (twice f x) (f (f x)))
+(define (sum-of . l) (fold + 0 l))
+(define (size x)
+  (cond ((string? x) (string-length x)) ((vector? x) (vector-length x)) ((number? x) x) (else -1)))`;
+
 interface Programs {
   readonly library: string;
   readonly warmUp: string;
@@ -174,7 +207,7 @@ function programs(seed: number): Programs {
     `(f${k} ${random.pick('0', '1', '2', '3')} ${random.pick(...a)} ${random.pick(...l)} ${random.pick(...v)})`;
   const odd = ['1', '1073741823', '-1073741824', '1.5', "'a", '100000'];
   return {
-    library: ['(define counter 0)', ...bodies, '(define (main) 0)'].join('\n'),
+    library: [COMMON, ...bodies, '(define (main) 0)'].join('\n'),
     warmUp: all
       .map(
         (k) =>
