@@ -40,7 +40,7 @@ using Fn7 = Value (*)(Value *, Value, Value, Value, Value, Value, Value, Value, 
 using Fn8 = Value (*)(Value *, Value, Value, Value, Value, Value, Value, Value, Value, Value);
 
 // Enters generated code for a closure at `f`, its arguments above it.
-__attribute__((noinline)) Value enterGenerated(Value *f, uint32_t slot, uint32_t argc) {
+Value enterGenerated(Value *f, uint32_t slot, uint32_t argc) {
   Value c = f[0];
   Value *a = f + 1;
   switch (argc) {
@@ -62,7 +62,7 @@ int32_t budgetAt(const Value *sp) {
 }
 
 // Enters it with that budget; the limit is then again what it was.
-Value enterWithin(int32_t budget, uint32_t savedLimit, Value *f, const Template *t) {
+__attribute__((noinline)) Value enterWithin(int32_t budget, uint32_t savedLimit, Value *f, const Template *t) {
   vm.trueLimit = (uint32_t)f + budget;
   if (vm.limit) vm.limit = vm.trueLimit;
   Value result = enterGenerated(f, t->slot, t->frameParams());
@@ -71,7 +71,7 @@ Value enterWithin(int32_t budget, uint32_t savedLimit, Value *f, const Template 
   return result;
 }
 
-Place placeAt(Template *t, uint32_t offset) {
+__attribute__((noinline)) Place placeAt(Template *t, uint32_t offset) {
   Place place = 0;
   for (auto &[from, p] : t->places) {
     if (from > offset) break;
@@ -93,9 +93,8 @@ __attribute__((noinline)) void noteArguments(Template *t, const Value *args, uin
   }
 }
 
-// Turns `argc` arguments below `sp` into the frame's parameters; the new stack pointer, or null.
-Value *fitArguments(Template *t, Value *sp, uint32_t argc) {
-  if (argc == t->params && !t->rest) return sp;
+// What fitArguments does where they are not as many as that, or some of them become a list.
+__attribute__((noinline)) Value *fitOthers(Template *t, Value *sp, uint32_t argc) {
   if (!checkCall(sp[-(int)argc - 1], argc)) return nullptr;
   Value list = kNil;
   for (; argc > t->params; argc--) list = cons(*--sp, list);
@@ -103,17 +102,22 @@ Value *fitArguments(Template *t, Value *sp, uint32_t argc) {
   return sp;
 }
 
+// Turns `argc` arguments below `sp` into the frame's parameters; the new stack pointer, or null.
+Value *fitArguments(Template *t, Value *sp, uint32_t argc) {
+  return argc == t->params && !t->rest ? sp : fitOthers(t, sp, argc);
+}
+
 // In the instruction before `pc`: it met, or gave, something else than fixnums.
 void noteOthers(const uint32_t *pc) { const_cast<uint32_t *>(pc)[-1] |= kFeedbackBit; }
 
-Value makeClosure(Template *t) {
+__attribute__((noinline)) Value makeClosure(Template *t) {
   uint32_t n = t->free.size();
   Value closure = allocateObject(kClosure, n, 1 + n);
   field(closure, 0) = (uint32_t)t;
   return closure;
 }
 
-const uint32_t *fillClosure(Value closure, const uint32_t *captures, Value *fp) {
+__attribute__((noinline)) const uint32_t *fillClosure(Value closure, const uint32_t *captures, Value *fp) {
   uint32_t n = lengthOf(closure);
   for (uint32_t i = 0; i < n; i++) {
     uint32_t from = captures[i];
@@ -248,14 +252,15 @@ next:
         sp[-1] = top;
         NEXT;
       }
+      jump:
       case opJump: pc = CODE + *pc; NEXT;
       case opJumpIfFalse:
-        if (*--sp == kFalse) pc = CODE + *pc;
-        else pc++;
+        if (*--sp == kFalse) goto jump;
+        pc++;
         NEXT;
       case opOr:
-        if (sp[-1] != kFalse) pc = CODE + *pc;
-        else pc++, sp--;
+        if (sp[-1] != kFalse) goto jump;
+        pc++, sp--;
         NEXT;
       case opApply:
         argc = A;
@@ -391,7 +396,8 @@ next:
     left = sp[-2], right = sp[-1];                                           \
     sp -= 2;                                                                 \
     if (!((left | right) & 1)) {                                             \
-      pc = (int32_t)left test(int32_t) right ? pc + 1 : CODE + *pc;          \
+      if (!((int32_t)left test(int32_t) right)) goto jump;                   \
+      pc++;                                                                  \
       NEXT;                                                                  \
     }                                                                        \
     prim = op;                                                               \
@@ -400,7 +406,8 @@ next:
     left = *--sp;                                                            \
     right = fixnum(operand23(word));                                         \
     if (isFixnum(left)) {                                                    \
-      pc = (int32_t)left test(int32_t) right ? pc + 1 : CODE + *pc;          \
+      if (!((int32_t)left test(int32_t) right)) goto jump;                   \
+      pc++;                                                                  \
       NEXT;                                                                  \
     }                                                                        \
     prim = op;                                                               \
@@ -418,13 +425,21 @@ next:
       longUnless:
         noteOthers(pc);
         if ((result = primitive2(prim, left, right)) == kFail) FAIL;
-        pc = result != kFalse ? pc + 1 : CODE + *pc;
+        if (result == kFalse) goto jump;
+        pc++;
         NEXT;
-      case opUnlessNull: pc = *--sp == kNil ? pc + 1 : CODE + *pc; NEXT;
-      case opUnlessPair: pc = isPair(*--sp) ? pc + 1 : CODE + *pc; NEXT;
+      case opUnlessNull:
+        if (*--sp != kNil) goto jump;
+        pc++;
+        NEXT;
+      case opUnlessPair:
+        if (!isPair(*--sp)) goto jump;
+        pc++;
+        NEXT;
       case opUnlessEq:
         sp -= 2;
-        pc = sp[0] == sp[1] ? pc + 1 : CODE + *pc;
+        if (sp[0] != sp[1]) goto jump;
+        pc++;
         NEXT;
       case opPrim + int(kCons):
         sp--;
