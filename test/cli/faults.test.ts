@@ -19,7 +19,6 @@ const BUILD: readonly string[] = ['build', 'g.wasm', '--warmup', 'add(3)', '-o',
  */
 const SABOTAGE = `
 import fs from 'node:fs';
-import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 const { AT, SIGNAL } = process.env;
 const strike = () => { process.kill(process.pid, SIGNAL); };
@@ -31,7 +30,7 @@ if (/^\\d+$/.test(AT)) {
   const write = fs.writeFile;
   fs.writeFile = (fd, bytes, done) => { write(fd, bytes.subarray(0, bytes.length / 2), strike); setTimeout(done, 500); };
 } else if (AT === 'rename') {
-  promises.rename = async () => { strike(); await new Promise((done) => setTimeout(done, 500)); };
+  fs.rename = (from, to, done) => { strike(); setTimeout(done, 500); };
 }
 syncBuiltinESMExports();
 `;
