@@ -205,17 +205,7 @@ void Compiler::callSlotOrGuest(const Operand &f, const std::vector<Operand> &ope
   uint32_t t = takeLocal(wI32);
   uint32_t done = code.open(wBlock, wI32);
   uint32_t guest = code.open(wBlock);
-  push(f);
-  code.constant(7);
-  code.op(wI32And);
-  code.constant(kObjectTag);
-  code.op(wI32Ne);
-  code.branch(wBrIf, guest);
-  push(f);
-  code.loadByte(kHeaderOffset);
-  code.constant(kClosure);
-  code.op(wI32Ne);
-  code.branch(wBrIf, guest);
+  branchUnlessType(f, kClosure, guest);
   push(f);
   code.load(kFieldOffset);
   code.tee(t);

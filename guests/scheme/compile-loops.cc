@@ -203,12 +203,7 @@ bool Compiler::pushUnexpected(Node *node, const std::vector<Operand> &values) {
     Var *var = node->vars[i];
     if (!var->expected || fits(values[i].type, (TypeOf)var->type)) continue;
     push(values[i]);
-    code.constant(isFixnumType((TypeOf)var->type) ? 1 : 7);
-    code.op(wI32And);
-    if (var->type == tFlonum) {
-      code.constant(kFlonumTag);
-      code.op(wI32Ne);
-    }
+    isUnlike((TypeOf)var->type);
     if (checks++) code.op(wI32Or);
   }
   return checks > 0;

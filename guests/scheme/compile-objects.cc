@@ -212,18 +212,19 @@ void Compiler::emitSetField(Node *node, const VarSet &live) {
 
 // ---- Strings: of one byte a character here, others are the guest's ----
 
-void Compiler::checkString(const Operand &s, uint32_t slow) {
-  push(s);
+// Goes to `other` unless the operand is an object of the type.
+void Compiler::branchUnlessType(const Operand &operand, Type type, uint32_t other) {
+  push(operand);
   code.constant(7);
   code.op(wI32And);
   code.constant(kObjectTag);
   code.op(wI32Ne);
-  code.branch(wBrIf, slow);
-  push(s);
+  code.branch(wBrIf, other);
+  push(operand);
   code.loadByte(kHeaderOffset);
-  code.constant(kString);
+  code.constant(type);
   code.op(wI32Ne);
-  code.branch(wBrIf, slow);
+  code.branch(wBrIf, other);
 }
 
 void Compiler::emitStringLength(Node *node, const VarSet &live) {
@@ -246,7 +247,7 @@ void Compiler::emitStringRef(Node *node, const VarSet &live) {
   Operand &s = operands[0], &i = operands[1];
   uint32_t done = code.open(wBlock, wI32);
   uint32_t slow = code.open(wBlock);
-  if (!facts.knows(node->args[0], Known::String)) checkString(s, slow);
+  if (!facts.knows(node->args[0], Known::String)) branchUnlessType(s, kString, slow);
   facts.learn(node->args[0], Known::String);  // or it fails
   if (!isFixnumType(i.type)) {
     push(i);
@@ -325,21 +326,6 @@ void Compiler::emitCons(Node *node, const VarSet &live) {
   pushTagged(block, kCarOffset);
 }
 
-// Goes to `slow` unless the operand is a vector.
-void Compiler::checkVector(const Operand &v, uint32_t slow) {
-  push(v);
-  code.constant(7);
-  code.op(wI32And);
-  code.constant(kObjectTag);
-  code.op(wI32Ne);
-  code.branch(wBrIf, slow);
-  push(v);
-  code.loadByte(kHeaderOffset);
-  code.constant(kVector);
-  code.op(wI32Ne);
-  code.branch(wBrIf, slow);
-}
-
 void Compiler::emitVector(Node *node, const VarSet &live) {
   bool sets = node->op == kVectorSet;
   std::vector<TypeOf> words(node->args.size(), tAny);
@@ -378,7 +364,7 @@ void Compiler::emitVector(Node *node, const VarSet &live) {
 
 // Goes to `slow` unless this is an element of a vector.
 void Compiler::checkElement(Node *node, const Operand &v, const Operand &i, uint32_t slow) {
-  if (!facts.knows(node->args[0], Known::Vector)) checkVector(v, slow);
+  if (!facts.knows(node->args[0], Known::Vector)) branchUnlessType(v, kVector, slow);
   if (!isFixnumType(i.type)) {
     push(i);
     code.constant(1u);
@@ -399,7 +385,7 @@ void Compiler::emitVectorLength(Node *node, const VarSet &live) {
   auto operands = emitOperands(node->args, 0, 1, live, {tAny});
   uint32_t done = code.open(wBlock, wI32);
   uint32_t slow = code.open(wBlock);
-  checkVector(operands[0], slow);
+  branchUnlessType(operands[0], kVector, slow);
   push(operands[0]);
   code.load(kHeaderOffset);
   code.constant(8);

@@ -112,18 +112,22 @@ void Compiler::entry(const Exit *exit) {
   }
 }
 
+// Of the word on the stack, leaves whether it is no fixnum, or no flonum, as the type is; 0 if it is one.
+void Compiler::isUnlike(TypeOf type) {
+  code.constant(isFixnumType(type) ? 1 : 7);
+  code.op(wI32And);
+  if (type != tFlonum) return;
+  code.constant(kFlonumTag);
+  code.op(wI32Ne);
+}
+
 // Calls with other kinds of arguments than expected are the interpreter's.
 void Compiler::checkArguments(const Exit *exit) {
   uint32_t checks = 0;
   for (Var *var : lambda->vars) {
     if (var->type == tAny) continue;
     code.get(var->local);
-    code.constant(isFixnumType((TypeOf)var->type) ? 1 : 7);
-    code.op(wI32And);
-    if (var->type == tFlonum) {
-      code.constant(kFlonumTag);
-      code.op(wI32Ne);
-    }
+    isUnlike((TypeOf)var->type);
     if (checks++) code.op(wI32Or);
   }
   if (!checks) return;

@@ -91,6 +91,7 @@ class Compiler {
   void pushStackEnd(uint32_t words);
   void giveToInterpreter(HelperFunction helper);
   void entry(const Exit *exit);
+  void isUnlike(TypeOf type);
   void checkArguments(const Exit *exit);
 
   // ---- Exits ----
@@ -256,7 +257,7 @@ class Compiler {
   void emitSetField(Node *node, const VarSet &live);
 
   // ---- Strings of one byte a character; others are the guest's. New pairs, and vectors ----
-  void checkString(const Operand &s, uint32_t slow);
+  void branchUnlessType(const Operand &operand, Type type, uint32_t other);
   void emitStringLength(Node *node, const VarSet &live);
   void emitStringRef(Node *node, const VarSet &live);
   static constexpr size_t kMaxPairs = 32;  // of one block
@@ -272,7 +273,6 @@ class Compiler {
   };
   static Part addPair(Node *node, NewPairs &all);
   void emitCons(Node *node, const VarSet &live);
-  void checkVector(const Operand &v, uint32_t slow);
   void emitVector(Node *node, const VarSet &live);
   void checkElement(Node *node, const Operand &v, const Operand &i, uint32_t slow);
   void emitVectorLength(Node *node, const VarSet &live);
