@@ -3,8 +3,8 @@
  *
  *   node scripts/build-guests.mjs [NAME...] [--check]
  *
- * Every folder of guests/ with a build.json is a guest; bench/c, the limit that the benchmarks show,
- * is built the same way. The compiler is Clang compiled to Wasm
+ * Every folder of guests/ with a build.json is a guest; bench/c and bench/shop, the limits that the
+ * benchmarks show, are built the same way. The compiler is Clang compiled to Wasm
  * (`@yowasp/clang`), which sees only the files that build.json names, under their paths in this
  * repository: no path, header or library of the host can reach the output, so the same sources give
  * the same bytes everywhere. With --check nothing is written, and a difference is an error.
@@ -24,7 +24,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What is built but is no guest, and where it stands. */
-const beside = { c: 'bench' };
+const beside = { c: 'bench', shop: 'bench' };
 
 const inRepository = (name, file) => path.posix.join(beside[name] ?? 'guests', name, file);
 

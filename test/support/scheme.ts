@@ -24,13 +24,14 @@ export interface Scheme {
   run(program: string): string;
 }
 
-export async function startScheme(): Promise<Scheme> {
+/** A guest of its own, with something to read where its program reads. */
+export async function startScheme(stdin = ''): Promise<Scheme> {
   let output = '';
   const decoder = new TextDecoder();
   const stdout = (chunk: Uint8Array): void => {
     output += decoder.decode(chunk, { stream: true });
   };
-  const wasi = await createWasi({ stdout }, compiled);
+  const wasi = await createWasi({ stdin: new TextEncoder().encode(stdin), stdout }, compiled);
   const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
   wasi.bind(instance);
   const guest = instance.exports as unknown as SchemeExports;
