@@ -1,8 +1,8 @@
 /**
- * One side of cold.ts: answers app.scm from bytes, unfrozen and frozen in turns, in a process where
+ * One side of cold.ts: answers app.scm from bytes, unfrozen, frozen and in C in turns, in a process where
  * nothing else runs. Each turn has bytes of its own, since engines keep what they compiled.
  *
- * Arguments: the guest, the frozen module, turns. On standard output: milliseconds as JSON.
+ * Arguments: the guest, the frozen module, the shop in C, turns. On standard output: milliseconds as JSON.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -43,7 +43,8 @@ function host(into: string[], compiled: WebAssembly.Module): ReturnType<typeof c
   );
 }
 
-async function answerFrozen(bytes: Uint8Array<ArrayBuffer>, into: string[]): Promise<void> {
+/** Frozen or in C, it is a command. */
+async function answerCommand(bytes: Uint8Array<ArrayBuffer>, into: string[]): Promise<void> {
   const compiled = await WebAssembly.compile(bytes);
   const wasi = await host(into, compiled);
   const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
@@ -86,22 +87,27 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return performance.now() - start;
 }
 
-async function main(guestFile: string, frozenFile: string, turns: number): Promise<ColdTimes> {
-  const [guest, frozen] = [readFileSync(guestFile), readFileSync(frozenFile)];
-  const times = { unfrozen: [] as number[], sealed: [] as number[] };
+type Side = keyof ColdTimes;
+
+async function main(files: Readonly<Record<Side, string>>, turns: number): Promise<ColdTimes> {
+  const ways = [
+    { side: 'unfrozen', module: readFileSync(files.unfrozen), answer: answerUnfrozen },
+    { side: 'sealed', module: readFileSync(files.sealed), answer: answerCommand },
+    { side: 'c', module: readFileSync(files.c), answer: answerCommand },
+  ] as const;
+  const times: Record<Side, number[]> = { unfrozen: [], sealed: [], c: [] };
   for (let turn = -1; turn < turns; turn++) {
-    const pages: [string[], string[]] = [[], []];
-    const [unfrozenBytes, sealedBytes] = [unique(guest, turn), unique(frozen, turn)];
-    const unfrozenMs = await timed(() => answerUnfrozen(unfrozenBytes, pages[0]));
-    const sealedMs = await timed(() => answerFrozen(sealedBytes, pages[1]));
-    if (pages[0].join('') !== pages[1].join(''))
-      throw new Error('the sealed application answers something else');
-    if (turn < 0) continue;
-    times.unfrozen.push(unfrozenMs);
-    times.sealed.push(sealedMs);
+    const pages = new Set<string>();
+    for (const { side, module, answer } of ways) {
+      const [bytes, page] = [unique(module, turn), [] as string[]];
+      const ms = await timed(() => answer(bytes, page));
+      pages.add(page.join(''));
+      if (turn >= 0) times[side].push(ms);
+    }
+    if (pages.size !== 1) throw new Error('unfrozen, sealed and in C, the shop does not answer the same');
   }
   return times;
 }
 
-const [guest = '', frozen = '', turns = '5'] = process.argv.slice(2);
-console.log(JSON.stringify(await main(guest, frozen, Number(turns))));
+const [unfrozen = '', sealed = '', c = '', turns = '5'] = process.argv.slice(2);
+console.log(JSON.stringify(await main({ unfrozen, sealed, c }, Number(turns))));

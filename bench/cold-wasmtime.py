@@ -1,8 +1,7 @@
-"""Cold start of an application in wasmtime, from bytes to the first answer: unfrozen and frozen in turns.
+"""Cold start of an application in wasmtime, from bytes to the first answer: unfrozen, frozen and in C, in turns.
 
-A job on standard input, JSON: {guest, frozen: files; text, name: the program; request, repeat}.
-On standard output: milliseconds, {"unfrozen", "frozen": compiled from Wasm, "unfrozenCompiled",
-"frozenCompiled": from what `wasmtime compile` writes}.
+A job on standard input, JSON: {unfrozen, sealed, c: files; text, name: the program; request, repeat}.
+On standard output: milliseconds, {"fromWasm", "compiled" (what `wasmtime compile` writes): {"unfrozen", "sealed", "c"}}.
 """
 import ctypes
 import json
@@ -38,7 +37,7 @@ def start(module):
     return store, linker.instantiate(store, module).exports(store)
 
 
-def answer_frozen(module):
+def answer_command(module):
     store, exports = start(module)
     exports["_start"](store)
 
@@ -65,25 +64,28 @@ def timed(load, run):
         return taken, file.read()
 
 
-def sides(name, run):
-    with open(job[name], "rb") as file:
+def ways_of(side, run):
+    with open(job[side], "rb") as file:
         wasm = file.read()
-    compiled = os.path.join(folder, name + ".cwasm")
+    compiled = os.path.join(folder, side + ".cwasm")
     with open(compiled, "wb") as file:
         file.write(w.Module(engine, wasm).serialize())
-    key = "frozen" if run is answer_frozen else "unfrozen"
-    yield key, (lambda: w.Module(engine, wasm)), run
-    yield key + "Compiled", (lambda: w.Module.deserialize_file(engine, compiled)), run
+    yield "fromWasm", side, (lambda: w.Module(engine, wasm)), run
+    yield "compiled", side, (lambda: w.Module.deserialize_file(engine, compiled)), run
 
 
-ways = [*sides("guest", answer_unfrozen), *sides("frozen", answer_frozen)]
-times = {key: [] for key, _, _ in ways}
+ways = [
+    *ways_of("unfrozen", answer_unfrozen),
+    *ways_of("sealed", answer_command),
+    *ways_of("c", answer_command),
+]
+times = {kind: {"unfrozen": [], "sealed": [], "c": []} for kind in ("fromWasm", "compiled")}
 for turn in range(-1, job["repeat"]):
     pages = set()
-    for key, load, run in ways:
+    for kind, side, load, run in ways:
         taken, page = timed(load, run)
         pages.add(page)
         if turn >= 0:
-            times[key].append(taken)
+            times[kind][side].append(taken)
     assert len(pages) == 1 and pages.pop().startswith("HTTP/1.1 200"), "the answers differ"
 print(json.dumps(times))

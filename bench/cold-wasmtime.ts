@@ -1,30 +1,29 @@
-/** Cold start of the shop in wasmtime, where it is at hand: cold-wasmtime.py, unfrozen and frozen in turns. */
+/** Cold start of the shop in wasmtime, where it is at hand: cold-wasmtime.py, unfrozen, frozen and in C in turns. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freeze } from '../src/freeze.ts';
 import { places } from '../test/engines/places.ts';
-import { REQUEST } from './cold.ts';
+import { type ColdTimes, REQUEST, SHOP_IN_C } from './cold.ts';
 import { appBuild, root } from './programs.ts';
 
-/** Milliseconds: from Wasm, and from what wasmtime compiled before. */
 export interface ColdInWasmtime {
-  readonly unfrozen: readonly number[];
-  readonly frozen: readonly number[];
-  readonly unfrozenCompiled: readonly number[];
-  readonly frozenCompiled: readonly number[];
+  readonly fromWasm: ColdTimes;
+  /** From what wasmtime compiled before. */
+  readonly compiled: ColdTimes;
 }
 
 export async function coldInWasmtime(repeat: number): Promise<ColdInWasmtime> {
   const folder = mkdtempSync(path.join(tmpdir(), 'freeze-cold-'));
   try {
     const { wasm, options } = appBuild();
-    const frozen = path.join(folder, 'frozen.wasm');
-    writeFileSync(frozen, (await freeze(wasm, options)).bytes);
+    const sealed = path.join(folder, 'frozen.wasm');
+    writeFileSync(sealed, (await freeze(wasm, options)).bytes);
     const job = {
-      guest: path.join(root, 'guests/scheme/scheme.wasm'),
-      frozen,
+      unfrozen: path.join(root, 'guests/scheme/scheme.wasm'),
+      sealed,
+      c: SHOP_IN_C,
       name: 'app.scm',
       text: readFileSync(path.join(root, 'guests/scheme/app.scm'), 'utf8'),
       request: REQUEST,

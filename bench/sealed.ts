@@ -16,6 +16,7 @@ import { type Cell, table } from '../src/report/table.ts';
 import { geometricMean, median, pairedRatio } from '../src/statistics.ts';
 import { closeEngines, enginesAtHand } from '../test/engines/engines.ts';
 import { places, root } from '../test/engines/places.ts';
+import type { ColdTimes } from './cold.ts';
 import { coldInWasmtime } from './cold-wasmtime.ts';
 import { benchPrograms } from './programs.ts';
 import { sealCost } from './seal-cost.ts';
@@ -75,23 +76,24 @@ async function inWasmtime(): Promise<readonly Row[]> {
   return rows;
 }
 
+const COLD_HEAD = ['unfrozen', 'sealed', 'C', 'unfrozen/sealed', 'unfrozen/C'];
+const coldCells = ({ unfrozen, sealed, c }: ColdTimes): readonly Cell[] => [
+  median(unfrozen),
+  median(sealed),
+  median(c),
+  pairedRatio(unfrozen, sealed),
+  pairedRatio(unfrozen, c),
+];
+
 /** From Wasm, and from what `wasmtime compile` writes. */
 async function coldsInWasmtime(): Promise<readonly Cell[][]> {
   const engine = (await enginesAtHand()).find(({ name }) => name.startsWith('wasmtime'));
   if (engine === undefined || !isWanted(engine.name) || !'cold'.includes(only)) return [];
-  const { unfrozen, frozen, unfrozenCompiled, frozenCompiled } = await coldInWasmtime(runs);
-  const row = (name: string, before: readonly number[], after: readonly number[]): Cell[] => [
-    name,
-    median(before),
-    median(after),
-    pairedRatio(before, after),
-    undefined,
-    undefined,
-    undefined,
-  ];
+  const { fromWasm, compiled } = await coldInWasmtime(runs);
+  const noSizes = [undefined, undefined, undefined];
   return [
-    row(engine.name, unfrozen, frozen),
-    row(`${engine.name}, compiled before`, unfrozenCompiled, frozenCompiled),
+    [engine.name, ...coldCells(fromWasm), ...noSizes],
+    [`${engine.name}, compiled before`, ...coldCells(compiled), ...noSizes],
   ];
 }
 
@@ -157,9 +159,7 @@ const colds = perNode.flatMap(({ engine, cold }): readonly Cell[][] =>
     : [
         [
           engine,
-          median(cold.unfrozen),
-          median(cold.sealed),
-          pairedRatio(cold.unfrozen, cold.sealed),
+          ...coldCells(cold),
           cold.openSize / 1000,
           cold.sealedSize / 1000,
           cold.sealedSize / cold.openSize,
@@ -169,7 +169,7 @@ const colds = perNode.flatMap(({ engine, cold }): readonly Cell[][] =>
 console.log('\napp.scm: ms from bytes to the first answer, and size\n');
 console.log(
   table(
-    ['engine', 'unfrozen', 'sealed', 'unfrozen/sealed', 'kB open', 'kB sealed', 'sealed/open'],
+    ['engine', ...COLD_HEAD, 'kB open', 'kB sealed', 'sealed/open'],
     [...colds, ...(await coldsInWasmtime())],
     2,
   ),
