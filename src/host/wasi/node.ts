@@ -68,17 +68,18 @@ export async function createNodeWasi(
     // How much there is, Node is not asked; that something is there, is right for files.
     return log.has(fd) ? 1n : Errno.badf;
   };
-  const namespaces = [...imported(module).keys()];
-  if (namespaces.length > 1) {
+  const namespaces = imported(module);
+  if (namespaces.size > 1) {
     throw new WasiOptionError('a guest that imports two versions of WASI: node:wasi has one at a time');
   }
   const imports: Partial<Record<Namespace, Readonly<Record<string, WasiFunction>>>> = {};
   let base: Base | undefined;
-  for (const namespace of namespaces) {
+  for (const [namespace, names] of namespaces) {
     base = await nodeBase(options, namespace);
     const below = log.watched(base.calls(namespace, CALL_NAMES));
     const common = commonCalls({ memory, clock, random, readable }, namespace);
-    imports[namespace] = table([parted(stdio.calls(namespace), below), argumentsOf(memory, options), common]);
+    const layers = [parted(stdio.calls(namespace), below), argumentsOf(memory, options), common];
+    imports[namespace] = table(layers, names);
   }
   return {
     imports,

@@ -62,7 +62,7 @@ export async function createWasi(options: WasiOptions, module: WebAssembly.Modul
   const base =
     used && options.light !== true ? await (await import('./wasmer.ts')).wasmerBase(options) : undefined;
   const imports: Partial<Record<Namespace, Readonly<Record<string, WasiFunction>>>> = {};
-  for (const namespace of namespaces.keys()) {
+  for (const [namespace, names] of namespaces) {
     const left = base?.calls(namespace, LEFT) ?? {};
     const layers = [
       left,
@@ -70,7 +70,7 @@ export async function createWasi(options: WasiOptions, module: WebAssembly.Modul
       files.calls(namespace),
       commonCalls(state, namespace),
     ];
-    imports[namespace] = table(layers);
+    imports[namespace] = table(layers, names);
   }
   return {
     imports,
@@ -104,10 +104,16 @@ export function attach(memory: GuestMemory, base: Base | undefined, target: WebA
   base?.attach(target);
 }
 
-/** Every preview 1 call: from the last layer that has it, or ENOSYS. */
-export function table(layers: readonly Calls[]): Readonly<Record<string, WasiFunction>> {
+/** The preview 1 calls among `names`: each from the last layer that has it, or ENOSYS. */
+export function table(
+  layers: readonly Calls[],
+  names: ReadonlySet<string>,
+): Readonly<Record<string, WasiFunction>> {
   const out: Record<string, WasiFunction> = {};
-  const merged: Calls = Object.assign({}, ...layers);
-  for (const name of CALL_NAMES) out[name] = guarded(merged[name] ?? (() => Errno.nosys));
+  for (const name of CALL_NAMES) {
+    if (!names.has(name)) continue;
+    const layer = layers.findLast((calls) => calls[name] !== undefined);
+    out[name] = guarded(layer?.[name] ?? (() => Errno.nosys));
+  }
   return out;
 }
