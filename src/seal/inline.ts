@@ -22,13 +22,12 @@ export interface InlineLimit {
 }
 
 /**
- * For all generated code together, in bytes: what a call may become without being counted, what the
- * code may be with all that is inlined, and the part of itself by which more than that may grow.
+ * For all generated code together, in bytes: what a call may become without being counted, and what the
+ * code may be with all that is inlined. Code that is more than that by itself has nothing else inlined.
  */
 export interface UnitLimit {
   readonly uncounted: number;
   readonly size: number;
-  readonly growth: number;
 }
 
 export interface InlineLimits {
@@ -100,7 +99,7 @@ class Planner {
         else size += count * callee.size;
       }
     }
-    let room = Math.max(unit.size - size, size * unit.growth);
+    let room = unit.size - size;
     const sizeOf = (func: number): number => this.#factsOf(func)?.size ?? 0;
     for (const func of [...sites.keys()].sort((a, b) => sizeOf(a) - sizeOf(b) || a - b)) {
       const bytes = sizeOf(func) * (sites.get(func) ?? 0);

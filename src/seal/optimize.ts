@@ -47,7 +47,7 @@ export const RECIPES: Readonly<Record<Exclude<OptimizeLevel, 'none'>, Recipe>> =
     inline: {
       generated: { depth: 1, own: 600, size: 4_000 },
       helper: { depth: 1, own: 200, size: 200 },
-      unit: { uncounted: 30, size: 16_000, growth: 0.1 },
+      unit: { uncounted: 30, size: 16_000 },
     },
     passes: ['no-inline', 'inlining-optimizing'],
     // As fast as at 2, byte for byte mostly, in 60% of the time.
