@@ -137,7 +137,7 @@ uint32_t Analysis::placeExits(Node *node, uint32_t exit) {
 }
 
 void Analysis::placeInContinue(Node *node, uint32_t exit) {
-  std::vector<Node *> late;
+  Nodes late;
   for (Node *arg : node->args) {
     if (!exit && isSimple(arg)) late.push_back(arg);
     exit = placeExits(arg, exit);

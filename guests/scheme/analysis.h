@@ -64,7 +64,7 @@ struct Info {
 class Analysis {
  public:
   Template *lambda;
-  std::vector<Var *> vars;
+  Vars vars;
   std::vector<Info> infos;
   std::vector<Exit> exits;
 

@@ -135,7 +135,7 @@ class Coder {
     push();
     if (!var->checked) return;
     emit(opCheck);
-    word(var);
+    word(var->name);
   }
 
   void codeSetLocal(Node *node) {
@@ -277,7 +277,7 @@ class Coder {
     code(node->args.back(), tail);
   }
 
-  void bindTop(const std::vector<Var *> &vars) {
+  void bindTop(const Vars &vars) {
     uint32_t first = depth - vars.size();
     for (size_t i = 0; i < vars.size(); i++) vars[i]->slot = first + i;
   }

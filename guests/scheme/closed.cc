@@ -147,7 +147,7 @@ class Inliner {
   }
 
   // The source's body, whose parameters have their values in `params`: a loop if it calls itself.
-  Node *copyBody(Scope &scope, const std::vector<Var *> &params) {
+  Node *copyBody(Scope &scope, const Vars &params) {
     Template *t = scope.source;
     bool isLoop = !t->rest && loops(t->body, t);
     if (!isLoop) {
@@ -249,7 +249,7 @@ class Inliner {
   }
 
   Node *callBuiltin(const Node *call, Builtin *builtin, Scope &scope) {
-    std::vector<Node *> arguments;
+    Nodes arguments;
     for (size_t i = 1; i < call->args.size(); i++) arguments.push_back(copy(call->args[i], scope, false));
     if (isPath(builtin->name)) return path(call->place, builtin, arguments[0]);
     bool inlined = builtin->op && arguments.size() == (builtin->op >= kCar ? 1 : 2) && builtin->op != kVectorSet;
@@ -291,7 +291,7 @@ class Inliner {
     return node;
   }
 
-  static Node *nodeAt(Place place, Kind kind, std::vector<Node *> args) {
+  static Node *nodeAt(Place place, Kind kind, Nodes args) {
     Node *node = newNode();
     node->kind = kind;
     node->place = place;
@@ -359,7 +359,7 @@ class Inliner {
   }
 
   // Arguments from `first` on become one, a list.
-  static void listRest(std::vector<Node *> &args, size_t first, Place place) {
+  static void listRest(Nodes &args, size_t first, Place place) {
     Node *list = constant(kNil);
     for (; args.size() > first; args.pop_back()) {
       list = nodeAt(place, Kind::Prim, {args.back(), list});

@@ -152,7 +152,7 @@ void Compiler::emitNext(Node *node, const LoopState &target) {
   Node *loop = target.loop;
   size_t n = node->args.size();
   std::vector<TypeOf> types, allTypes = loopTypes(loop);
-  std::vector<Node *> early;
+  Nodes early;
   VarSet live = target.live;
   for (size_t i = 0; i < n; i++) {
     Node *arg = node->args[i];

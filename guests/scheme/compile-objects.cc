@@ -230,9 +230,13 @@ void Compiler::branchUnlessType(const Operand &operand, Type type, uint32_t othe
 void Compiler::emitStringLength(Node *node, const VarSet &live) {
   auto operands = emitOperands(node->args, 0, 1, live, {tAny});
   if (!facts.knows(node->args[0], Known::String)) {
-    hasType(operands[0], kString);
-    code.op(wI32Eqz);
-    failIf(node, operands);
+    if (analysis.leaves(node)) {
+      branchUnlessType(operands[0], kString, exitLabel(node));
+    } else {
+      hasType(operands[0], kString);
+      code.op(wI32Eqz);
+      failIf(node, operands);
+    }
   }
   facts.learn(node->args[0], Known::String);
   push(operands[0]);

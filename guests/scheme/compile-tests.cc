@@ -40,10 +40,16 @@ void Compiler::emitTest(Node *node, const VarSet &live) {
   isTrue();
 }
 
+// The type of objects that a node asks for, if it does.
+static Type typeAsked(const Node *test) {
+  if (test->kind != Kind::Prim) return (Type)0;
+  return test->op == kStringP ? kString : test->op == kSymbolP ? kSymbol : test->op == kVectorP ? kVector : (Type)0;
+}
+
 // Is it made of several tests?
 bool Compiler::isCompound(const Node *test) {
   if (test->kind == Kind::Prim && test->op == kNot) return isCompound(test->args[0]);
-  return test->kind == Kind::If || test->kind == Kind::Or;
+  return test->kind == Kind::If || test->kind == Kind::Or || typeAsked(test);
 }
 
 /*
@@ -55,9 +61,18 @@ void Compiler::emitJump(Node *test, bool sense, uint32_t label, const VarSet &li
   if (test->kind == Kind::Or) return emitJumpOfTwo(test->args[0], test->args[1], true, sense, label, live);
   if (test->kind == Kind::If && isConstant(test->args[2], false))
     return emitJumpOfTwo(test->args[0], test->args[1], false, sense, label, live);
+  if (Type type = typeAsked(test)) return emitTypeJump(test, type, sense, label, live);
   emitTest(test, live);
   if (!sense) code.op(wI32Eqz);
   code.branch(wBrIf, label);
+}
+
+void Compiler::emitTypeJump(Node *test, Type type, bool sense, uint32_t label, const VarSet &live) {
+  auto operands = emitOperands(test->args, 0, 1, live, {tAny});
+  uint32_t on = sense ? code.open(wBlock) : label;
+  branchUnlessType(operands[0], type, on);
+  if (sense) code.branch(wBr, label), code.close();
+  release(operands);
 }
 
 // Both must hold, or with `any` one of them.
@@ -102,7 +117,7 @@ bool Compiler::emitTestPrim(Node *node, const VarSet &live) {
     case kVectorP: {
       if (!worldClosed) return false;
       auto operands = emitOperands(node->args, 0, 1, live, {tAny});
-      hasType(operands[0], op == kStringP ? kString : op == kSymbolP ? kSymbol : kVector);
+      hasType(operands[0], typeAsked(node));
       release(operands);
       return true;
     }

@@ -73,7 +73,7 @@ void Compiler::emitLocal(Node *node) {
   code.constant(kUnbound);
   code.op(wI32Eq);
   code.open(wIf);
-  code.constant(var);
+  code.constant(var->name);
   code.call(hUnchecked);
   code.op(wDrop);
   failHere(node->place);
@@ -269,12 +269,12 @@ uint32_t Compiler::spill(const VarSet &live) {
 uint32_t Compiler::spillForCall(const VarSet &live) {
   uint32_t words = spill(live);
   // A function with much inlined takes more of the native stack.
-  for (uint32_t wanted = 1 + (worldClosed ? analysis.vars.size() / 12 : 0); words < wanted; words++) {
-    code.get(kSp);
-    code.constant(0u);
-    code.store(4 * words);
-  }
-  return words;
+  uint32_t wanted = 1 + (worldClosed ? analysis.vars.size() / 12 : 0);
+  if (words >= wanted) return words;
+  code.get(kSp);
+  code.constant((wanted - words) << 16 | kSkip);
+  code.store(4 * words);
+  return wanted;
 }
 
 // ---- Operands ----
@@ -283,7 +283,7 @@ uint32_t Compiler::spillForCall(const VarSet &live) {
  * Evaluates args[from .. to) in order, into locals. A constant, or a variable that nothing assigns,
  * needs no local of its own; the variable then lives on until the last operand is there.
  */
-std::vector<Operand> Compiler::emitOperands(const std::vector<Node *> &args, size_t from, size_t to,
+std::vector<Operand> Compiler::emitOperands(const Nodes &args, size_t from, size_t to,
                                              const VarSet &live, const std::vector<TypeOf> &types) {
   std::vector<Operand> out;
   VarSet during = live;

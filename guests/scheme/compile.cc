@@ -157,12 +157,15 @@ Exit *Compiler::exitAtEntry() {
   return nullptr;
 }
 
-// Leaves if the word on the stack is not 0.
-void Compiler::leaveIf(Node *node) {
+// Where to go to leave.
+uint32_t Compiler::exitLabel(Node *node) {
   Exit &exit = analysis.exitOf(node);
   exit.taken = true;
-  code.branch(wBrIf, exit.label);
+  return exit.label;
 }
+
+// Leaves if the word on the stack is not 0.
+void Compiler::leaveIf(Node *node) { code.branch(wBrIf, exitLabel(node)); }
 
 // Leaves unless these are fixnums.
 void Compiler::leaveUnlessFixnums(Node *node, const Operand &a, const Operand *b) {

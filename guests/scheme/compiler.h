@@ -96,6 +96,7 @@ class Compiler {
 
   // ---- Exits ----
   Exit *exitAtEntry();
+  uint32_t exitLabel(Node *node);
   void leaveIf(Node *node);
   void leaveUnlessFixnums(Node *node, const Operand &a, const Operand *b = nullptr);
 
@@ -175,7 +176,7 @@ class Compiler {
   uint32_t spillForCall(const VarSet &live);
 
   // ---- Operands ----
-  std::vector<Operand> emitOperands(const std::vector<Node *> &args, size_t from, size_t to, const VarSet &live,
+  std::vector<Operand> emitOperands(const Nodes &args, size_t from, size_t to, const VarSet &live,
                                     const std::vector<TypeOf> &types = {});
   bool isStable(Node *node);
   void push(const Operand &operand);
@@ -184,6 +185,7 @@ class Compiler {
 
   // ---- Tests ----
   void emitTest(Node *node, const VarSet &live);
+  void emitTypeJump(Node *test, Type type, bool sense, uint32_t label, const VarSet &live);
   static bool isCompound(const Node *test);
   static bool isConstant(const Node *node, bool holds) {
     return node->kind == Kind::Const && (node->value != kFalse) == holds;
@@ -269,7 +271,7 @@ class Compiler {
   };
   struct NewPairs {
     std::vector<std::array<Part, 2>> pairs;
-    std::vector<Node *> contents;  // in the order of evaluation
+    Nodes contents;  // in the order of evaluation
   };
   static Part addPair(Node *node, NewPairs &all);
   void emitCons(Node *node, const VarSet &live);

@@ -25,6 +25,7 @@ void reach(Template *t) {
     if (node->kind == Kind::Const) mark(node->value);
     if (node->symbol) mark(valueOf(node->symbol));
     if (node->builtin) mark(valueOf(node->builtin));
+    if (node->var && node->var->checked) mark(valueOf(node->var->name));  // named by its error
     if (node->lambda) reach(node->lambda);
   });
 }
@@ -38,6 +39,49 @@ void addTemplates(Template *t, std::vector<Template *> &all) {
 }
 
 std::vector<Template *> unreached;
+std::vector<uint32_t> droppedSlots;  // of code that nothing calls any more
+
+// What generated code can come to, from the entries on. Not the procedure of a body that stands in the
+// place of a call: it is called with arguments that neither was made for, and is interpreted then.
+class Calls {
+ public:
+  void from(Value v) {
+    pending.push_back(v);
+    while (!pending.empty()) {
+      Value next = pending.back();
+      pending.pop_back();
+      visit(next);
+    }
+  }
+
+ private:
+  std::vector<bool> seen = std::vector<bool>(__builtin_wasm_memory_size(0) * (65536 / 8));  // by address
+  std::vector<Value> pending;
+
+  void visit(Value v) {
+    bool holds = isPair(v) || isVector(v) || isClosure(v) || isType(v, kBox);
+    if (!holds || seen[v >> 3]) return;
+    seen[v >> 3] = true;
+    if (isPair(v)) {
+      pending.push_back(car(v));
+      pending.push_back(cdr(v));
+      return;
+    }
+    if (isClosure(v)) enter(templateOf(v));
+    for (uint32_t i = isClosure(v) ? 1 : 0; i < lengthOf(v) + isClosure(v); i++) pending.push_back(field(v, i));
+  }
+
+  // Of a tree, too, that is only interpreted.
+  void enter(Template *t) {
+    if (t->called) return;
+    t->called = true;
+    eachNode(t->body, [&](const Node *node) {
+      if (node->kind == Kind::Const) pending.push_back(node->value);
+      if (node->symbol) pending.push_back(node->symbol->value);
+      if (node->kind == Kind::Lambda) enter(node->lambda);
+    });
+  }
+};
 
 bool isCode(uint32_t slot, const std::vector<uint32_t> &slots) {
   return std::find(slots.begin(), slots.end(), slot) != slots.end();
@@ -74,7 +118,26 @@ std::vector<Template *> entryTemplates() {
       if (called && node->args[0]->symbol->constant && node->args[0]->symbol->function) add(node->args[0]->symbol->function);
     });
   }
+  std::vector<Template *> loaded;
+  for (Template *form : allForms) addTemplates(form, loaded);
+  for (Template *t : loaded) {
+    if (t->warmth > 0) all.push_back(t);
+  }
   return all;
+}
+
+bool isCalled(Template *t) {
+  if (!onlyEntries || t->called) return true;
+  if (t->slot) droppedSlots.push_back(t->slot);
+  t->slot = 0;
+  t->jit = JitState::Refused;
+  return false;
+}
+
+void findCalled() {
+  if (!onlyEntries) return;
+  Calls calls;
+  for (Value entry : *onlyEntries) calls.from(entry);
 }
 
 std::vector<uint32_t> deadSlots() {
@@ -90,6 +153,7 @@ std::vector<uint32_t> deadSlots() {
   for (const Template *t : unreached) {
     if (t->slot) dead.push_back(t->slot);
   }
+  dead.insert(dead.end(), droppedSlots.begin(), droppedSlots.end());
   return dead;
 }
 

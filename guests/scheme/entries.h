@@ -18,8 +18,16 @@ void keepOnly(const std::vector<Value> &entries);
 inline bool isReached(const Template *t) { return !onlyEntries || t->reached; }
 
 // The entries' own procedures, those that they call by name, and the lambdas in them: a warm-up that
-// calls what lies below leaves them cold, and each start runs them.
+// calls what lies below leaves them cold, and each start runs them. And whatever ran at all: compiling
+// it costs nothing any more, and what it calls may be inlined.
 std::vector<Template *> entryTemplates();
+
+// Finds what generated code can call, from the entries on, once bodies stand where they are inlined.
+// What else there is could only be called by the interpreter, after a way out of generated code, and can
+// as well be interpreted then.
+void findCalled();
+// If generated code cannot call it, its slot goes.
+bool isCalled(Template *t);
 
 // Table slots that nobody will call.
 std::vector<uint32_t> deadSlots();

@@ -76,7 +76,11 @@ Value failWithin(Place place, Place outer) {
   return failAt(outer);
 }
 
-void clearError() { fail(""); }
+void clearError() {
+  current.text.clear();
+  current.place = 0;
+  current.outermost = false;
+}
 
 Text errorMessage() {
   if (!current.place) return current.text;

@@ -11,20 +11,34 @@
 #include "reader.h"
 
 // Of all programs, for forgetTrees.
-static std::vector<Node *> allNodes;
-static std::vector<Var *> allVars;
 std::vector<Template *> allForms;
 
-Node *newNode() {
-  Node *node = new Node;
-  allNodes.push_back(node);
-  return node;
-}
+namespace {
 
-Var *newVar() {
-  auto var = new Var;
-  allVars.push_back(var);
-  return var;
+struct TreeBlock {
+  TreeBlock *next;
+  uint32_t padding;  // what lies behind it is aligned to 8
+};
+constexpr uint32_t kTreeBlock = 64 << 10;
+TreeBlock *treeBlocks;
+uint32_t treeFree, treeEnd;
+
+}  // namespace
+
+void *allocateForTrees(size_t bytes) {
+  uint32_t size = (bytes + 7) & ~7u;
+  if (size > treeEnd - treeFree) {
+    uint32_t room = size > kTreeBlock ? size : kTreeBlock;
+    auto block = (TreeBlock *)malloc(sizeof(TreeBlock) + room);
+    if (!block) __builtin_trap();
+    block->next = treeBlocks;
+    treeBlocks = block;
+    treeFree = (uint32_t)(block + 1);
+    treeEnd = treeFree + room;
+  }
+  uint32_t start = treeFree;
+  treeFree += size;
+  return (void *)start;
 }
 
 namespace {
@@ -207,21 +221,21 @@ class Expander {
     return node;
   }
 
-  Node *prim(PrimOp op, std::vector<Node *> args) {
+  Node *prim(PrimOp op, Nodes args) {
     Node *node = make(Kind::Prim);
     node->op = op;
     node->args = std::move(args);
     return node;
   }
 
-  Node *builtinCall(Builtin *builtin, std::vector<Node *> args) {
+  Node *builtinCall(Builtin *builtin, Nodes args) {
     Node *node = make(Kind::Builtin);
     node->builtin = builtin;
     node->args = std::move(args);
     return node;
   }
 
-  Node *sequence(std::vector<Node *> nodes) {
+  Node *sequence(Nodes nodes) {
     if (nodes.empty()) return constant(kUnspecified);
     if (nodes.size() == 1) return nodes[0];
     Node *node = make(Kind::Seq);
@@ -229,7 +243,7 @@ class Expander {
     return node;
   }
 
-  Node *makeLet(std::vector<Var *> vars, std::vector<Node *> values, Node *body) {
+  Node *makeLet(Vars vars, Nodes values, Node *body) {
     Node *node = make(Kind::Let);
     node->vars = std::move(vars);
     node->args = std::move(values);
@@ -239,7 +253,7 @@ class Expander {
 
   Var *variable(Value name) {
     Var *var = newVar();
-    var->name = displayed(name);
+    var->name = symbolOf(name);
     return var;
   }
 
@@ -278,7 +292,7 @@ class Expander {
   Node *expandTop(Value form) {
     Symbol *head = keyword(form, nullptr);
     if (head == names().begin && lengthOfList(form) > 1) {
-      std::vector<Node *> nodes;
+      Nodes nodes;
       for (Value p = cdr(form); isPair(p); p = cdr(p)) nodes.push_back(expandTop(car(p)));
       return sequence(std::move(nodes));
     }
@@ -383,7 +397,7 @@ class Expander {
     std::vector<Symbol *> defined;
     collectItems(body, scope, items, defined);
     if (defined.empty()) {
-      std::vector<Node *> nodes;
+      Nodes nodes;
       for (Item &item : items) nodes.push_back(expand(item.form, scope));
       return nodes.empty() ? error("a body without an expression") : sequence(std::move(nodes));
     }
@@ -439,7 +453,7 @@ class Expander {
       }
       start = end + 1;
     }
-    std::vector<Var *> early;
+    Vars early;
     for (Expanded &e : items) {
       if (e.var && (e.forward || (e.node->kind == Kind::Lambda && e.var->assigned))) {
         early.push_back(e.var);
@@ -448,7 +462,7 @@ class Expander {
     }
     Node *node = joinFrom(items, 0);
     if (early.empty()) return node;
-    std::vector<Node *> unbound(early.size());
+    Nodes unbound(early.size());
     for (Node *&value : unbound) value = constant(kUnbound);
     return makeLet(early, unbound, node);
   }
@@ -458,7 +472,7 @@ class Expander {
     Expanded &e = items[i];
     bool last = i + 1 == items.size();
     if (!e.var || e.var->checked) {
-      std::vector<Node *> nodes;
+      Nodes nodes;
       for (; i < items.size() && (!items[i].var || items[i].var->checked); i++) {
         nodes.push_back(items[i].var ? setLocal(items[i].var, items[i].node) : items[i].node);
       }
@@ -503,8 +517,8 @@ class Expander {
     return node;
   }
 
-  std::vector<Node *> expandAll(Value forms, const Scope *scope) {
-    std::vector<Node *> nodes;
+  Nodes expandAll(Value forms, const Scope *scope) {
+    Nodes nodes;
     for (; isPair(forms); forms = cdr(forms)) nodes.push_back(expand(car(forms), scope));
     return nodes;
   }
@@ -513,12 +527,44 @@ class Expander {
     if (Symbol *name = keyword(form, scope); name && name->standard) {
       if (Node *node = expandStandard(name->standard, form, scope)) return node;
     }
+    if (isLambda(car(form), scope)) {
+      if (Node *node = expandLiteralCall(car(form), expandAll(cdr(form), scope), scope)) return node;
+    }
     Node *node = make(Kind::Call);
     Place place = currentPlace;
     node->args = expandAll(form, scope);
     currentPlace = place;
     if (node->args.size() > 60) return error("a call with too many arguments");
     return node;
+  }
+
+  bool isLambda(Value form, const Scope *scope) {
+    return isPair(form) && keyword(form, scope) == names().lambda && lengthOfList(form) > 2;
+  }
+
+  // A call of a lambda expression that stands there is a let. Null if the arguments do not fit.
+  Node *expandLiteralCall(Value lambda, Nodes values, const Scope *scope) {
+    Vars vars;
+    std::vector<Scope> scopes;
+    scopes.reserve(values.size());
+    Value params = second(lambda);
+    for (; isPair(params) && vars.size() < values.size() && isSymbol(car(params)); params = cdr(params)) {
+      vars.push_back(variable(car(params)));
+      scopes.push_back({symbolOf(car(params)), vars.back(), scopes.empty() ? scope : &scopes.back()});
+    }
+    if (params != kNil || vars.size() != values.size()) return nullptr;
+    Node *body = expandBody(rest(lambda, 2), scopes.empty() ? scope : &scopes.back());
+    return vars.empty() ? body : makeLet(std::move(vars), std::move(values), body);
+  }
+
+  // What follows => is called with the value of a variable.
+  Node *expandArrow(Value receiver, Var *var, const Scope *scope) {
+    if (isLambda(receiver, scope)) {
+      if (Node *node = expandLiteralCall(receiver, {local(var)}, scope)) return node;
+    }
+    Node *call = make(Kind::Call);
+    call->args = {expand(receiver, scope), local(var)};
+    return call;
   }
 
   Node *expandStandard(Builtin *builtin, Value form, const Scope *scope) {
@@ -529,7 +575,7 @@ class Expander {
       return node;
     }
     if (builtin->function == nullptr || argc < builtin->min || (builtin->max != kAnyCount && argc > builtin->max)) return nullptr;
-    std::vector<Node *> args = expandAll(cdr(form), scope);
+    Nodes args = expandAll(cdr(form), scope);
     auto op = (PrimOp)builtin->op;
     if (op >= kCar && op < kVectorSet && argc == 1) return prim(op, args);
     if (op == kVectorSet && argc == 3) return prim(op, args);
@@ -545,7 +591,7 @@ class Expander {
   }
 
   // cadr and its kin, as chains of car and cdr.
-  Node *expandAccess(const char *name, std::vector<Node *> &args) {
+  Node *expandAccess(const char *name, Nodes &args) {
     size_t n = strlen(name);
     if (n < 4 || name[0] != 'c' || name[n - 1] != 'r' || args.size() != 1) return nullptr;
     for (size_t i = 1; i < n - 1; i++) {
@@ -623,8 +669,8 @@ class Expander {
     if (n < 0) return syntaxError(form);
     if (name != kFalse) return expandNamedLet(name, bindings, body, scope);
     if (n == 0) return expandBody(body, scope);
-    std::vector<Var *> vars;
-    std::vector<Node *> values;
+    Vars vars;
+    Nodes values;
     std::vector<Scope> scopes;
     scopes.reserve(n);
     for (; isPair(bindings); bindings = cdr(bindings)) {
@@ -719,8 +765,7 @@ class Expander {
     if (n == 1) return makeOr(test, expandCond(cdr(clauses), scope));
     if (n == 3 && isName(second(clause), names().arrow)) {
       Var *var = variable(car(cdr(clause)));
-      Node *call = make(Kind::Call);
-      call->args = {expand(third(clause), scope), local(var)};
+      Node *call = expandArrow(third(clause), var, scope);
       Node *otherwise = expandCond(cdr(clauses), scope);
       return makeLet({var}, {test}, makeIf(local(var), call, otherwise));
     }
@@ -742,14 +787,13 @@ class Expander {
     bool arrow = isName(second(clause), names().arrow);
     Node *body;
     if (arrow) {
-      body = make(Kind::Call);
-      body->args = {expand(third(clause), scope), local(key)};
+      body = expandArrow(third(clause), key, scope);
     } else {
       body = sequence(expandAll(cdr(clause), scope));
     }
     if (isName(car(clause), names().else_)) return body;
     Node *test = nullptr;
-    std::vector<Node *> tests;
+    Nodes tests;
     for (Value p = car(clause); isPair(p); p = cdr(p)) {
       // eq? does for all but flonums, which are no one's labels.
       tests.push_back(prim(isFlonum(car(p)) ? kEqv : kEq, {local(key), constant(car(p))}));
@@ -781,7 +825,7 @@ class Expander {
     const Scope *inner = scopes.empty() ? scope : &scopes.back();
     Node *test = expand(car(exit), inner);
     Node *result = sequence(expandAll(cdr(exit), inner));
-    std::vector<Node *> nodes = expandAll(body, inner);
+    Nodes nodes = expandAll(body, inner);
     Node *again = make(Kind::Continue);
     again->target = loop;
     for (Value step : steps) again->args.push_back(expand(step, inner));
@@ -897,11 +941,10 @@ void resolveNode(Node *node, Template *lambda) {
 void resolve(Template *form) { resolveNode(form->body, form); }
 
 void forgetTrees() {
-  for (Node *node : allNodes) delete node;
-  for (Var *var : allVars) {
-    if (!var->checked) delete var;  // code names the others, for their error
+  while (TreeBlock *block = treeBlocks) {
+    treeBlocks = block->next;
+    free(block);
   }
-  std::vector<Node *>().swap(allNodes);
-  std::vector<Var *>().swap(allVars);
+  treeFree = treeEnd = 0;
   std::vector<Template *>().swap(allForms);
 }

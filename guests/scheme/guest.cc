@@ -186,7 +186,7 @@ void freeze_entry(int32_t handle) { entries.push_back(handle); }
 void freeze_seal() { sealed = true; }
 
 void freeze_before_snapshot() {
-  flushOutput();
+  closePorts();
   dropProfile();
   if (sealed) forgetTrees();
   freeUnreached();
@@ -196,7 +196,7 @@ void freeze_before_snapshot() {
 
 void freeze_after_restore() {
   reopenPorts();
-  seedRandomAgain();
+  seedIsOld = true;
 }
 
 // For comparison and tests: with the JIT off, neither is code generated nor generated code entered.
@@ -208,6 +208,9 @@ FREEZE_EXPORT(scheme_set_threshold) void scheme_set_threshold(int32_t threshold)
 }
 
 // For tests of the collector: with `on`, every safepoint collects.
-FREEZE_EXPORT(scheme_set_stress) void scheme_set_stress(int32_t on) { collectAlways = on; }
+FREEZE_EXPORT(scheme_set_stress) void scheme_set_stress(int32_t on) {
+  collectAlways = on;
+  collect(stack);
+}
 
 FREEZE_EXPORT(scheme_collections) uint32_t scheme_collections() { return heapStatistics.collections; }

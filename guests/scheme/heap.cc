@@ -17,6 +17,7 @@ constexpr uint32_t kGranules = kChunkSize / 8, kBitmapWords = kGranules / 32;
 constexpr uint32_t kFirstGranule = kBitmapWords * 4 / 8;  // the bitmap lies at the chunk's start
 constexpr uint32_t kLarge = 4096;          // a block of this size or more is malloc'ed
 constexpr uint32_t kMinRun = 4;            // granules; a shorter free run is not worth a visit
+constexpr uint32_t kFirstRun = 4096;       // granules of the one that a start finds
 constexpr uint32_t kMinHeap = 4 << 20;     // no collection before this much is in use
 constexpr uint32_t kEdenChunks = kMinHeap / kChunkSize;
 
@@ -214,7 +215,10 @@ void clearMarks() {
 }
 
 void markRoots(Value *top) {
-  for (Value *p = stack; p < top; p++) mark(*p);
+  for (Value *p = stack; p < top; p++) {
+    if ((*p & 0xffff) == kSkip) p += (*p >> 16) - 1;
+    else mark(*p);
+  }
   for (Value v : *kept) mark(v);
   for (Symbol *bucket : symbols) {
     for (Symbol *s = bucket; s; s = s->next) markSymbol(s);
@@ -314,6 +318,8 @@ void cleanForSnapshot() {
     }
   }
   memset(stack, 0, kStackWords * sizeof *stack);
+  // A run that does for a while: shorter ones before it wait for the next collection.
+  if (!nextRun(kFirstRun)) sweepChunk = 0, sweepGranule = kFirstGranule;
   pending->clear();
   pending->shrink_to_fit();
 }

@@ -174,6 +174,8 @@ Value callFromHost(Value procedure) {
   stack[0] = procedure;
   vm.trueLimit = (uint32_t)stack + kNativeBudget;
   vm.limit = vm.trueLimit;
+  const Template *t = isClosure(procedure) ? templateOf(procedure) : nullptr;
+  if (t && t->slot && !t->frameParams() && jitEnabled) return ((Fn0)t->slot)(stack, procedure);
   return call(stack + 1, 0);
 }
 
@@ -210,7 +212,7 @@ next:
       case opFreeBox: *sp++ = field(field(fp[-1], 1 + A), 0); NEXT;
       case opCheck:
         if (sp[-1] == kUnbound) {
-          failUnchecked((Var *)*pc);
+          failUnchecked((Symbol *)*pc);
           FAIL;
         }
         pc++;

@@ -32,7 +32,7 @@ Value primitive1(PrimOp op, Value a);
 Value primitive2(PrimOp op, Value a, Value b);
 Value primitive3(PrimOp op, Value a, Value b, Value c);
 Value failUnbound(Symbol *symbol);
-Value failUnchecked(Var *var);
+Value failUnchecked(Symbol *name);
 Value setExistingGlobal(Symbol *symbol, Value value);
 // Would `procedure` take that many arguments? Else an error is under way.
 bool checkCall(Value procedure, uint32_t argc);

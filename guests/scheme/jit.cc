@@ -292,19 +292,26 @@ const freeze_module *lastModule() {
   for (Template *t : linked.empty() ? std::vector<Template *>() : entryTemplates()) {
     if (!t->slot) linked.push_back(t);
   }
-  std::vector<Template *> templates;
-  std::vector<Node *> bodies;
+  std::vector<Template *> inlined;
+  Nodes bodies;
   for (Template *t : linked) {
     if (t->batch || !isReached(t) || !canCompile(t)) continue;
     bodies.push_back(inlinedBody(t));
-    templates.push_back(t);
-    t->batch = templates.size();
+    inlined.push_back(t);
+    t->batch = inlined.size();
   }
   linked.clear();
-  for (size_t i = 0; i < templates.size(); i++) {
-    Node *before = templates[i]->body;
-    templates[i]->body = bodies[i];
-    if (!canCompile(templates[i])) templates[i]->body = before;
+  for (size_t i = 0; i < inlined.size(); i++) {
+    Node *before = inlined[i]->body;
+    inlined[i]->body = bodies[i];
+    if (!canCompile(inlined[i])) inlined[i]->body = before;
+  }
+  findCalled();
+  std::vector<Template *> templates;
+  for (Template *t : inlined) {
+    bool called = isCalled(t);
+    if (called) templates.push_back(t);
+    t->batch = called ? templates.size() : 0;
   }
   return templates.empty() && deadSlots().empty() ? nullptr : makeModule(std::move(templates));
 }

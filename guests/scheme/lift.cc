@@ -71,12 +71,12 @@ class LoopCopy {
     return nullptr;
   }
 
-  void bind(const std::vector<Var *> &vars) {
+  void bind(const Vars &vars) {
     for (Var *var : vars) renamed.push_back({var, var});
   }
 
   // Variables of outside must keep their values while the loop runs, and no other loop may go on from it.
-  bool findCarried(const Node *node, std::vector<Var *> &carried) {
+  bool findCarried(const Node *node, Vars &carried) {
     bind(node->vars);
     if (node->kind == Kind::Loop) targets.push_back({node, nullptr});
     if (node->kind == Kind::Continue && !isInside(node->target)) return false;

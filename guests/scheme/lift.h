@@ -9,7 +9,7 @@
 struct Lifted {
   Template *procedure = nullptr;  // null where the loop cannot be lifted
   // The variables of outside that the loop uses, as parameters before those of the loop.
-  std::vector<Var *> carried;
+  Vars carried;
 };
 
 // The same each time for the same loop, which is in the body of `source` as it was written.

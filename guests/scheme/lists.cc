@@ -99,6 +99,10 @@ Value length(const Value *a, uint32_t) {
   return n >= 0 ? integer(n) : notList("length", a[0]);
 }
 
+Value badList(const Value *a, uint32_t) {
+  return notList(Text(stringText(a[0]), stringBytes(a[0])).c_str(), a[1]);
+}
+
 Value isList(const Value *a, uint32_t) { return boolean(listLength(a[0]) >= 0); }
 
 Value append(const Value *a, uint32_t n) {
@@ -316,7 +320,7 @@ Value eofObject(const Value *, uint32_t) { return kEof; }
 const Definition definitions[] = {
     {"equal?", equalProcedure, 2, 2, 0}, {"list", list, 0, kAnyCount, 0}, {"cons*", consStar, 1, kAnyCount, 0},
     {"make-list", makeList, 1, 2, 0}, {"length", length, 1, 1, 0}, {"list?", isList, 1, 1, 0},
-    {"append", append, 0, kAnyCount, 0}, {"reverse", reverse, 1, 1, 0}, {"list-copy", listCopy, 1, 1, 0},
+    {"%bad-list", badList, 2, 2, 0}, {"append", append, 0, kAnyCount, 0}, {"reverse", reverse, 1, 1, 0}, {"list-copy", listCopy, 1, 1, 0},
     {"list-tail", listTail, 2, 2, 0}, {"list-ref", listRef, 2, 2, 0}, {"list-head", listHead, 2, 2, 0},
     {"last-pair", lastPair, 1, 1, 0}, {"memq", memq, 2, 2, 0}, {"memv", memv, 2, 2, 0},
     {"member", memberProcedure, 2, 2, 0}, {"assq", assq, 2, 2, 0}, {"assv", assv, 2, 2, 0},

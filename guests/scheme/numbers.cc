@@ -21,12 +21,13 @@ double remainderOf(double a, double b) {
   return copysign(rest, a);
 }
 
+bool seedIsOld;
+
 namespace {
 
 // xorshift64*, the same sequence in every run until freeze_after_restore asks for a seed: it is drawn
 // when it is first wanted, as a host may have no entropy to give.
 uint64_t randomState = 0x9e3779b97f4a7c15;
-bool seedIsOld = false;
 
 uint64_t nextRandom() {
   if (seedIsOld) randomState = entropy() | 1;  // a state other than 0
@@ -227,8 +228,6 @@ const Definition definitions[] = {
 };
 
 }  // namespace
-
-void seedRandomAgain() { seedIsOld = true; }
 
 const Definition withEffects[] = {{"random", random, 1, 1, 0}};
 

@@ -172,12 +172,17 @@ void flushOutput() {
 
 void writeError(const Text &text) { writeAll(2, text.data(), text.size()); }
 
+void closePorts() {
+  flushOutput();
+  argumentsKnown = environmentKnown = false;
+  std::vector<Text>().swap(arguments);
+  std::vector<Text>().swap(environment);
+}
+
 void reopenPorts() {
   input.clear();
   inputAt = 0;
-  inputEnded = argumentsKnown = environmentKnown = false;
-  arguments.clear();
-  environment.clear();
+  inputEnded = false;
 }
 
 uint64_t entropy() {

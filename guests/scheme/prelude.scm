@@ -1,8 +1,7 @@
 ; The part of the library that calls procedures, in Scheme, so that it is compiled like any program.
 ; It uses standard procedures and names of its own only (%...): a program may define `map` anew
-; without a surprise elsewhere. Errors raised in here get the line of the program that called.
-
-(define (%bad-list who l) (error (string-append who ": not a list:") l))
+; without a surprise elsewhere. Errors raised in here get the line of the program that called;
+; (%bad-list who l) fails because l is no list.
 
 (define (map f l . more)
   (if (null? more)
@@ -120,10 +119,11 @@
 (define (%sort l less?)
   (define (merge a b)
     (let loop ((a a) (b b) (done '()))
-      (cond ((null? a) (%append-reverse done b))
-            ((null? b) (%append-reverse done a))
-            ((less? (car b) (car a)) (loop a (cdr b) (cons (car b) done)))
-            (else (loop (cdr a) b (cons (car a) done))))))
+      (if (and (pair? a) (pair? b))
+          (if (less? (car b) (car a))
+              (loop a (cdr b) (cons (car b) done))
+              (loop (cdr a) b (cons (car a) done)))
+          (%append-reverse done (if (pair? a) a b)))))
   (define (sort-first n l)
     (if (= n 1)
         (list (car l))

@@ -162,7 +162,7 @@ Value primitive3(PrimOp, Value v, Value i, Value value) {
 
 Value failUnbound(Symbol *symbol) { return fail(displayed(valueOf(symbol)).c_str(), "not defined"); }
 
-Value failUnchecked(Var *var) { return fail(var->name.c_str(), "used before its definition"); }
+Value failUnchecked(Symbol *name) { return fail(displayed(valueOf(name)).c_str(), "used before its definition"); }
 
 Value setExistingGlobal(Symbol *symbol, Value value) {
   if (symbol->value == kUnbound) {

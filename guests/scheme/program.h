@@ -4,10 +4,11 @@
  * addresses stand in generated code. Trees go when no more code will be generated (forgetTrees).
  */
 #pragma once
-#include "text.h"
+#include <new>
 #include <vector>
 
 #include "error.h"
+#include "text.h"
 #include "value.h"
 
 // Operations that both compilers know inline. Each is a standard procedure as well.
@@ -48,10 +49,25 @@ enum class Kind : uint8_t {
   Inline,     // a call whose procedure's body stands here (closed.cc). vars; args: their values, then the body
 };
 
+// Memory that goes when trees go, all at once: so it needs no care, and what a program keeps lies close
+// together, on few pages of a snapshot.
+void *allocateForTrees(size_t size);
+template <class T> struct TreeMemory {
+  using value_type = T;
+  TreeMemory() = default;
+  template <class Other> TreeMemory(const TreeMemory<Other> &) {}
+  T *allocate(size_t n) { return (T *)allocateForTrees(n * sizeof(T)); }
+  void deallocate(T *, size_t) {}
+  bool operator==(const TreeMemory &) const { return true; }
+};
+
 struct Node;
+struct Var;
+using Nodes = std::vector<Node *, TreeMemory<Node *>>;
+using Vars = std::vector<Var *, TreeMemory<Var *>>;
 
 struct Var {
-  Text name;
+  Symbol *name = nullptr;
   Template *owner = nullptr;   // the lambda that binds it
   Node *binding = nullptr;     // the Fix or Inline whose lambda it names, if it is only ever that
   Template *lambda = nullptr;  // that lambda
@@ -79,11 +95,11 @@ struct Node {
   // Of a Lambda; of an Inline or a Loop, the procedure that is called for values of other kinds; of a
   // copied operation, whose code its site is in.
   Template *lambda = nullptr;
-  std::vector<Var *> carried;  // of a Loop: what its procedure takes before the loop's variables (lift.h)
+  Vars carried;  // of a Loop: what its procedure takes before the loop's variables (lift.h)
   Builtin *builtin = nullptr;
   Node *target = nullptr;
-  std::vector<Var *> vars;
-  std::vector<Node *> args;
+  Vars vars;
+  Nodes args;
   bool guessed = false;  // an operation that stands for a call of an unknown procedure (closed.cc)
   uint32_t info = 0;  // generated code: index of what is known of this node
   uint32_t site = 0;  // where the interpreter's instruction lies in its code, for what it saw there
@@ -112,6 +128,7 @@ struct Template {
   bool rest = false;
   JitState jit = JitState::Cold;
   bool reached = false;  // can an entry reach it? entries.cc
+  bool called = false;   // can generated code come to it, or what is called from outside?
   bool guarded = true;   // may generated code expect the kinds of arguments seen so far?
   uint8_t seen[kMaxCompiledParams] = {};
   Value builtins[kMaxCompiledParams] = {};  // the builtin that an argument was; kFail for others as well
@@ -126,8 +143,8 @@ struct Template {
   Place place = 0;
   bool library = false;
   Template *outer = nullptr;
-  std::vector<Var *> vars;   // the parameters
-  std::vector<Var *> free;   // captured from outside, in the order of the closure's fields
+  Vars vars;   // the parameters
+  Vars free;   // captured from outside, in the order of the closure's fields
   Node *body = nullptr;
   std::vector<std::pair<uint32_t, Place>> places;  // code offset from which a place holds
   uint32_t frameParams() const { return params + rest; }
@@ -141,13 +158,12 @@ struct Program {
 };
 bool expandProgram(Program &program, uint32_t file, const char *text, uint32_t size);
 
-// A node and a variable that belong to the trees: forgetTrees frees them.
-Node *newNode();
-Var *newVar();
+inline Node *newNode() { return new (allocateForTrees(sizeof(Node))) Node; }
+inline Var *newVar() { return new (allocateForTrees(sizeof(Var))) Var; }
 // All top-level forms that were ever loaded.
 extern std::vector<Template *> allForms;
 
-// Frees the nodes and variables of all programs: only code generation needs them once a program runs.
+// Frees the trees of all programs: only code generation needs them once a program runs.
 void forgetTrees();
 
 // Finds owners, captures and free variables of a top-level form.

@@ -34,7 +34,10 @@ class Text {
   Text &assign(const char *text, uint32_t size);
   // With `size` bytes; the ones that were not there are undefined.
   void resize(uint32_t size);
-  void clear() { resize(0); }
+  void clear() {
+    length = 0;
+    bytes[0] = 0;
+  }
   // Takes away the first bytes.
   void drop(uint32_t size);
   void swap(Text &other) noexcept;

@@ -28,6 +28,7 @@ enum : Value {
   kEof = 0x403,
   kUnbound = 0x503,  // a variable before its definition; never seen by a program
   kFail = 0x603,     // "an error is under way", in place of a result
+  kSkip = 0x703,    // on the stack: as many words, from this one on, hold nothing; their number stands above it
   kCharTag = 0x00b,  // the code point stands above it
 };
 

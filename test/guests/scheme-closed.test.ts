@@ -351,6 +351,26 @@ test('what no entry reaches goes: the library, builtins and their functions; a k
   );
 });
 
+test('what only the interpreter could call has no code, what ran at all has, and both run', async () => {
+  const source = `${WARM}
+    (define (half x) (quotient x 2))
+    (define (sum l) (fold + 0 (map half l)))
+    (define (rare n) (if (= n 0) '() (cons (sum (list n 4)) (rare (- n 1)))))
+    (define (middle n) (rare n))
+    (warm sum '(2 4 6))
+    (define (main) (middle 2))`;
+  const asked = `(define (main) (write (list (middle 2) (sum '(1073741823 1073741823 1073741823))
+    (apply half '(9)) (half 7))) (newline) (sum '(2 x)))`;
+  const [first] = await same(source, asked);
+  assert.equal(first?.out, '((3 2) 1610612733.0 4 3)\n');
+  assert.match(first?.err ?? '', /^program\.scm:3: quotient: not a number: x/);
+  const bench = program('program.scm', source);
+  const { bytes } = await freeze(wasm, { warmups: [bench], entries: [{ name: 'app', workload: bench }] });
+  const names = [...moduleNames(parse(bytes)).func.values()].filter((name) => name.startsWith('jit'));
+  const compiled = (name: string): boolean => names.some((text) => text.includes(`.${name} `));
+  assert.deepEqual(['rare', 'middle'].filter(compiled), ['rare']);
+});
+
 test('what no code defines again is constant, and names of standard procedures are these', async () => {
   const [first] = await same(
     `${WARM}

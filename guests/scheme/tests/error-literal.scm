@@ -1,0 +1,4 @@
+(define (f x)
+  (cond (x => (lambda (a b)
+    a))))
+(f 1)

@@ -1,0 +1,8 @@
+(define (h x) (cond ((and (> x 2) x) => (lambda (y) (define z (* y 10)) (set! z (+ z x)) (lambda () (list x y z)))) (else #f)))
+(do ((i 0 (+ i 1))) ((= i 500)) (h i))
+(write (list (h 1) ((h 3)) ((lambda (a b) (list b a)) 1 2) ((lambda () 7)) ((lambda args args) 1 2))) (newline)
+(define (twice lambda) (lambda 1 2))
+(write (twice (lambda (a b) (list a b)))) (newline)
+(write (let loop ((i 0)) (if (< i 5) ((lambda (j) (loop j)) (+ i 1)) i))) (newline)
+(define (order) ((lambda (a b) (list a b)) (begin (display "first ") 1) (begin (display "second ") 2)))
+(write (order)) (newline)
