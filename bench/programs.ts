@@ -72,6 +72,8 @@ export function appBuild(): { readonly wasm: Uint8Array; readonly options: Freez
       warmups: [file('warmup.scm')],
       entries: [{ name: 'main', workload: file('app.scm') }],
       command: 'main',
+      // What the guest exports for its tests.
+      drop: ['scheme_*'],
     },
   };
 }

@@ -474,8 +474,7 @@ static string decode(string s) {
     double code;
     if (*at == '+') {
       putChar(' ');
-    } else if (*at == '%' && at + 3 <= end && readNumber(at + 1, at + 3, 16, &code)) {
-      if (code < 0) __builtin_trap(); /* %-1 is a number and no character, at which the Scheme program fails, too */
+    } else if (*at == '%' && at + 3 <= end && readNumber(at + 1, at + 3, 16, &code) && code >= 0) {
       putCodePoint((int)code);
       at += 2;
     } else {

@@ -112,6 +112,11 @@ Trowel|garden|980|51")
 
 ; ---- Requests ----
 
+; What two hexadecimal digits stand for, or #f. -1 is a number too, but no code of a character.
+(define (escaped digits)
+  (let ((code (string->number digits 16)))
+    (and code (>= code 0) code)))
+
 (define (decode text)
   (let loop ((i 0) (out '()))
     (if (>= i (string-length text))
@@ -120,7 +125,7 @@ Trowel|garden|980|51")
           (cond ((char=? c #\+) (loop (+ i 1) (cons #\space out)))
                 ((and (char=? c #\%)
                       (<= (+ i 3) (string-length text))
-                      (string->number (substring text (+ i 1) (+ i 3)) 16))
+                      (escaped (substring text (+ i 1) (+ i 3))))
                  => (lambda (code) (loop (+ i 3) (cons (integer->char code) out))))
                 (else (loop (+ i 1) (cons c out))))))))
 

@@ -154,6 +154,7 @@ std::vector<uint32_t> deadSlots() {
     if (t->slot) dead.push_back(t->slot);
   }
   dead.insert(dead.end(), droppedSlots.begin(), droppedSlots.end());
+  dead.push_back((uint32_t)reach);  // it has been asked
   return dead;
 }
 

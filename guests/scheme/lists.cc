@@ -14,8 +14,8 @@ bool isEqv(Value a, Value b) {
   return !memcmp((void *)(a + kFlonumOffset), (void *)(b + kFlonumOffset), 8);
 }
 
-// With a list of what is left to compare, so that deep data needs no native stack.
-bool isEqual(Value a, Value b) {
+// With a list of what is left to compare, so that deep data needs no native stack. Vectors' growth is half of it.
+__attribute__((minsize)) bool isEqual(Value a, Value b) {
   std::vector<Value> rest = {a, b};
   while (!rest.empty()) {
     b = rest.back(), rest.pop_back();

@@ -42,7 +42,7 @@ const REQUESTS: readonly (readonly [request: string, status: number])[] = [
   ['GET /products?&&sort=stock&=&category HTTP/1.1\n\n', 200],
   ['GET /products?sort=name&q=P%65N%20%&category=office HTTP/1.1\n\n', 200],
   ['GET /products?q=P%65N&min=%37.5e0 HTTP/1.1\n\n', 200],
-  ['GET /products?q=%22%3c+ä%E4%zz%+5%4 HTTP/1.1\n\n', 200],
+  ['GET /products?q=%22%3c+ä%E4%zz%+5%-1%-0%4 HTTP/1.1\n\n', 200],
   ['GET /products?min=-3&sort=%70rice HTTP/1.1\n\n', 200],
   // The teapot costs 29.16; the cutting board 39.27, a little less than 100 times the double of that.
   ['GET /products?min=29.16&sort=price HTTP/1.1\n\n', 200],
