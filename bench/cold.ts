@@ -30,7 +30,7 @@ export interface Cold extends ColdTimes {
 
 export async function coldStart(runs: number): Promise<Cold> {
   const { wasm, options } = appBuild();
-  const open = await freeze(wasm, { ...options, seal: false });
+  const open = await freeze(wasm, appBuild(false).options);
   const sealed = await freeze(wasm, options);
   const folder = mkdtempSync(path.join(tmpdir(), 'freeze-cold-'));
   try {

@@ -62,8 +62,8 @@ export function benchPrograms(): readonly BenchProgram[] {
   return [...lambda, ...scheme];
 }
 
-/** The Scheme guest with its shop, as a build: one program, whose answer is the command. */
-export function appBuild(): { readonly wasm: Uint8Array; readonly options: FreezeOptions } {
+/** The Scheme guest with its shop, as a build, sealed or open: one program, whose answer is the command. */
+export function appBuild(seal = true): { readonly wasm: Uint8Array; readonly options: FreezeOptions } {
   const file = (name: string) => ({ kind: 'program', ...program(path.join('guests/scheme', name)) }) as const;
   return {
     wasm: read('guests/scheme/scheme.wasm'),
@@ -72,8 +72,9 @@ export function appBuild(): { readonly wasm: Uint8Array; readonly options: Freez
       warmups: [file('warmup.scm')],
       entries: [{ name: 'main', workload: file('app.scm') }],
       command: 'main',
+      seal,
       // What the guest exports for its tests.
-      drop: ['scheme_*'],
+      ...(seal ? { drop: ['scheme_*'] } : {}),
     },
   };
 }

@@ -82,7 +82,7 @@ function starlingMonkey(folder: string): Build {
 }
 
 function buildOf(name: string, how: How, folder: string): Build {
-  if (name === 'scheme') return appBuild();
+  if (name === 'scheme') return appBuild(how !== 'open');
   if (name === 'quickjs') return quickjs(how);
   return name === 'starlingmonkey' ? starlingMonkey(folder) : fib(name);
 }
