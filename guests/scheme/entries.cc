@@ -75,11 +75,18 @@ class Calls {
   void enter(Template *t) {
     if (t->called) return;
     t->called = true;
-    eachNode(t->body, [&](const Node *node) {
-      if (node->kind == Kind::Const) pending.push_back(node->value);
-      if (node->symbol) pending.push_back(node->symbol->value);
-      if (node->kind == Kind::Lambda) enter(node->lambda);
-    });
+    look(t->body);
+  }
+
+  void look(const Node *node) {
+    if (node->kind == Kind::Const) pending.push_back(node->value);
+    if (node->kind == Kind::Lambda) enter(node->lambda);
+    if (node->symbol) pending.push_back(node->symbol->value);
+    for (size_t i = 0; i < node->args.size(); i++) {
+      // Whatever uses the variable has its value there.
+      bool known = node->kind == Kind::Inline && i < node->vars.size() && node->vars[i]->known;
+      if (!known) look(node->args[i]);
+    }
   }
 };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "memory.h"
+#include "words.h"
 
 Vm vm;
 Value *stack;
@@ -29,9 +30,9 @@ struct Large {
 };
 
 uint8_t isChunk[1 << (32 - kChunkBits)];  // by address: does a chunk of small blocks lie here?
-std::vector<uint32_t> *chunks;
+Words chunks;
 std::vector<Value> *kept;
-std::vector<Value> *pending;  // marked, contents not yet visited
+Words pending;  // marked, contents not yet visited
 Large *larges;
 uint32_t largeBytes;                    // allocated as large blocks since the last collection
 uint32_t largeQuota = kMinHeap;
@@ -48,8 +49,8 @@ void addChunk() {
   if (!chunk) __builtin_trap();  // the host gives no more memory: nothing can go on
   memset((void *)chunk, 0, kFirstGranule * 8);
   isChunk[chunk >> kChunkBits] = 1;
-  chunks->push_back(chunk);
-  heapStatistics.chunks = chunks->size();
+  chunks.push(chunk);
+  heapStatistics.chunks = chunks.size();
 }
 
 // The stack lies behind the first chunk, and what is free before it is malloc's: so most of what a
@@ -75,8 +76,8 @@ uint32_t scan(const uint32_t *bitmap, uint32_t i, bool bit) {
 
 // Moves vm.free to the next free run of at least `granules`; false when the chunks are used up.
 bool nextRun(uint32_t granules) {
-  for (; sweepChunk < chunks->size(); sweepChunk++, sweepGranule = kFirstGranule) {
-    uint32_t chunk = (*chunks)[sweepChunk];
+  for (; sweepChunk < chunks.size(); sweepChunk++, sweepGranule = kFirstGranule) {
+    uint32_t chunk = chunks[sweepChunk];
     while (sweepGranule < kGranules) {
       uint32_t start = scan(bitmapOf(chunk), sweepGranule, false);
       uint32_t end = start < kGranules ? scan(bitmapOf(chunk), start, true) : kGranules;
@@ -116,7 +117,7 @@ void (*reachTemplate)(Template *);
 void markPermanent(Value v) {
   if (!reachTemplate) return;
   bool &reached = isSymbol(v) ? symbolOf(v)->reached : builtinOf(v)->reached;
-  if (isSymbol(v) && !reached) pending->push_back(v);
+  if (isSymbol(v) && !reached) pending.push(v);
   reached = true;
 }
 
@@ -148,7 +149,7 @@ void mark(Value v) {
     size = large->size;
   }
   heapStatistics.liveBytes += size;
-  if (!isFlonum(v) && !isString(v)) pending->push_back(v);
+  if (!isFlonum(v) && !isString(v)) pending.push(v);
 }
 
 namespace {
@@ -176,11 +177,7 @@ void markContents(Value v) {
 }
 
 void markPending() {
-  while (!pending->empty()) {
-    Value v = pending->back();
-    pending->pop_back();
-    markContents(v);
-  }
+  while (!pending.empty()) markContents(pending.pop());
 }
 
 constexpr uint32_t kBuckets = 1024;
@@ -211,7 +208,7 @@ bool isMarked(Value v) {
 void clearMarks() {
   heapStatistics.collections++;
   heapStatistics.liveBytes = 0;
-  for (uint32_t chunk : *chunks) memset((void *)chunk, 0, kFirstGranule * 8);
+  for (uint32_t chunk : chunks) memset((void *)chunk, 0, kFirstGranule * 8);
 }
 
 void markRoots(Value *top) {
@@ -241,10 +238,8 @@ void freeLarges() {
 }  // namespace
 
 uint32_t allocateSlow(uint32_t size) {
-  if (!chunks) {
-    chunks = new std::vector<uint32_t>;
+  if (!kept) {
     kept = new std::vector<Value>;
-    pending = new std::vector<Value>;
     sweepGranule = kFirstGranule;
     addStack();
   }
@@ -258,7 +253,7 @@ uint32_t allocateSlow(uint32_t size) {
 }
 
 Value keep(Value v) {
-  if (!chunks) allocate(8);
+  if (!kept) allocate(8);
   kept->push_back(v);
   return v;
 }
@@ -270,7 +265,7 @@ void sweep() {
   // The heap may grow to twice what lives before the next collection.
   uint32_t live = heapStatistics.liveBytes;
   uint32_t wanted = (2 * live > kMinHeap ? 2 * live : kMinHeap) / kChunkSize;
-  chunkQuota = wanted > chunks->size() ? wanted - chunks->size() : 0;
+  chunkQuota = wanted > chunks.size() ? wanted - chunks.size() : 0;
   largeQuota = live > kMinHeap ? live : kMinHeap;
   largeBytes = 0;
   vm.free = vm.freeEnd = 0;
@@ -311,7 +306,7 @@ void freeDroppedSymbols() {
 
 void cleanForSnapshot() {
   collect(stack);
-  for (uint32_t chunk : *chunks) {
+  for (uint32_t chunk : chunks) {
     uint32_t *bitmap = bitmapOf(chunk);
     for (uint32_t i = kFirstGranule; i < kGranules; i++) {
       if (!testBit(bitmap, i)) *(uint64_t *)(chunk + i * 8) = 0;
@@ -320,8 +315,7 @@ void cleanForSnapshot() {
   memset(stack, 0, kStackWords * sizeof *stack);
   // A run that does for a while: shorter ones before it wait for the next collection.
   if (!nextRun(kFirstRun)) sweepChunk = 0, sweepGranule = kFirstGranule;
-  pending->clear();
-  pending->shrink_to_fit();
+  pending.clear();
 }
 
 Value makeVector(uint32_t length, Value fill) {

@@ -7,7 +7,7 @@
 
 uint32_t warmThreshold = 400;
 bool jitEnabled = true;
-std::vector<Template *> warmTemplates;
+Words warmTemplates;
 
 namespace {
 
@@ -20,7 +20,7 @@ constexpr int32_t kInterpreterCost = 64;
 
 __attribute__((noinline)) void queue(Template *t) {
   t->jit = JitState::Queued;
-  warmTemplates.push_back(t);
+  warmTemplates.push((uint32_t)t);
 }
 
 void warm(Template *t) {

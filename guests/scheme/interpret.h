@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "program.h"
+#include "words.h"
 
 // Calls the procedure below `argc` arguments on the stack; `sp` points behind the last.
 Value interpret(Value *sp, uint32_t argc, bool firstInterpreted = false);
@@ -25,7 +26,7 @@ extern uint32_t warmThreshold;
 // May generated code be entered?
 extern bool jitEnabled;
 // Templates that got warm since the last poll.
-extern std::vector<Template *> warmTemplates;
+extern Words warmTemplates;
 
 // What inline operations do beyond their fast case; also the errors of all of them.
 Value primitive1(PrimOp op, Value a);

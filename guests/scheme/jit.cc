@@ -41,7 +41,7 @@ Value interpretMiss(Value *sp, uint32_t argc) {
   if (t->jit == JitState::Linked && ++t->misses == kMaxMisses) {
     t->guarded = false;
     t->jit = JitState::Queued;
-    warmTemplates.push_back(t);
+    warmTemplates.push((uint32_t)t);
   }
   return interpret(sp, argc, true);
 }
@@ -273,7 +273,8 @@ const freeze_module *makeModule(std::vector<Template *> templates) {
 
 const freeze_module *nextModule() {
   std::vector<Template *> templates;
-  for (Template *t : warmTemplates) {
+  for (uint32_t word : warmTemplates) {
+    auto t = (Template *)word;
     bool fits = canCompile(t);
     t->jit = fits ? JitState::Sent : JitState::Refused;
     if (fits) templates.push_back(t);
@@ -284,7 +285,8 @@ const freeze_module *nextModule() {
 }
 
 const freeze_module *lastModule() {
-  for (Template *t : warmTemplates) {
+  for (uint32_t word : warmTemplates) {
+    auto t = (Template *)word;
     if (!t->slot) linked.push_back(t);
   }
   warmTemplates.clear();

@@ -1,10 +1,9 @@
 // Standard procedures on lists and vectors that call no procedures themselves; prelude.scm has those
 // that do. Also equality and symbols.
-#include <vector>
-
 #include "heap.h"
 #include "library.h"
 #include "print.h"
+#include "words.h"
 
 Value applyValue;
 
@@ -14,20 +13,21 @@ bool isEqv(Value a, Value b) {
   return !memcmp((void *)(a + kFlonumOffset), (void *)(b + kFlonumOffset), 8);
 }
 
-// With a list of what is left to compare, so that deep data needs no native stack. Vectors' growth is half of it.
-__attribute__((minsize)) bool isEqual(Value a, Value b) {
-  std::vector<Value> rest = {a, b};
+// With a list of what is left to compare, so that deep data needs no native stack.
+bool isEqual(Value a, Value b) {
+  Words rest;
+  rest.push(a), rest.push(b);
   while (!rest.empty()) {
-    b = rest.back(), rest.pop_back();
-    a = rest.back(), rest.pop_back();
+    b = rest.pop();
+    a = rest.pop();
     for (; isPair(a) && isPair(b); a = cdr(a), b = cdr(b)) {
-      if (car(a) != car(b)) rest.push_back(car(a)), rest.push_back(car(b));
+      if (car(a) != car(b)) rest.push(car(a)), rest.push(car(b));
     }
     if (isEqv(a, b)) continue;
     if (isString(a) && isString(b)) {
       if (stringBytes(a) != stringBytes(b) || memcmp(stringText(a), stringText(b), stringBytes(a))) return false;
     } else if (isVector(a) && isVector(b) && lengthOf(a) == lengthOf(b)) {
-      for (uint32_t i = 0; i < lengthOf(a); i++) rest.push_back(field(a, i)), rest.push_back(field(b, i));
+      for (uint32_t i = 0; i < lengthOf(a); i++) rest.push(field(a, i)), rest.push(field(b, i));
     } else {
       return false;
     }

@@ -143,7 +143,7 @@ void enterProfile(Template *t) {
     if (contains(entry->sites, site)) t->code[site] |= kFeedbackBit;
   });
   t->jit = JitState::Queued;
-  warmTemplates.push_back(t);
+  warmTemplates.push((uint32_t)t);
 }
 
 bool mergeProfile(const char *text, uint32_t size) {
