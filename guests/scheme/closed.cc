@@ -52,6 +52,16 @@ bool breaksClosedWorld(const std::vector<Template *> &forms) {
   return breaks;
 }
 
+void countSites(const std::vector<Template *> &templates) {
+  for (const Template *t : templates) {
+    eachNode(t->body, [](const Node *node) {
+      if (node->kind != Kind::Call || node->args[0]->kind != Kind::Global) return;
+      const Symbol *symbol = node->args[0]->symbol;
+      if (symbol->constant && symbol->function) symbol->function->sites++;
+    });
+  }
+}
+
 bool copiesBody(const Node *node) {
   if (node->kind == Kind::Lambda || node->kind == Kind::Fix || node->kind == Kind::Define) return false;
   if (node->var && node->var->checked) return false;
@@ -72,6 +82,7 @@ namespace {
 constexpr uint32_t kMaxInlined = 40;       // nodes of a body that is inlined
 constexpr uint32_t kMaxSelfInlined = 24;   // of one that is inlined into itself twice, not once
 constexpr uint32_t kMaxGrowth = 600;       // nodes that a function may get in all
+constexpr uint32_t kMaxCopied = 80;        // nodes of a body with a rest, times the calls of it
 constexpr uint32_t kMaxNesting = 4;        // bodies in bodies
 constexpr uint32_t kMaxGuessed = 24;       // nodes of a call that stands twice, for a guess
 constexpr uint32_t kMaxSpread = 16;        // arguments of a call whose rest becomes a list
@@ -180,6 +191,7 @@ class Inliner {
     if (from->kind == Kind::Call) {
       Value callee = constantOf(from->args[0], scope);
       if (Template *t = inlinable(from, callee, scope)) return inlineCall(from, t, scope);
+      if (isListed(from, callee)) return callListed(from, callee, scope);
       bool isKnown = isBuiltin(callee) && callee != applyValue && takes(builtinOf(callee), from);
       if (isKnown) return callBuiltin(from, builtinOf(callee), scope);
       if (Builtin *builtin = guess(from)) return guessCall(from, builtin, scope, tail);
@@ -338,8 +350,26 @@ class Inliner {
     uint32_t nesting = 0, selves = 0;
     for (const Scope *s = &scope; s; s = s->outer) nesting++, selves += s->source == t;
     if (nesting > kMaxNesting || selves > (size > kMaxSelfInlined ? 1u : 2u)) return nullptr;
+    // What takes a rest is seldom small, nor are the lists of it.
+    if (t->rest && !t->library && size * t->sites > kMaxCopied) return nullptr;
     growth += size;
     return t;
+  }
+
+  // Can the rest of its arguments be made a list right here?
+  static bool isListed(const Node *call, Value callee) {
+    if (!isClosure(callee)) return false;
+    const Template *t = templateOf(callee);
+    uint32_t argc = call->args.size() - 1;
+    return t->rest && t->batch && argc >= t->params && argc <= kMaxSpread;
+  }
+
+  Node *callListed(const Node *call, Value callee, Scope &scope) {
+    Node *node = nodeAt(call->place, Kind::Call, {constant(callee)});
+    node->listed = true;
+    for (size_t i = 1; i < call->args.size(); i++) node->args.push_back(copy(call->args[i], scope, false));
+    listRest(node->args, 1 + templateOf(callee)->params, call->place);
+    return node;
   }
 
   Node *inlineCall(const Node *call, Template *callee, Scope &scope) {

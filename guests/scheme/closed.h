@@ -19,12 +19,15 @@ bool breaksClosedWorld(const std::vector<Template *> &forms);
 // The template of a global that is constant, if it takes `argc` arguments; else null.
 Template *constantProcedure(const Symbol *symbol, uint32_t argc);
 
+// Counts where each procedure is called by name in these.
+void countSites(const std::vector<Template *> &templates);
+
 // May the body be copied? Not what closures see, nor variables that may have no value yet.
 bool copiesBody(const Node *node);
 
 /*
  * The body of a lambda with the bodies of small procedures that it calls in the place of the calls,
  * and with tail calls of itself as loops. Both are for arguments of the kinds that the interpreter
- * saw; for others, the procedure is called.
+ * saw; for others, the procedure is called. What is compiled has a batch number already.
  */
 Node *inlinedBody(Template *t);

@@ -75,6 +75,10 @@ Compiler::Callee Compiler::calleeOf(Node *node) {
   Node *f = node->args[0];
   uint32_t argc = node->args.size() - 1;
   Callee callee;
+  if (node->listed) {
+    callee.known = templateOf(f->value);
+    return callee;
+  }
   if (f->kind == Kind::Global) callee.known = constantProcedure(f->symbol, argc);
   if (callee.known) return callee;
   if (f->kind == Kind::Const && isClosure(f->value)) callee.known = templateOf(f->value);

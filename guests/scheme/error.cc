@@ -54,7 +54,7 @@ Value failArity(const char *who, uint32_t min, uint32_t max, uint32_t given) {
     text += " to ";
     text += decimal(max);
   }
-  text += max == 1 ? " argument, got " : " arguments, got ";
+  text += (max == kAnyCount ? min : max) == 1 ? " argument, got " : " arguments, got ";
   text += decimal(given);
   return fail(text);
 }

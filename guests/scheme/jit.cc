@@ -295,14 +295,15 @@ const freeze_module *lastModule() {
     if (!t->slot) linked.push_back(t);
   }
   std::vector<Template *> inlined;
-  Nodes bodies;
   for (Template *t : linked) {
     if (t->batch || !isReached(t) || !canCompile(t)) continue;
-    bodies.push_back(inlinedBody(t));
     inlined.push_back(t);
     t->batch = inlined.size();
   }
   linked.clear();
+  countSites(inlined);
+  Nodes bodies;
+  for (Template *t : inlined) bodies.push_back(inlinedBody(t));
   for (size_t i = 0; i < inlined.size(); i++) {
     Node *before = inlined[i]->body;
     inlined[i]->body = bodies[i];

@@ -100,6 +100,7 @@ struct Node {
   Node *target = nullptr;
   Vars vars;
   Nodes args;
+  bool listed = false;   // a Call of a procedure of the same module, its rest made a list (closed.cc)
   bool guessed = false;  // an operation that stands for a call of an unknown procedure (closed.cc)
   uint32_t info = 0;  // generated code: index of what is known of this node
   uint32_t site = 0;  // where the interpreter's instruction lies in its code, for what it saw there
@@ -133,6 +134,7 @@ struct Template {
   uint8_t seen[kMaxCompiledParams] = {};
   Value builtins[kMaxCompiledParams] = {};  // the builtin that an argument was; kFail for others as well
   uint32_t warmth = 0;   // calls and loop iterations so far
+  uint32_t sites = 0;    // calls by name, in what is compiled for the closed world
   uint32_t batch = 0;    // its number in the module under construction, from 1
   Value closure = 0;     // a closure that captures nothing, for calls from the closed world; all are alike
   uint32_t misses = 0;   // calls whose arguments the generated code did not expect

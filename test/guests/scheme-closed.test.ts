@@ -442,3 +442,31 @@ test('a procedure that is given to an inlined one is called as what it is', asyn
   assert.equal(first?.out, '(7 7.5 2147483647.0)\n');
   assert.match(first?.err ?? '', /takes 1 argument, got 2/);
 });
+
+test('a procedure that takes a rest is called with the list of it, from many places, and by itself', async () => {
+  const [first] = await same(
+    `${WARM}
+    (define (show . all) (for-each display all) (newline) all)
+    (define (tag name . body)
+      (let ((n (length body)))
+        (cond ((= n 0) (list name))
+              ((number? (car body)) (set! body (cons 'number (cdr body))) (cons name body))
+              ((eq? (car body) 'again) (apply tag name (cdr body)))
+              ((eq? (car body) 'more) (tag name 'again 'of n))
+              (else (cons n (lambda () (cons name body)))))))
+    (define (use x) (list (tag x) (tag x 1) (tag x 1.5 x) (tag x 'again x) (tag x 'more 'or 'less) ((cdr (tag 'a 'b x)))))
+    (define (last x) (tag x 'again 'again 2 3))
+    (warm use 1) (warm last 1)
+    (define (main) 0)`,
+    `(define (main)
+       (write (list (use 7) (last 8) (map tag '(1 2) '(3 4)) (tag 5 6 7 8)))
+       (show (show 1 "two") (show))
+       (tag))`,
+  );
+  assert.equal(
+    first?.out,
+    '(((7) (7 number) (7 number 7) (7 number) (2 . #<procedure lambda>) (a b 7)) (8 number 3) ((1 number) (2 number)) (5 number 7 8))' +
+      '1two\n\n(1 two)()\n',
+  );
+  assert.match(first?.err ?? '', /^asked\.scm:4: tag: takes at least 1 argument, got 0/);
+});
