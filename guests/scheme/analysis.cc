@@ -122,6 +122,7 @@ uint32_t Analysis::placeExits(Node *node, uint32_t exit) {
       size_t n = node->vars.size();
       for (size_t i = 0; i < n; i++) exit = placeExits(node->args[i], exit);
       uint32_t outer = of(node).pure ? exit : 0;
+      of(node).behind = outer;
       of(node).exit = hasProcedure(node) ? newExit(From::Round, node) : 0;
       placeExits(node->body(), hasProcedure(node) ? of(node).exit : outer);
       return outer;

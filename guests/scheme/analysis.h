@@ -59,6 +59,7 @@ struct Info {
   bool pauses = false;  // may it come to a safepoint?
   bool pure = true;     // does it change nothing that anybody could see?
   uint32_t exit = 0;    // where its operation may leave for; Exit 0 is none
+  uint32_t behind = 0;  // of a Loop: where what comes behind it may
 };
 
 class Analysis {

@@ -11,11 +11,16 @@ void Compiler::emitLoop(Node *node, const VarSet &live, bool tail) {
   // The first values may use the variables of a former round of this very loop: evaluate all first.
   std::vector<Operand> values = emitOperands(node->args, 0, node->vars.size(), live | liveAtLoop(node), loopTypes(node));
   assign(node, values);
-  if (Analysis::hasProcedure(node)) return emitRounds(node, live, tail);
-  code.open(wLoop, tail ? (uint8_t)wVoid : wasmType(typeOf(node)));
-  emitRound(node, live, tail, 0);
-  code.close();
-  if (tail) code.op(wUnreachable);
+  held.push_back(info(node).behind);
+  if (Analysis::hasProcedure(node)) {
+    emitRounds(node, live, tail);
+  } else {
+    code.open(wLoop, tail ? (uint8_t)wVoid : wasmType(typeOf(node)));
+    emitRound(node, live, tail, 0);
+    code.close();
+    if (tail) code.op(wUnreachable);
+  }
+  held.pop_back();
 }
 
 // The body, in the block of the loop that was opened last.
@@ -26,7 +31,8 @@ void Compiler::emitRound(Node *node, const VarSet &live, bool tail, uint32_t don
   boxVars(node);
   VarSet atStart = inside;
   for (Var *var : node->vars) {
-    if (info(node->body()).uses.has(var)) atStart.add(var);
+    // A way out of the round hands on all of them.
+    if (Analysis::hasProcedure(node) || info(node->body()).uses.has(var)) atStart.add(var);
   }
   size_t pollStart = code.data.size();
   loopSafepoint(atStart);

@@ -248,7 +248,8 @@ void Compiler::boxVars(Node *node) {
 
 // ---- Roots ----
 
-// Stores what lives on the stack; how many words that takes.
+// Stores what lives on the stack; how many words that takes. What a way out does again needs the values
+// that it begins with, also where nothing else does any more.
 uint32_t Compiler::spill(const VarSet &live) {
   uint32_t words = 0;
   auto store = [&](uint32_t local) {
@@ -256,10 +257,26 @@ uint32_t Compiler::spill(const VarSet &live) {
     code.get(local);
     code.store(4 * words++);
   };
-  if (!lambda->free.empty()) store(kClosureLocal);
+  VarSet all = live;
+  bool again = false;  // the whole call
+  auto add = [&](const Vars &vars) {
+    for (const Var *var : vars) {
+      if (own(var)) all.add(var);
+    }
+  };
+  for (uint32_t i : held) {
+    const Exit &exit = analysis.exits[i];
+    if (exit.from == From::Entry) again = true, add(lambda->vars);
+    else if (exit.node) add(exit.node->vars), add(exit.node->carried);
+  }
+  if (again || !lambda->free.empty()) store(kClosureLocal);
   for (Var *var : analysis.vars) {
-    if (!live.has(var) || !var->local) continue;
+    if (!all.has(var) || !var->local) continue;
     if (var->boxed() || var->type == tAny) store(var->local);
+  }
+  // As words flonums are what they were at the entry.
+  for (uint32_t i = 0; again && i < lambda->frameParams(); i++) {
+    if (lambda->vars[i]->type == tFlonum) store(kClosureLocal + 1 + i);
   }
   for (uint32_t local : rooted) store(local);
   return words;

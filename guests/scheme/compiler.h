@@ -53,6 +53,7 @@ class Compiler {
     uint32_t done;  // the block around it, which values leave; 0 if they need not
   };
   std::vector<LoopState> loops;
+  std::vector<uint32_t> held;  // exits for which what comes behind the loops around may leave
   // What a Continue gives to its loop, for the way out that begins there.
   struct NextRound {
     Node *node;

@@ -537,7 +537,8 @@ call: {
     goto deliver;
   }
   Template *t = templateOf(callee);
-  if (!(sp = fitArguments(t, sp, argc))) {
+  // What generated code gives up are a frame's parameters already, a rest is a list.
+  if (!firstInterpreted && !(sp = fitArguments(t, sp, argc))) {
     sp = f;
     FAIL;
   }

@@ -1,6 +1,6 @@
 // Random Scheme programs, interpreted and sealed: what is asked of their procedures, most of it of
 // other kinds than the warm-up showed, gives the same output and the same errors, lines included.
-// SCHEME_SEEDS=FROM-TO looks further.
+// SCHEME_SEEDS=FROM-TO,... looks further.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ class Generator {
     const variable = (): string => this.pick(...names.numbers);
     const sub = (): string => this.number(depth - 1, names);
     if (depth <= 0) return this.below(3) > 0 ? variable() : this.#constant();
-    switch (this.below(20)) {
+    switch (this.below(23)) {
       case 0:
       case 1:
         return `(${this.pick('+', '-', '*')} ${sub()}\n ${sub()})`;
@@ -86,6 +86,16 @@ class Generator {
         return `(size ${this.pick('"abc"', 'v', sub(), this.pick(...names.lists))})`;
       case 18:
         return `(string->number (substring (string-append "12" (number->string ${sub()})) 0 ${this.pick('1', '2')}))`;
+      case 19:
+        return `(pick-of ${sub()} ${this.pick('', '"ab"', `${sub()} ${sub()}`, `'a ${sub()}`, `v ${sub()} ${this.list(depth - 1, names)}`)})`;
+      case 20: {
+        const inside = { ...names, numbers: [...names.numbers, 'x', 'y'] };
+        return `((lambda (x y) ${this.number(depth - 2, inside)}) ${sub()} ${sub()})`;
+      }
+      case 21: {
+        const inside = { ...names, numbers: [...names.numbers, 'x'] };
+        return `(cond ((and ${this.test(depth - 1, names)} ${sub()}) => (lambda (x) ${this.number(depth - 2, inside)})) (else ${sub()}))`;
+      }
       default:
         return variable();
     }
@@ -184,6 +194,13 @@ const COMMON = `(define counter 0)
 (define step 2) (define spare '(4 5)) (define cell (list 1 2 3))
 (define (twice f x) (f (f x)))
 (define (sum-of . l) (fold + 0 l))
+(define (pick-of x . all)
+  (cond ((null? all) x)
+        ((string? (car all)) (+ x (string-length (car all))))
+        ((symbol? (car all)) (set! all (cdr all)) (apply pick-of x all))
+        ((not (vector? (car all))) (pick-of (- x (car all)) "abc"))
+        ((pair? (cdr all)) (+ x (vector-length (car all)) (length (cdr all))))
+        (else 0)))
 (define (size x)
   (cond ((string? x) (string-length x)) ((vector? x) (vector-length x)) ((number? x) x) (else -1)))`;
 
@@ -255,11 +272,15 @@ async function answers({ library, warmUp, asked }: Programs, seal: boolean): Pro
   return said;
 }
 
-const [from = 1, to = 4] = (process.env['SCHEME_SEEDS'] ?? '1-4').split('-').map(Number);
+/** Some found what others did not: 3 a rest made a list twice, 43 a dead value that a way out begins with. */
+const seeds = (process.env['SCHEME_SEEDS'] ?? '1-4,43').split(',').flatMap((range) => {
+  const [from = 1, to = from] = range.split('-').map(Number);
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+});
 
 test('random programs say the same interpreted and sealed', async (t) => {
   let compared = 0;
-  for (let seed = from; seed <= to; seed++) {
+  for (const seed of seeds) {
     const all = programs(seed);
     let open: readonly string[];
     try {
