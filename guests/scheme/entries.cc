@@ -133,12 +133,10 @@ std::vector<Template *> entryTemplates() {
   return all;
 }
 
-bool isCalled(Template *t) {
-  if (!onlyEntries || t->called) return true;
+void dropCode(Template *t) {
   if (t->slot) droppedSlots.push_back(t->slot);
   t->slot = 0;
   t->jit = JitState::Refused;
-  return false;
 }
 
 void findCalled() {

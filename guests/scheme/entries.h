@@ -26,8 +26,9 @@ std::vector<Template *> entryTemplates();
 // What else there is could only be called by the interpreter, after a way out of generated code, and can
 // as well be interpreted then.
 void findCalled();
-// If generated code cannot call it, its slot goes.
-bool isCalled(Template *t);
+inline bool isCalled(const Template *t) { return !onlyEntries || t->called; }
+// Of one that is not: it is interpreted from here on.
+void dropCode(Template *t);
 
 // Table slots that nobody will call.
 std::vector<uint32_t> deadSlots();

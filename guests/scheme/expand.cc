@@ -10,7 +10,6 @@
 #include "program.h"
 #include "reader.h"
 
-// Of all programs, for forgetTrees.
 std::vector<Template *> allForms;
 
 namespace {

@@ -6,11 +6,10 @@
  * allocation is a bump through the current run. Large blocks are malloc'ed, with a mark of their own.
  *
  * Garbage is collected at safepoints only: at the entry of a procedure and at a loop's back edge.
- * Allocation itself never collects; it takes more memory and asks for a collection by lowering
- * the
+ * Allocation itself never collects; it takes more memory and asks for a collection by lowering the
  * stack limits to 0, which the stack check at every safepoint then sees. So no C++ code and no
  * straight-line generated code has roots to declare: the roots are the stack, exactly up to its
- * pointer, the symbols, and the constants of programs.
+ * pointer and but for what frames skip (kSkip), the symbols, and the constants of programs.
  */
 #pragma once
 #include <vector>
@@ -30,11 +29,11 @@ extern Vm vm;
 constexpr uint32_t kStackWords = 1 << 20;
 extern Value *stack;
 
-// A block of `size` bytes (a multiple of 8); its content is undefined.
 // Words at the end of the stack that the interpreter leaves to generated code, whose budget they hold.
 constexpr uint32_t kStackReserve = 4096;
 inline uint32_t stackEnd() { return (uint32_t)(stack + kStackWords - kStackReserve); }
 
+// A block of `size` bytes (a multiple of 8); its content is undefined.
 uint32_t allocateSlow(uint32_t size);
 inline uint32_t allocate(uint32_t size) {
   uint32_t block = vm.free;

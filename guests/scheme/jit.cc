@@ -312,9 +312,9 @@ const freeze_module *lastModule() {
   findCalled();
   std::vector<Template *> templates;
   for (Template *t : inlined) {
-    bool called = isCalled(t);
-    if (called) templates.push_back(t);
-    t->batch = called ? templates.size() : 0;
+    if (isCalled(t)) templates.push_back(t);
+    else dropCode(t);
+    t->batch = isCalled(t) ? templates.size() : 0;
   }
   return templates.empty() && deadSlots().empty() ? nullptr : makeModule(std::move(templates));
 }
