@@ -17,16 +17,18 @@ class Coder {
     maxDepth = depth;
     for (Var *var : lambda->vars) boxIfNeeded(var);
     code(lambda->body, true);
+    lambda->words = words.size();
+    lambda->places = places.size() / 2;
+    words.insert(words.end(), places.begin(), places.end());
     lambda->code = new uint32_t[words.size()];
     memcpy(lambda->code, words.data(), words.size() * 4);
-    lambda->words = words.size();
     lambda->maxStack = maxDepth + 1;
     enterProfile(lambda);
   }
 
  private:
   Template *lambda;
-  std::vector<uint32_t> words;
+  std::vector<uint32_t> words, places;
   uint32_t depth = 0, maxDepth = 0;
 
   struct LoopState {
@@ -50,8 +52,10 @@ class Coder {
 
   // What follows belongs to the node's place.
   void at(Node *node) {
-    auto &places = lambda->places;
-    if (places.empty() || places.back().second != node->place) places.emplace_back(words.size(), node->place);
+    if (places.empty() || places.back() != node->place) {
+      places.push_back(words.size());
+      places.push_back(node->place);
+    }
     node->site = words.size();
   }
 

@@ -21,6 +21,7 @@ template <class Visit> void eachNode(const Node *node, const Visit &visit) {
 void reach(Template *t) {
   if (t->reached) return;
   t->reached = true;
+  mark(t->name);
   eachNode(t->body, [](const Node *node) {
     if (node->kind == Kind::Const) mark(node->value);
     if (node->symbol) mark(valueOf(node->symbol));
@@ -38,7 +39,7 @@ void addTemplates(Template *t, std::vector<Template *> &all) {
   });
 }
 
-std::vector<Template *> unreached;
+std::vector<Template *> reached, unreached;
 std::vector<uint32_t> droppedSlots;  // of code that nothing calls any more
 
 // What generated code can come to, from the entries on. Not the procedure of a body that stands in the
@@ -90,6 +91,23 @@ class Calls {
   }
 };
 
+// Nothing points to it any more, and its memory is not used again: a snapshot leaves zeros out.
+template <class T> void clear(T *object) { memset((void *)object, 0, sizeof *object); }
+
+// Moves the interpreter's code of what is left close together. The interpreter must not be running.
+void packCode() {
+  uint32_t words = 0;
+  for (const Template *t : reached) words += t->codeWords();
+  auto to = new uint32_t[words];
+  for (Template *t : reached) {
+    memcpy(to, t->code, t->codeWords() * sizeof *to);
+    delete[] t->code;
+    t->code = to;
+    to += t->codeWords();
+  }
+  std::vector<Template *>().swap(reached);
+}
+
 bool isCode(uint32_t slot, const std::vector<uint32_t> &slots) {
   return std::find(slots.begin(), slots.end(), slot) != slots.end();
 }
@@ -107,9 +125,7 @@ void keepOnly(const std::vector<Value> &entries) {
   std::vector<Value> marked = entries;
   marked.push_back(applyValue);  // calls are compared with it
   collectPermanent(marked, reach);
-  for (Template *t : all) {
-    if (!t->reached) unreached.push_back(t);
-  }
+  for (Template *t : all) (t->reached ? reached : unreached).push_back(t);
 }
 
 std::vector<Template *> entryTemplates() {
@@ -166,13 +182,14 @@ std::vector<uint32_t> deadSlots() {
 void freeUnreached() {
   for (Template *t : unreached) {
     delete[] t->code;
-    delete t;
+    clear(t);
   }
   std::vector<Template *>().swap(unreached);
   if (!onlyEntries) return;
+  packCode();
   freeDroppedSymbols();
   for (Builtin *b : builtins) {
-    if (!b->reached) delete b;
+    if (!b->reached) clear(b);
   }
   std::vector<Builtin *>().swap(builtins);
 }

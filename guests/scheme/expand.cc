@@ -6,11 +6,17 @@
  * `do` and inner helper procedures as plain jumps, with variables in place of arguments.
  */
 #include "heap.h"
+#include "memory.h"
 #include "print.h"
 #include "program.h"
 #include "reader.h"
 
 std::vector<Template *> allForms;
+
+Template *newTemplate(bool isForm) {
+  static Pool lambdas(sizeof(Template)), forms(sizeof(Template));
+  return new ((isForm ? forms : lambdas).take()) Template;
+}
 
 namespace {
 
@@ -50,7 +56,8 @@ struct Scope {
 
 struct Names {
   Symbol *define, *lambda, *let, *letStar, *letrec, *letrecStar, *if_, *cond, *case_, *and_, *or_, *when, *unless,
-      *do_, *begin, *set, *quote, *quasiquote, *unquote, *unquoteSplicing, *else_, *arrow, *apply, *main;
+      *do_, *begin, *set, *quote, *quasiquote, *unquote, *unquoteSplicing, *else_, *arrow, *apply, *main,
+      *program;  // the name of a form
   Builtin *append, *listToVector;  // for quasiquote, whatever a program makes of these names
   Names() {
     define = intern("define"), lambda = intern("lambda"), let = intern("let"), letStar = intern("let*");
@@ -59,7 +66,7 @@ struct Names {
     unless = intern("unless"), do_ = intern("do"), begin = intern("begin"), set = intern("set!");
     quote = intern("quote"), quasiquote = intern("quasiquote"), unquote = intern("unquote");
     unquoteSplicing = intern("unquote-splicing"), else_ = intern("else"), arrow = intern("=>");
-    apply = intern("apply"), main = intern("main");
+    apply = intern("apply"), main = intern("main"), program = intern("program");
     append = intern("append")->standard, listToVector = intern("list->vector")->standard;
   }
 };
@@ -148,8 +155,8 @@ class Expander {
   bool failed = false;
 
   Template *expandForm(Value form) {
-    auto lambda = new Template;
-    lambda->name = "program";
+    auto lambda = newTemplate(true);
+    lambda->name = keep(names().program->name);
     lambda->place = currentPlace = placeAt(form);
     lambda->library = file == 0;
     current = lambda;
@@ -184,7 +191,7 @@ class Expander {
 
   Node *constant(Value value) {
     Node *node = make(Kind::Const);
-    node->value = keep(value);
+    node->value = value;
     return node;
   }
 
@@ -314,25 +321,25 @@ class Expander {
     if (isPair(target)) {
       name = car(target);
       if (!isSymbol(name) || n < 3) return nullptr;
-      return expandLambda(cdr(target), rest(form, 2), scope, displayed(name), placeAt(form));
+      return expandLambda(cdr(target), rest(form, 2), scope, symbolOf(name), placeAt(form));
     }
     name = target;
     if (!isSymbol(name) || n > 3) return nullptr;
     if (n == 2) return constant(kUnspecified);
-    return expandNamed(third(form), scope, displayed(name));
+    return expandNamed(third(form), scope, symbolOf(name));
   }
 
   // An expression whose value gets a name: a lambda takes it over.
-  Node *expandNamed(Value form, const Scope *scope, const Text &name) {
+  Node *expandNamed(Value form, const Scope *scope, Symbol *name) {
     if (keyword(form, scope) == names().lambda && lengthOfList(form) >= 3) {
       return expandLambda(second(form), rest(form, 2), scope, name, placeAt(form));
     }
     return expand(form, scope);
   }
 
-  Node *expandLambda(Value params, Value body, const Scope *scope, const Text &name, Place place) {
-    auto lambda = new Template;
-    lambda->name = name;
+  Node *expandLambda(Value params, Value body, const Scope *scope, Symbol *name, Place place) {
+    auto lambda = newTemplate();
+    lambda->name = keep(name->name);
     lambda->place = place;
     lambda->library = file == 0;
     lambda->outer = current;
@@ -610,7 +617,7 @@ class Expander {
     if (head == k.define) return error("define: not at the start of a body");
     if (head == k.set) return expandSet(form, n, scope);
     if (head == k.lambda) {
-      return n >= 3 ? expandLambda(second(form), rest(form, 2), scope, "lambda", currentPlace) : syntaxError(form);
+      return n >= 3 ? expandLambda(second(form), rest(form, 2), scope, names().lambda, currentPlace) : syntaxError(form);
     }
     if (head == k.begin) return n >= 2 ? sequence(expandAll(cdr(form), scope)) : constant(kUnspecified);
     if (head == k.let) return n >= 3 ? expandLet(form, scope) : syntaxError(form);
@@ -642,7 +649,7 @@ class Expander {
   Node *expandSet(Value form, int n, const Scope *scope) {
     if (n != 3 || !isSymbol(second(form))) return syntaxError(form);
     Symbol *name = symbolOf(second(form));
-    Node *value = expandNamed(third(form), scope, displayed(second(form)));
+    Node *value = expandNamed(third(form), scope, symbolOf(second(form)));
     if (Var *var = lookup(name, scope)) {
       var->uses++;
       return setLocal(var, value);
@@ -675,7 +682,7 @@ class Expander {
     for (; isPair(bindings); bindings = cdr(bindings)) {
       Value binding = car(bindings);
       if (!isBinding(binding)) return syntaxError(binding);
-      values.push_back(expandNamed(second(binding), scope, displayed(car(binding))));
+      values.push_back(expandNamed(second(binding), scope, symbolOf(car(binding))));
       vars.push_back(variable(car(binding)));
       scopes.push_back({symbolOf(car(binding)), vars.back(), scopes.empty() ? scope : &scopes.back()});
     }
@@ -697,7 +704,7 @@ class Expander {
     for (Value binding : list) call->args.push_back(expand(second(binding), scope));
     Scope inner = {symbolOf(name), var, scope};
     Place place = currentPlace;
-    Node *lambda = expandLambda(params, body, &inner, displayed(name), place);
+    Node *lambda = expandLambda(params, body, &inner, symbolOf(name), place);
     if (lambda->kind != Kind::Lambda) return lambda;
     std::vector<Expanded> items = {{lambda, var, false}, {call, nullptr, false}};
     return joinLetrec(items);
@@ -707,7 +714,7 @@ class Expander {
     if (bindings == kNil) return expandBody(body, scope);
     if (!isPair(bindings) || !isBinding(car(bindings))) return syntaxError(bindings);
     Value binding = car(bindings);
-    Node *value = expandNamed(second(binding), scope, displayed(car(binding)));
+    Node *value = expandNamed(second(binding), scope, symbolOf(car(binding)));
     Var *var = variable(car(binding));
     Scope inner = {symbolOf(car(binding)), var, scope};
     Node *node = expandLetStar(cdr(bindings), body, &inner);
@@ -877,6 +884,7 @@ template <class Visit> void eachDefinition(Value form, const Visit &visit) {
 }  // namespace
 
 bool expandProgram(Program &program, uint32_t file, const char *text, uint32_t size) {
+  Aside aside;
   Reader reader(text, size);
   std::vector<Value> data;
   for (;;) {
@@ -923,6 +931,7 @@ void addFree(Template *lambda, Var *var) {
 }
 
 void resolveNode(Node *node, Template *lambda) {
+  if (node->kind == Kind::Const) node->value = keep(copyToHeap(node->value));
   for (Var *var : node->vars) var->owner = lambda;
   if (node->var && node->var->owner != lambda) addFree(lambda, node->var);
   if (node->kind == Kind::Lambda) {

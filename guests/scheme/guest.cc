@@ -103,14 +103,13 @@ void openLibrary() {
 
 }  // namespace
 
-void define(const Definition *definitions, size_t count, bool effects) {
-  for (size_t i = 0; i < count; i++) {
-    const Definition &d = definitions[i];
-    Symbol *name = intern(d.name);
-    bool changes = effects || d.name[strlen(d.name) - 1] == '!';
-    name->standard = new Builtin{kBuiltin, d.function, d.name, d.min, d.max, d.op, changes, false};
-    rememberBuiltin(name->standard);
-    setGlobal(name, valueOf(name->standard));
+void define(Builtin *builtins, size_t count, bool effects) {
+  for (Builtin *b = builtins; b < builtins + count; b++) {
+    b->effects = effects || b->name[strlen(b->name) - 1] == '!';
+    rememberBuiltin(b);
+    Symbol *name = intern(b->name);
+    name->standard = b;
+    setGlobal(name, valueOf(b));
   }
 }
 
@@ -187,7 +186,7 @@ void freeze_seal() { sealed = true; }
 
 void freeze_before_snapshot() {
   closePorts();
-  dropProfile();
+  dropProfile(sealed);
   if (sealed) forgetTrees();
   freeUnreached();
   cleanForSnapshot();

@@ -1,6 +1,7 @@
 // The heap's implementation; its idea stands in heap.h.
 #include "heap.h"
 
+#include <utility>
 #include <vector>
 
 #include "memory.h"
@@ -180,7 +181,7 @@ void markPending() {
   while (!pending.empty()) markContents(pending.pop());
 }
 
-constexpr uint32_t kBuckets = 1024;
+constexpr uint32_t kBuckets = 256;
 Symbol *symbols[kBuckets];
 Symbol *droppedSymbols;
 
@@ -237,7 +238,59 @@ void freeLarges() {
 
 }  // namespace
 
+namespace {
+
+struct AsideBlock {
+  AsideBlock *next;
+  uint32_t padding;  // what lies behind it is aligned to 8
+};
+constexpr uint32_t kAsideBlock = 64 << 10;
+AsideBlock *asideBlocks;
+bool isAside;
+uint32_t otherFree, otherEnd;  // vm.free and vm.freeEnd of the other place: the heap's, or aside
+
+// Where the next blocks come from.
+void change(bool aside) {
+  std::swap(vm.free, otherFree);
+  std::swap(vm.freeEnd, otherEnd);
+  isAside = aside;
+}
+
+class InHeap {
+ public:
+  InHeap() : was(isAside) { if (was) change(false); }
+  ~InHeap() { if (was) change(true); }
+
+ private:
+  bool was;
+};
+
+uint32_t allocateAside(uint32_t size) {
+  uint32_t room = size > kAsideBlock ? size : kAsideBlock;
+  auto block = (AsideBlock *)malloc(sizeof(AsideBlock) + room);
+  if (!block) __builtin_trap();
+  block->next = asideBlocks;
+  asideBlocks = block;
+  vm.free = (uint32_t)(block + 1);
+  vm.freeEnd = vm.free + room;
+  return allocate(size);
+}
+
+}  // namespace
+
+Aside::Aside() { change(true); }
+
+Aside::~Aside() {
+  while (AsideBlock *block = asideBlocks) {
+    asideBlocks = block->next;
+    free(block);
+  }
+  vm.free = vm.freeEnd = 0;
+  change(false);
+}
+
 uint32_t allocateSlow(uint32_t size) {
+  if (isAside) return allocateAside(size);
   if (!kept) {
     kept = new std::vector<Value>;
     sweepGranule = kFirstGranule;
@@ -300,7 +353,7 @@ void collectPermanent(const std::vector<Value> &roots, void (*reach)(Template *)
 void freeDroppedSymbols() {
   while (Symbol *s = droppedSymbols) {
     droppedSymbols = s->next;
-    delete s;
+    memset((void *)s, 0, sizeof *s);
   }
 }
 
@@ -344,6 +397,31 @@ Value makeString(const char *text, uint32_t bytes) {
 
 Value makeStringOf(const char *text) { return makeString(text, strlen(text)); }
 
+namespace {
+
+Value copyOf(Value v) {
+  if (isFixnum(v) || (v & 7) == kImmediateTag) return v;
+  if (isPair(v)) {
+    Value copy = cons(copyOf(car(v)), kNil), last = copy;
+    for (v = cdr(v); isPair(v); v = cdr(v)) last = cdr(last) = cons(copyOf(car(v)), kNil);
+    cdr(last) = copyOf(v);
+    return copy;
+  }
+  if (isFlonum(v)) return flonum(flonumOf(v));
+  if (isString(v)) return makeString(stringText(v), stringBytes(v));
+  if (!isVector(v)) return v;
+  Value copy = makeVector(lengthOf(v), kNil);
+  for (uint32_t i = 0; i < lengthOf(v); i++) field(copy, i) = copyOf(field(v, i));
+  return copy;
+}
+
+}  // namespace
+
+Value copyToHeap(Value v) {
+  InHeap inHeap;
+  return copyOf(v);
+}
+
 Symbol *intern(const char *text, uint32_t bytes) {
   uint32_t hash = 5381;
   for (uint32_t i = 0; i < bytes; i++) hash = hash * 33 + (uint8_t)text[i];
@@ -351,7 +429,9 @@ Symbol *intern(const char *text, uint32_t bytes) {
   for (Symbol *s = *bucket; s; s = s->next) {
     if (stringBytes(s->name) == bytes && !memcmp(stringText(s->name), text, bytes)) return s;
   }
-  auto symbol = new Symbol{kSymbol, kUnbound, nullptr, makeString(text, bytes), nullptr, *bucket, false, false};
+  static Pool pool(sizeof(Symbol));
+  InHeap inHeap;
+  auto symbol = new (pool.take()) Symbol{kSymbol, kUnbound, nullptr, makeString(text, bytes), nullptr, *bucket, false, false};
   return *bucket = symbol;
 }
 

@@ -77,6 +77,18 @@ Value makeStringOf(const char *text);
 Value allocateString(uint32_t bytes, uint32_t chars);
 uint32_t countChars(const char *text, uint32_t bytes);
 
+/*
+ * What a program is read into is garbage once it is expanded. It lies aside, in memory that is freed
+ * then, so that what stays lies close together. Nothing may collect meanwhile.
+ */
+class Aside {
+ public:
+  Aside();
+  ~Aside();
+};
+// A copy of a datum, in the heap; of a symbol or a procedure, itself.
+Value copyToHeap(Value v);
+
 Symbol *intern(const char *text, uint32_t bytes);
 Symbol *intern(const char *text);
 void setGlobal(Symbol *symbol, Value value);

@@ -4,6 +4,7 @@
 #include "bytecode.h"
 #include "heap.h"
 #include "library.h"
+#include "print.h"
 
 uint32_t warmThreshold = 400;
 bool jitEnabled = true;
@@ -73,10 +74,8 @@ __attribute__((noinline)) Value enterWithin(int32_t budget, uint32_t savedLimit,
 
 __attribute__((noinline)) Place placeAt(Template *t, uint32_t offset) {
   Place place = 0;
-  for (auto &[from, p] : t->places) {
-    if (from > offset) break;
-    place = p;
-  }
+  const uint32_t *from = t->code + t->words;
+  for (uint32_t i = 0; i < t->places && from[2 * i] <= offset; i++) place = from[2 * i + 1];
   return place;
 }
 
@@ -147,7 +146,7 @@ bool checkCall(Value procedure, uint32_t argc) {
   if (isClosure(procedure)) {
     Template *t = templateOf(procedure);
     if (argc == t->params || (t->rest && argc > t->params)) return true;
-    failArity(t->name.c_str(), t->params, t->rest ? kAnyCount : t->params, argc);
+    failArity(displayed(t->name).c_str(), t->params, t->rest ? kAnyCount : t->params, argc);
     return false;
   }
   if (isBuiltin(procedure)) {

@@ -12,6 +12,7 @@
 #include "heap.h"
 #include "interpret.h"
 #include "library.h"
+#include "print.h"
 
 namespace {
 
@@ -229,7 +230,7 @@ Bytes nameSection(const Text &module, const std::vector<Template *> &templates) 
     Template *t = templates[i];
     uint32_t line = t->place & ((1 << kLineBits) - 1);
     functionNames.u32(kHelpers + i);
-    functionNames.text(t->name + " " + fileName(t->place >> kLineBits) + ":" + decimal(line));
+    functionNames.text(displayed(t->name) + " " + fileName(t->place >> kLineBits) + ":" + decimal(line));
   }
   functionNames.u32(kHelpers + templates.size());
   functionNames.text("link");
@@ -300,7 +301,7 @@ const freeze_module *lastModule() {
     inlined.push_back(t);
     t->batch = inlined.size();
   }
-  linked.clear();
+  std::vector<Template *>().swap(linked);
   countSites(inlined);
   Nodes bodies;
   for (Template *t : inlined) bodies.push_back(inlinedBody(t));
@@ -322,7 +323,7 @@ const freeze_module *lastModule() {
 void moduleLinked(const freeze_module *module, int32_t status) {
   if (module != &pending.handle) return;
   for (Template *t : pending.templates) {
-    if (status == FREEZE_OK && t->jit != JitState::Linked) linked.push_back(t);
+    if (status == FREEZE_OK && t->jit != JitState::Linked && !worldClosed) linked.push_back(t);
     t->jit = status == FREEZE_OK || t->slot ? JitState::Linked : JitState::Refused;
   }
   pending.templates.clear();

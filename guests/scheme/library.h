@@ -5,17 +5,10 @@
 #include "error.h"
 #include "value.h"
 
-struct Definition {
-  const char *name;
-  BuiltinFunction function;
-  uint16_t min, max, op;
-};
-// Procedures with effects change what others see: input, output, or what is random next. So do all
-// whose name ends in `!`.
-void define(const Definition *definitions, size_t count, bool effects);
-template <size_t n> void define(const Definition (&definitions)[n], bool effects = false) {
-  define(definitions, n, effects);
-}
+// Gives each its name. Procedures with effects change what others see: input, output, or what is random
+// next. So do all whose name ends in `!`.
+void define(Builtin *builtins, size_t count, bool effects);
+template <size_t n> void define(Builtin (&builtins)[n], bool effects = false) { define(builtins, n, effects); }
 
 // For entries.cc, which knows all that there are.
 void rememberBuiltin(Builtin *builtin);

@@ -10,7 +10,7 @@ constexpr uint32_t kMaxCarried = 16;
 // The loop's own body, on variables of the procedure's.
 class LoopCopy {
  public:
-  LoopCopy(const Node *loop, Template *source) : loop(loop), procedure(new Template) {
+  LoopCopy(const Node *loop, Template *source) : loop(loop), procedure(newTemplate()) {
     procedure->name = source->name;
     procedure->place = source->place;
     procedure->library = source->library;

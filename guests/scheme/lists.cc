@@ -317,7 +317,7 @@ Value applyMarker(const Value *, uint32_t) { return kFail; }
 Value unspecified(const Value *, uint32_t) { return kUnspecified; }
 Value eofObject(const Value *, uint32_t) { return kEof; }
 
-const Definition definitions[] = {
+Builtin builtins[] = {
     {"equal?", equalProcedure, 2, 2, 0}, {"list", list, 0, kAnyCount, 0}, {"cons*", consStar, 1, kAnyCount, 0},
     {"make-list", makeList, 1, 2, 0}, {"length", length, 1, 1, 0}, {"list?", isList, 1, 1, 0},
     {"%bad-list", badList, 2, 2, 0}, {"append", append, 0, kAnyCount, 0}, {"reverse", reverse, 1, 1, 0}, {"list-copy", listCopy, 1, 1, 0},
@@ -339,6 +339,6 @@ const Definition definitions[] = {
 }  // namespace
 
 void defineLists() {
-  define(definitions);
+  define(builtins);
   applyValue = intern("apply")->value;
 }

@@ -28,6 +28,7 @@ constexpr uint32_t kPage = 1 << 16;
 constexpr uint32_t kMaxPages = 0xffff;  // the end of the last page that there can be has no 32-bit address
 constexpr uint32_t kUsed = 1, kUsedBefore = 2, kFlags = 7;
 constexpr uint32_t kMinSize = 16;  // header, links and size of a free block
+constexpr uint32_t kPoolBlock = 4096;
 constexpr uint32_t kExactBits = 8, kExactClasses = (1 << kExactBits) / 8;
 constexpr uint32_t kClasses = kExactClasses + (32 - kExactBits) * 8;
 
@@ -195,6 +196,17 @@ void clearFreeMemory() {
   uint32_t start = (uint32_t)room + 4, end = roomUsed < roomEnd ? roomUsed : roomEnd;
   if (start < end) memset((void *)start, 0, end - start);
   roomUsed = start;
+}
+
+void *Pool::take() {
+  if (end - next < size) {
+    uint32_t room = kPoolBlock / size * size;
+    next = (uint32_t)operator new(room);
+    end = next + room;
+  }
+  uint32_t object = next;
+  next += size;
+  return (void *)object;
 }
 
 // ---- What libc++ calls ----

@@ -8,3 +8,14 @@ void *takePages(uint32_t size);
 
 // Fills the content of all free blocks with 0.
 void clearFreeMemory();
+
+// Memory for objects of one kind, which are not freed: they lie close together, whatever else is
+// allocated meanwhile, so that the few of them that a snapshot keeps are on few pages.
+class Pool {
+ public:
+  explicit constexpr Pool(uint32_t size) : size(size) {}
+  void *take();
+
+ private:
+  uint32_t size, next = 0, end = 0;
+};

@@ -211,7 +211,7 @@ Value arithmeticShift(const Value *a, uint32_t) {
   return by < 32 ? integer((int64_t)n << by) : flonum(ldexp(n, by));
 }
 
-const Definition definitions[] = {
+Builtin builtins[] = {
     {"integer?", isIntegerProcedure, 1, 1, 0}, {"exact?", isExact, 1, 1, 0},
     {"inexact?", isInexact, 1, 1, 0}, {"nan?", isNan, 1, 1, 0}, {"positive?", isPositive, 1, 1, 0},
     {"negative?", isNegative, 1, 1, 0}, {"odd?", isOdd, 1, 1, 0}, {"even?", isEven, 1, 1, 0},
@@ -226,12 +226,11 @@ const Definition definitions[] = {
     {"bitwise-and", bitwiseAnd, 0, kAnyCount, 0}, {"bitwise-ior", bitwiseOr, 0, kAnyCount, 0},
     {"bitwise-xor", bitwiseXor, 0, kAnyCount, 0}, {"arithmetic-shift", arithmeticShift, 2, 2, 0},
 };
+Builtin withEffects[] = {{"random", random, 1, 1, 0}};
 
 }  // namespace
 
-const Definition withEffects[] = {{"random", random, 1, 1, 0}};
-
 void defineNumbers() {
-  define(definitions);
+  define(builtins);
   define(withEffects, true);
 }

@@ -150,7 +150,7 @@ Value getEnvironment(const Value *a, uint32_t) {
   return kFalse;
 }
 
-const Definition definitions[] = {
+Builtin builtins[] = {
     {"display", display, 1, 1, 0}, {"write", write, 1, 1, 0}, {"newline", newline, 0, 0, 0},
     {"write-char", writeChar, 1, 1, 0}, {"write-string", writeString, 1, 1, 0},
     {"flush-output", flush, 0, 0, 0}, {"read-line", readLine, 0, 0, 0}, {"read-string", readString, 1, 1, 0},
@@ -191,4 +191,4 @@ uint64_t entropy() {
   return seed;
 }
 
-void definePorts() { define(definitions, true); }
+void definePorts() { define(builtins, true); }

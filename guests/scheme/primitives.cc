@@ -220,7 +220,7 @@ template <PrimOp op> Value chain(const Value *a, uint32_t n) {
   return holds;
 }
 
-const Definition definitions[] = {
+Builtin builtins[] = {
     {"+", fold<kAdd>, 0, kAnyCount, kAdd}, {"-", fold<kSub>, 1, kAnyCount, kSub},
     {"*", fold<kMul>, 0, kAnyCount, kMul}, {"/", fold<kDiv>, 1, kAnyCount, kDiv},
     {"<", chain<kLess>, 1, kAnyCount, kLess}, {">", chain<kGreater>, 1, kAnyCount, kGreater},
@@ -249,4 +249,4 @@ const Definition definitions[] = {
 
 }  // namespace
 
-void definePrimitives() { define(definitions); }
+void definePrimitives() { define(builtins); }

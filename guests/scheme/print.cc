@@ -84,7 +84,7 @@ void printVector(Text &out, Value v, bool write, uint32_t depth) {
   out += ')';
 }
 
-void printProcedure(Text &out, const char *name) {
+void printProcedure(Text &out, const Text &name) {
   out += "#<procedure ";
   out += name;
   out += '>';
@@ -98,7 +98,7 @@ void printObject(Text &out, Value v, bool write, uint32_t depth) {
       return;
     case kSymbol: out.append(stringText(symbolOf(v)->name), stringBytes(symbolOf(v)->name)); return;
     case kVector: return printVector(out, v, write, depth);
-    case kClosure: return printProcedure(out, templateOf(v)->name.c_str());
+    case kClosure: return printProcedure(out, displayed(templateOf(v)->name));
     case kBuiltin: return printProcedure(out, builtinOf(v)->name);
     default: out += "#<box>";
   }

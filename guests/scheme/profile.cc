@@ -19,6 +19,7 @@
 
 #include "bytecode.h"
 #include "interpret.h"
+#include "print.h"
 
 namespace {
 
@@ -43,7 +44,7 @@ Text keyOf(size_t i) {
   uint32_t n = 0;
   for (size_t j = 0; j < i; j++) n += known[j]->place == t->place && known[j]->name == t->name;
   Text line = decimal(t->place & ((1 << kLineBits) - 1));
-  return fileName(t->place >> kLineBits) + ":" + line + ":" + t->name + "#" + decimal(n);
+  return fileName(t->place >> kLineBits) + ":" + line + ":" + displayed(t->name) + "#" + decimal(n);
 }
 
 std::vector<Entry>::iterator lowerBound(const Text &key) {
@@ -173,7 +174,8 @@ const Text &profileText() {
   return saved;
 }
 
-void dropProfile() {
+void dropProfile(bool forGood) {
   Text().swap(saved);
   std::vector<Entry>().swap(entries);
+  if (forGood) std::vector<Template *>().swap(known);
 }

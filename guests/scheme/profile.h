@@ -11,4 +11,5 @@ void enterProfile(Template *t);
 bool mergeProfile(const char *text, uint32_t size);
 // All that is known now, with what was merged in. Stays until `dropProfile`.
 const Text &profileText();
-void dropProfile();
+// Frees what was merged in and written down; for good, where trees go: no profile is asked for any more.
+void dropProfile(bool forGood);

@@ -140,16 +140,17 @@ struct Template {
   uint32_t misses = 0;   // calls whose arguments the generated code did not expect
   uint32_t *code = nullptr;
   uint32_t words = 0;    // how long it is
+  uint32_t places = 0;   // behind it, pairs of words: an offset in the code, and the Place from there on
   uint32_t maxStack = 0;  // words above the frame pointer
-  Text name;
+  Value name = kFalse;   // a string
   Place place = 0;
   bool library = false;
   Template *outer = nullptr;
   Vars vars;   // the parameters
   Vars free;   // captured from outside, in the order of the closure's fields
   Node *body = nullptr;
-  std::vector<std::pair<uint32_t, Place>> places;  // code offset from which a place holds
   uint32_t frameParams() const { return params + rest; }
+  uint32_t codeWords() const { return words + 2 * places; }
 };
 
 // The top-level forms of a program as templates without parameters, in order; empty with an error
@@ -160,6 +161,9 @@ struct Program {
 };
 bool expandProgram(Program &program, uint32_t file, const char *text, uint32_t size);
 
+// Of a lambda, or of a form, most of which go when they have run.
+Template *newTemplate(bool isForm = false);
+
 inline Node *newNode() { return new (allocateForTrees(sizeof(Node))) Node; }
 inline Var *newVar() { return new (allocateForTrees(sizeof(Var))) Var; }
 // All top-level forms that were ever loaded.
@@ -168,7 +172,7 @@ extern std::vector<Template *> allForms;
 // Frees the trees of all programs: only code generation needs them once a program runs.
 void forgetTrees();
 
-// Finds owners, captures and free variables of a top-level form.
+// Finds owners, captures and free variables of a top-level form, and keeps its constants.
 void resolve(Template *form);
 // Makes the interpreter's code of a form and all lambdas in it.
 void compileToBytecode(Template *form);

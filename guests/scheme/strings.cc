@@ -335,7 +335,7 @@ Value pad(const char *who, const Value *a, uint32_t n, bool left) {
 Value stringPadLeft(const Value *a, uint32_t n) { return pad("string-pad-left", a, n, true); }
 Value stringPadRight(const Value *a, uint32_t n) { return pad("string-pad-right", a, n, false); }
 
-const Definition definitions[] = {
+Builtin builtins[] = {
     {"string-append", stringAppend, 0, kAnyCount, 0}, {"substring", substring, 2, 3, 0},
     {"string-copy", stringCopy, 1, 3, 0}, {"string->list", stringToList, 1, 3, 0},
     {"list->string", listToString, 1, 1, 0}, {"string", string, 0, kAnyCount, 0},
@@ -358,4 +358,4 @@ const Definition definitions[] = {
 
 }  // namespace
 
-void defineStrings() { define(definitions); }
+void defineStrings() { define(builtins); }

@@ -103,13 +103,15 @@ inline Value valueOf(Symbol *s) { return (Value)s - kHeaderOffset; }
 // into Scheme, and none collects garbage, so they need not care about roots.
 using BuiltinFunction = Value (*)(const Value *args, uint32_t count);
 struct alignas(8) Builtin {
-  uint32_t header;
+  constexpr Builtin(const char *name, BuiltinFunction function, uint16_t min, uint16_t max, uint16_t op)
+      : function(function), name(name), min(min), max(max), op(op) {}
+  uint32_t header = kBuiltin;
   BuiltinFunction function;
   const char *name;
-  uint16_t min, max;  // of arguments; max kAnyCount for a rest list
-  uint16_t op;        // its PrimOp, or 0
-  bool effects;       // does it change what others see?
-  bool reached;       // an entry can reach it: entries.cc
+  uint16_t min, max;     // of arguments; max kAnyCount for a rest list
+  uint16_t op;           // its PrimOp, or 0
+  bool effects = false;  // does it change what others see?
+  bool reached = false;  // an entry can reach it: entries.cc
 };
 constexpr uint16_t kAnyCount = 0xffff;
 inline bool isBuiltin(Value v) { return isType(v, kBuiltin); }
