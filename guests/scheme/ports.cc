@@ -7,6 +7,7 @@
 
 #include "heap.h"
 #include "library.h"
+#include "memory.h"
 #include "print.h"
 
 namespace {
@@ -14,9 +15,12 @@ namespace {
 constexpr uint32_t kFlushSize = 1 << 14;  // one write of this size costs little beside its bytes
 constexpr uint32_t kReadSize = 1 << 12;
 
-Text output;
-Text input;       // read ahead
-size_t inputAt;          // what of it is used up
+char output[kFlushSize];
+uint32_t outputSize;
+
+// Read ahead: what is not used up, until a line or a string is longer.
+char firstInput[kReadSize], *input = firstInput;
+uint32_t inputRoom = kReadSize, inputAt, inputEnd;
 bool inputEnded;
 bool argumentsKnown, environmentKnown;
 std::vector<Text> arguments, environment;
@@ -31,46 +35,56 @@ void writeAll(uint32_t fd, const char *text, uint32_t size) {
   }
 }
 
+__attribute__((noinline)) void growInput() {
+  auto more = (char *)malloc(2 * inputRoom);
+  if (!more) __builtin_trap();  // the host gives no more memory: nothing can go on
+  memcpy(more, input, inputRoom);
+  if (input != firstInput) free(input);
+  input = more;
+  inputRoom *= 2;
+}
+
 // Reads more into `input`; false at the end.
 bool readMore() {
   if (inputEnded) return false;
-  input.drop(inputAt);
-  inputAt = 0;
-  size_t size = input.size();
-  input.resize(size + kReadSize);
-  __wasi_iovec_t part = {(uint8_t *)input.data() + size, kReadSize};
+  uint32_t left = inputEnd - inputAt;
+  if (left == inputRoom) growInput();
+  else memmove(input, input + inputAt, left);
+  __wasi_iovec_t part = {(uint8_t *)input + left, inputRoom - left};
   __wasi_size_t done = 0;
   if (__wasi_fd_read(0, &part, 1, &done) != 0) done = 0;
-  input.resize(size + done);
+  inputAt = 0;
+  inputEnd = left + done;
   inputEnded = done == 0;
   return done > 0;
 }
 
-Value takeInput(size_t size) {
+Value takeInput(uint32_t size) {
   if (size > kMaxLength) return fail("read", "the string would be too long");
-  Value s = makeString(input.data() + inputAt, size);
+  Value s = makeString(input + inputAt, size);
   inputAt += size;
   return s;
 }
 
 Value readLine(const Value *, uint32_t) {
-  uint32_t at;
-  while ((at = input.find('\n', inputAt)) == Text::npos && readMore()) {}
-  if (at == Text::npos) return inputAt == input.size() ? (Value)kEof : takeInput(input.size() - inputAt);
-  Value line = takeInput(at - inputAt);
-  if (line != kFail) inputAt++;
-  return line;
+  for (uint32_t size = 0;; size++) {
+    if (inputAt + size == inputEnd && !readMore()) return size == 0 ? (Value)kEof : takeInput(size);
+    if (input[inputAt + size] != '\n') continue;
+    Value line = takeInput(size);
+    if (line != kFail) inputAt++;
+    return line;
+  }
 }
 
 // (read-string k): up to k characters
 Value readString(const Value *a, uint32_t) {
   if (!isFixnum(a[0]) || fixnumOf(a[0]) < 0) return failType("read-string", "not a length", a[0]);
   uint32_t wanted = fixnumOf(a[0]);
-  size_t size = 0;
+  uint32_t size = 0;
   for (uint32_t chars = 0; chars < wanted; chars++) {
-    if (inputAt + size >= input.size() && !readMore()) break;
+    if (inputAt + size >= inputEnd && !readMore()) break;
     do size++;
-    while ((inputAt + size < input.size() || readMore()) && inputAt + size < input.size() && (input[inputAt + size] & 0xc0) == 0x80);
+    while ((inputAt + size < inputEnd || readMore()) && (input[inputAt + size] & 0xc0) == 0x80);
   }
   return size == 0 && wanted > 0 ? (Value)kEof : takeInput(size);
 }
@@ -84,9 +98,9 @@ Value readChar(const Value *, uint32_t) {
 }
 
 Value peekChar(const Value *, uint32_t) {
-  if (inputAt >= input.size() && !readMore()) return kEof;
-  while (inputAt + 4 > input.size() && readMore()) {}
-  const char *text = input.data() + inputAt;
+  if (inputAt == inputEnd && !readMore()) return kEof;
+  while (inputEnd - inputAt < kUtf8Size && readMore()) {}
+  const char *text = input + inputAt;
   return character(nextChar(text));
 }
 
@@ -161,27 +175,30 @@ Builtin builtins[] = {
 }  // namespace
 
 void writeOutput(const char *text, uint32_t size) {
-  output.append(text, size);
-  if (output.size() >= kFlushSize) flushOutput();
+  if (size > kFlushSize - outputSize) flushOutput();
+  if (size > kFlushSize) return writeAll(1, text, size);
+  memcpy(output + outputSize, text, size);
+  outputSize += size;
 }
 
 void flushOutput() {
-  writeAll(1, output.data(), output.size());
-  output.clear();
+  writeAll(1, output, outputSize);
+  outputSize = 0;
 }
 
 void writeError(const Text &text) { writeAll(2, text.data(), text.size()); }
 
 void closePorts() {
   flushOutput();
+  memset(output, 0, sizeof output);  // a snapshot leaves zeros out
+  memset(input, 0, inputRoom);
   argumentsKnown = environmentKnown = false;
   std::vector<Text>().swap(arguments);
   std::vector<Text>().swap(environment);
 }
 
 void reopenPorts() {
-  input.clear();
-  inputAt = 0;
+  inputAt = inputEnd = 0;
   inputEnded = false;
 }
 

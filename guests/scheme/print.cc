@@ -214,22 +214,20 @@ char *fixnumText(char *text, int32_t n, uint32_t radix) {
   return p;
 }
 
-void appendUtf8(Text &out, uint32_t c) {
+char *putUtf8(char *to, uint32_t c) {
   if (c < 0x80) {
-    out += (char)c;
-  } else if (c < 0x800) {
-    out += (char)(0xc0 | c >> 6);
-    out += (char)(0x80 | (c & 0x3f));
-  } else if (c < 0x10000) {
-    out += (char)(0xe0 | c >> 12);
-    out += (char)(0x80 | (c >> 6 & 0x3f));
-    out += (char)(0x80 | (c & 0x3f));
-  } else {
-    out += (char)(0xf0 | c >> 18);
-    out += (char)(0x80 | (c >> 12 & 0x3f));
-    out += (char)(0x80 | (c >> 6 & 0x3f));
-    out += (char)(0x80 | (c & 0x3f));
+    *to++ = (char)c;
+    return to;
   }
+  uint32_t more = utf8Size(c) - 1;
+  *to++ = (char)(0xf0 << (3 - more) | c >> 6 * more);
+  while (more-- > 0) *to++ = (char)(0x80 | (c >> 6 * more & 0x3f));
+  return to;
+}
+
+void appendUtf8(Text &out, uint32_t c) {
+  char text[kUtf8Size];
+  out.append(text, putUtf8(text, c) - text);
 }
 
 uint32_t nextChar(const char *&text) {

@@ -13,6 +13,11 @@ void printFixed(Text &out, double d, uint32_t digits);
 // A fixnum's digits, at the end of a text of this size; where they begin.
 constexpr uint32_t kFixnumDigits = 40;
 char *fixnumText(char *text, int32_t n, uint32_t radix);
+// Bytes of a character.
+constexpr uint32_t kUtf8Size = 4;
+inline uint32_t utf8Size(uint32_t codePoint) { return 1 + (codePoint > 0x7f) + (codePoint > 0x7ff) + (codePoint > 0xffff); }
+// Writes it; where the next one goes.
+char *putUtf8(char *to, uint32_t codePoint);
 void appendUtf8(Text &out, uint32_t codePoint);
 // Reads the character at `*text` and moves past it.
 uint32_t nextChar(const char *&text);

@@ -5,12 +5,13 @@
 #include "library.h"
 #include "print.h"
 
-uint32_t byteOffset(Value string, uint32_t index) {
-  if (isAscii(string)) return index;
+static __attribute__((noinline)) uint32_t walkTo(Value string, uint32_t index) {
   const char *start = stringText(string), *at = start;
   while (index-- > 0) nextChar(at);
   return at - start;
 }
+
+uint32_t byteOffset(Value string, uint32_t index) { return isAscii(string) ? index : walkTo(string, index); }
 
 namespace {
 
@@ -25,7 +26,7 @@ Value stringOf(const Text &text) {
 }
 
 // Where bytes first occur in a text, or null.
-const char *search(const char *at, const char *end, const char *needle, uint32_t size) {
+__attribute__((noinline)) const char *search(const char *at, const char *end, const char *needle, uint32_t size) {
   if (size == 0) return at;
   for (; at + size <= end; at++) {
     if (*at == *needle && !memcmp(at, needle, size)) return at;
@@ -94,27 +95,35 @@ Value stringToList(const Value *a, uint32_t n) {
 }
 
 Value listToString(const Value *a, uint32_t) {
-  Text text;
+  uint32_t bytes = 0, chars = 0;
   Value p = a[0];
-  for (; isPair(p); p = cdr(p)) {
+  for (; isPair(p); p = cdr(p), chars++) {
     if (!isChar(car(p))) return notChar("list->string", car(p));
-    appendUtf8(text, charOf(car(p)));
+    bytes += utf8Size(charOf(car(p)));
   }
-  return p == kNil ? stringOf(text) : failType("list->string", "not a list", a[0]);
+  if (p != kNil) return failType("list->string", "not a list", a[0]);
+  if (bytes > kMaxLength) return tooLong("string");
+  Value s = allocateString(bytes, chars);
+  char *to = stringText(s);
+  for (p = a[0]; isPair(p); p = cdr(p)) to = putUtf8(to, charOf(car(p)));
+  return s;
 }
 
 Value string(const Value *a, uint32_t n) {
-  if (n == 1 && isChar(a[0]) && charOf(a[0]) < 0x80) {
-    Value s = allocateString(1, 1);
-    *stringText(s) = (char)charOf(a[0]);
-    return s;
-  }
-  Text text;
+  uint32_t bytes = 0;
   for (uint32_t i = 0; i < n; i++) {
     if (!isChar(a[i])) return notChar("string", a[i]);
-    appendUtf8(text, charOf(a[i]));
+    bytes += utf8Size(charOf(a[i]));
   }
-  return stringOf(text);
+  Value s = allocateString(bytes, n);
+  char *to = stringText(s);
+  for (uint32_t i = 0; i < n; i++) to = putUtf8(to, charOf(a[i]));
+  return s;
+}
+
+char *fill(char *to, int32_t count, uint32_t codePoint) {
+  for (; count > 0; count--) to = putUtf8(to, codePoint);
+  return to;
 }
 
 Value makeStringProcedure(const Value *a, uint32_t n) {
@@ -122,9 +131,10 @@ Value makeStringProcedure(const Value *a, uint32_t n) {
     return failType("make-string", "not a length", a[0]);
   }
   if (n > 1 && !isChar(a[1])) return notChar("make-string", a[1]);
-  Text text;
-  for (int32_t i = fixnumOf(a[0]); i > 0; i--) appendUtf8(text, n > 1 ? charOf(a[1]) : ' ');
-  return stringOf(text);
+  uint32_t chars = fixnumOf(a[0]), c = n > 1 ? charOf(a[1]) : ' ';
+  Value s = allocateString(chars * utf8Size(c), chars);
+  fill(stringText(s), chars, c);
+  return s;
 }
 
 // The order of code points is the order of UTF-8's bytes.
@@ -153,7 +163,14 @@ Value compareAllStrings(const char *who, Order wanted, const Value *a, uint32_t 
   }
   return boolean(all);
 }
-Value stringEqual(const Value *a, uint32_t n) { return compareAllStrings("string=?", kEqualTo, a, n); }
+Value stringEqual(const Value *a, uint32_t n) {
+  bool all = true;
+  for (uint32_t i = 0; i < n; i++) {
+    if (!isString(a[i])) return notString("string=?", a[i]);
+    if (i) all = all && stringBytes(a[i]) == stringBytes(a[i - 1]) && !memcmp(stringText(a[i]), stringText(a[i - 1]), stringBytes(a[i]));
+  }
+  return boolean(all);
+}
 Value stringLess(const Value *a, uint32_t n) { return compareAllStrings("string<?", kLessThan, a, n); }
 Value stringGreater(const Value *a, uint32_t n) { return compareAllStrings("string>?", kGreaterThan, a, n); }
 Value stringAtMost(const Value *a, uint32_t n) { return compareAllStrings("string<=?", kAtMost, a, n); }
@@ -214,21 +231,35 @@ Value stringToSymbol(const Value *a, uint32_t) {
 }
 
 // What is looked for may be a character or a string.
-bool needleOf(const char *who, Value v, Text &needle) {
-  if (isChar(v)) appendUtf8(needle, charOf(v));
-  else if (isString(v)) needle.append(stringText(v), stringBytes(v));
-  else failType(who, "not a character or string", v);
-  return isChar(v) || isString(v);
-}
+struct Needle {
+  const char *text;
+  uint32_t size;
+  char character[kUtf8Size];
+
+  __attribute__((noinline)) bool take(const char *who, Value v) {
+    if (isString(v)) {
+      text = stringText(v);
+      size = stringBytes(v);
+      return true;
+    }
+    if (!isChar(v)) {
+      failType(who, "not a character or string", v);
+      return false;
+    }
+    text = character;
+    size = putUtf8(character, charOf(v)) - character;
+    return true;
+  }
+};
 
 // (string-index s what [start]): the index in characters where it first occurs, or #f
 Value stringIndex(const Value *a, uint32_t n) {
   if (!isString(a[0])) return notString("string-index", a[0]);
-  Text needle;
+  Needle needle;
   Range r;
-  if (!needleOf("string-index", a[1], needle) || !rangeOf("string-index", a, n, 2, r)) return kFail;
+  if (!needle.take("string-index", a[1]) || !rangeOf("string-index", a, n, 2, r)) return kFail;
   const char *text = stringText(a[0]);
-  const char *found = search(text + r.start, stringEnd(a[0]), needle.data(), needle.size());
+  const char *found = search(text + r.start, stringEnd(a[0]), needle.text, needle.size);
   if (!found) return kFalse;
   return fixnum(isAscii(a[0]) ? found - text : countChars(text, found - text));
 }
@@ -250,19 +281,19 @@ Value stringSuffix(const Value *a, uint32_t) {
 
 Value stringSplit(const Value *a, uint32_t) {
   if (!isString(a[0])) return notString("string-split", a[0]);
-  Text needle;
-  if (!needleOf("string-split", a[1], needle)) return kFail;
-  if (needle.empty()) return failType("string-split", "an empty separator", a[1]);
+  Needle needle;
+  if (!needle.take("string-split", a[1])) return kFail;
+  if (needle.size == 0) return failType("string-split", "an empty separator", a[1]);
   const char *at = stringText(a[0]), *end = stringEnd(a[0]);
   Value first = kNil, last = kNil;
   for (;;) {
-    const char *found = search(at, end, needle.data(), needle.size());
+    const char *found = search(at, end, needle.text, needle.size);
     Value pair = cons(makeString(at, (found ? found : end) - at), kNil);
     if (last == kNil) first = pair;
     else cdr(last) = pair;
     last = pair;
     if (!found) return first;
-    at = found + needle.size();
+    at = found + needle.size;
   }
 }
 
@@ -326,11 +357,14 @@ Value pad(const char *who, const Value *a, uint32_t n, bool left) {
   if (!isString(a[0])) return notString(who, a[0]);
   if (!isFixnum(a[1]) || fixnumOf(a[1]) > (int32_t)kMaxLength / 4) return failType(who, "not a length", a[1]);
   if (n > 2 && !isChar(a[2])) return notChar(who, a[2]);
-  Text text;
-  if (!left) text.append(stringText(a[0]), stringBytes(a[0]));
-  for (int32_t i = stringChars(a[0]); i < fixnumOf(a[1]); i++) appendUtf8(text, n > 2 ? charOf(a[2]) : ' ');
-  if (left) text.append(stringText(a[0]), stringBytes(a[0]));
-  return stringOf(text);
+  int32_t missing = fixnumOf(a[1]) - (int32_t)stringChars(a[0]);
+  if (missing <= 0) return a[0];
+  uint32_t c = n > 2 ? charOf(a[2]) : ' ', bytes = stringBytes(a[0]) + missing * utf8Size(c);
+  if (bytes > kMaxLength) return tooLong("string");
+  Value s = allocateString(bytes, stringChars(a[0]) + missing);
+  memcpy(stringText(s) + (left ? bytes - stringBytes(a[0]) : 0), stringText(a[0]), stringBytes(a[0]));
+  fill(stringText(s) + (left ? 0 : stringBytes(a[0])), missing, c);
+  return s;
 }
 Value stringPadLeft(const Value *a, uint32_t n) { return pad("string-pad-left", a, n, true); }
 Value stringPadRight(const Value *a, uint32_t n) { return pad("string-pad-right", a, n, false); }
