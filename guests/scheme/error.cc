@@ -76,12 +76,6 @@ Value failWithin(Place place, Place outer) {
   return failAt(outer);
 }
 
-void clearError() {
-  current.text.clear();
-  current.place = 0;
-  current.outermost = false;
-}
-
 Text errorMessage() {
   if (!current.place) return current.text;
   Text text = fileName(current.place >> kLineBits);

@@ -32,6 +32,5 @@ Value failAt(Place place);
 // The same for a procedure whose body stands in another's, which calls it at `outer`; 0 is no place.
 Value failWithin(Place place, Place outer);
 
-void clearError();
-// "file:line: text"
+// "file:line: text", of what failed last.
 Text errorMessage();

@@ -119,7 +119,6 @@ void freeze_free(void *address, uint32_t) { free(address); }
 
 int32_t freeze_load(const char *name, uint32_t nameSize, const char *text, uint32_t size) {
   openLibrary();
-  clearError();
   LoadedProgram loaded;
   bool definesMain;
   bool fine = loadForms(loaded, definesMain, addFile(name, nameSize), text, size);
@@ -141,7 +140,6 @@ int32_t freeze_run(int32_t handle) {
     lastError = "no such program";
     return 2;
   }
-  clearError();
   const LoadedProgram &program = programs[handle - 1];
   bool fine = program.main != kUnbound ? callFromHost(program.main) != kFail : runForms(program);
   if (!fine) reportError();
@@ -194,7 +192,6 @@ void freeze_before_snapshot() {
 }
 
 void freeze_after_restore() {
-  reopenPorts();
   seedIsOld = true;
 }
 

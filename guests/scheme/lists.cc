@@ -96,7 +96,7 @@ Value makeList(const Value *a, uint32_t n) {
 
 Value length(const Value *a, uint32_t) {
   int64_t n = listLength(a[0]);
-  return n >= 0 ? integer(n) : notList("length", a[0]);
+  return n >= 0 ? fixnum((int32_t)n) : notList("length", a[0]);
 }
 
 Value badList(const Value *a, uint32_t) {

@@ -149,21 +149,17 @@ Value exactIntegerSqrt(const Value *a, uint32_t) {
   return fixnum((int32_t)exactRoot(fixnumOf(a[0])));
 }
 
-bool radixOf(const char *who, const Value *a, uint32_t n, uint32_t &radix) {
-  radix = 10;
-  if (n < 2) return true;
-  if (isFixnum(a[1]) && fixnumOf(a[1]) >= 2 && fixnumOf(a[1]) <= 36) {
-    radix = fixnumOf(a[1]);
-    return true;
-  }
-  failType(who, "no such radix", a[1]);
-  return false;
+// 0 with an error under way.
+uint32_t radixOf(const char *who, Value v) {
+  if (isFixnum(v) && fixnumOf(v) >= 2 && fixnumOf(v) <= 36) return fixnumOf(v);
+  failType(who, "no such radix", v);
+  return 0;
 }
 
 Value numberToString(const Value *a, uint32_t n) {
-  uint32_t radix;
   if (!isNumber(a[0])) return notNumber("number->string", a[0]);
-  if (!radixOf("number->string", a, n, radix)) return kFail;
+  uint32_t radix = n > 1 ? radixOf("number->string", a[1]) : 10;
+  if (!radix) return kFail;
   if (isFixnum(a[0])) {
     char digits[kFixnumDigits];
     char *first = fixnumText(digits, fixnumOf(a[0]), radix);
@@ -174,11 +170,28 @@ Value numberToString(const Value *a, uint32_t n) {
   return makeString(text.data(), text.size());
 }
 
+// The number that a few digits are, as most numbers that are read; kFalse for other texts.
+Value fewDigits(const char *text, uint32_t size) {
+  if (size < 1 || size > 9) return kFalse;
+  int32_t number = 0;
+  for (uint32_t i = 0; i < size; i++) {
+    uint32_t digit = (uint8_t)text[i] - '0';
+    if (digit > 9) return kFalse;
+    number = number * 10 + digit;
+  }
+  return fixnum(number);
+}
+
 Value stringToNumber(const Value *a, uint32_t n) {
-  uint32_t radix;
   if (!isString(a[0])) return failType("string->number", "not a string", a[0]);
-  if (!radixOf("string->number", a, n, radix)) return kFail;
-  return parseNumber(stringText(a[0]), stringBytes(a[0]), radix);
+  const char *text = stringText(a[0]);
+  uint32_t size = stringBytes(a[0]);
+  if (n > 1) {
+    uint32_t radix = radixOf("string->number", a[1]);
+    return radix ? parseNumber(text, size, radix) : (Value)kFail;
+  }
+  Value number = fewDigits(text, size);
+  return number != kFalse ? number : parseNumber(text, size);
 }
 
 // (number->fixed x digits): "12.50"

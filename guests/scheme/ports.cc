@@ -10,6 +10,13 @@
 #include "memory.h"
 #include "print.h"
 
+// Not through wasi-libc's functions, which an engine would have to compile.
+#define WASI(name) __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
+extern "C" {
+WASI(fd_read) __wasi_errno_t readFile(__wasi_fd_t, const __wasi_iovec_t *, size_t, __wasi_size_t *);
+WASI(fd_write) __wasi_errno_t writeFile(__wasi_fd_t, const __wasi_ciovec_t *, size_t, __wasi_size_t *);
+}
+
 namespace {
 
 constexpr uint32_t kFlushSize = 1 << 14;  // one write of this size costs little beside its bytes
@@ -29,7 +36,7 @@ void writeAll(uint32_t fd, const char *text, uint32_t size) {
   while (size > 0) {
     __wasi_ciovec_t part = {(const uint8_t *)text, size};
     __wasi_size_t done = 0;
-    if (__wasi_fd_write(fd, &part, 1, &done) != 0 || done == 0) return;  // nobody reads: not our error
+    if (writeFile(fd, &part, 1, &done) != 0 || done == 0) return;  // nobody reads: not our error
     text += done;
     size -= done;
   }
@@ -52,7 +59,7 @@ bool readMore() {
   else memmove(input, input + inputAt, left);
   __wasi_iovec_t part = {(uint8_t *)input + left, inputRoom - left};
   __wasi_size_t done = 0;
-  if (__wasi_fd_read(0, &part, 1, &done) != 0) done = 0;
+  if (readFile(0, &part, 1, &done) != 0) done = 0;
   inputAt = 0;
   inputEnd = left + done;
   inputEnded = done == 0;
@@ -192,14 +199,11 @@ void closePorts() {
   flushOutput();
   memset(output, 0, sizeof output);  // a snapshot leaves zeros out
   memset(input, 0, inputRoom);
+  inputAt = inputEnd = 0;
+  inputEnded = false;
   argumentsKnown = environmentKnown = false;
   std::vector<Text>().swap(arguments);
   std::vector<Text>().swap(environment);
-}
-
-void reopenPorts() {
-  inputAt = inputEnd = 0;
-  inputEnded = false;
 }
 
 uint64_t entropy() {

@@ -8,10 +8,8 @@
 void writeOutput(const char *text, uint32_t size);
 void flushOutput();
 void writeError(const Text &text);
-// Before a snapshot: an instance of a frozen module has arguments and an environment of its own...
+// Before a snapshot: an instance of a frozen module has arguments, an environment and input of its own.
 void closePorts();
-// ... and input: what was read ahead is not in it. Every start runs this, so there is little of it.
-void reopenPorts();
 uint64_t entropy();
 // Does `random` draw a new seed when it is used next?
 extern bool seedIsOld;

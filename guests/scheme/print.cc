@@ -214,11 +214,7 @@ char *fixnumText(char *text, int32_t n, uint32_t radix) {
   return p;
 }
 
-char *putUtf8(char *to, uint32_t c) {
-  if (c < 0x80) {
-    *to++ = (char)c;
-    return to;
-  }
+char *putLongUtf8(char *to, uint32_t c) {
   uint32_t more = utf8Size(c) - 1;
   *to++ = (char)(0xf0 << (3 - more) | c >> 6 * more);
   while (more-- > 0) *to++ = (char)(0x80 | (c >> 6 * more & 0x3f));

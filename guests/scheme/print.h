@@ -17,7 +17,12 @@ char *fixnumText(char *text, int32_t n, uint32_t radix);
 constexpr uint32_t kUtf8Size = 4;
 inline uint32_t utf8Size(uint32_t codePoint) { return 1 + (codePoint > 0x7f) + (codePoint > 0x7ff) + (codePoint > 0xffff); }
 // Writes it; where the next one goes.
-char *putUtf8(char *to, uint32_t codePoint);
+char *putLongUtf8(char *to, uint32_t codePoint);
+inline char *putUtf8(char *to, uint32_t codePoint) {
+  if (codePoint > 0x7f) return putLongUtf8(to, codePoint);
+  *to = (char)codePoint;
+  return to + 1;
+}
 void appendUtf8(Text &out, uint32_t codePoint);
 // Reads the character at `*text` and moves past it.
 uint32_t nextChar(const char *&text);
