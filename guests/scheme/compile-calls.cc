@@ -108,6 +108,7 @@ void Compiler::emitCallOf(Node *node, const Callee &callee, const VarSet &live, 
                           std::vector<Operand> operands) {
   unrootAll(operands);
   facts.forgetFields();
+  calls = true;
   bool leaves = tail && !(callee.known && callee.known->library);
   uint32_t words = leaves ? 0 : spillForCall(live);
   if (!callee.global) {
@@ -239,6 +240,7 @@ void Compiler::emitApply(Node *node, const VarSet &live, bool tail) {
   auto operands = emitOperands(node->args, 0, node->args.size(), live, types);
   unrootAll(operands);
   facts.forgetFields();
+  calls = true;
   uint32_t words = spillForCall(tail ? VarSet() : live);
   uint32_t argc = takeLocal(wI32);
   storeOperands(operands, words);

@@ -263,6 +263,7 @@ void Compiler::emitProcedureOf(Node *loop, std::vector<Operand> &values, const V
   std::vector<Operand> words = wordsOf(loop->lambda, all);
   unrootAll(words);
   facts.forgetFields();
+  calls = true;
   bool leaves = tail && !loop->lambda->library;
   uint32_t size = leaves ? 0 : spillForCall(live);
   storeOperands(words, size);

@@ -162,7 +162,7 @@ void Compiler::emitPrim(Node *node, const VarSet &live) {
 }
 
 void Compiler::emitAccess(Node *node, const VarSet &live) {
-  if (uint32_t held = facts.localOf(node)) return code.get(held);
+  if (uint32_t held = Facts::isPath(node) ? facts.localOf(node) : 0) return code.get(held);
   auto operands = emitOperands(node->args, 0, 1, live, {tAny});
   Operand &pair = operands[0];
   if (!facts.knows(node->args[0], Known::Pair)) checkPair(node, operands);

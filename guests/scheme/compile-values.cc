@@ -314,9 +314,7 @@ std::vector<Operand> Compiler::emitOperands(const Nodes &args, size_t from, size
     }
     if (isStable(arg) && (type == tFlonum) == (typeOf(arg) == tFlonum)) {
       during.add(arg->var);
-      TypeOf known = typeOf(arg) == tAny && facts.knows(arg, Known::Fixnum) ? tFixnum : typeOf(arg);
-      if (known == tFixnum && facts.knows(arg, Known::Natural)) known = tNatural;
-      out.push_back({false, 0, arg->var->local, known, false});
+      out.push_back({false, 0, arg->var->local, typeOf(arg), false});
       continue;
     }
     VarSet later = during;
@@ -328,15 +326,26 @@ std::vector<Operand> Compiler::emitOperands(const Nodes &args, size_t from, size
     emitAs(arg, type, later);
     if (uint32_t held = type == tAny && !pauses ? facts.localOf(arg) : 0) {
       code.op(wDrop);
-      out.push_back({false, 0, held, facts.knows(arg, Known::Fixnum) ? tFixnum : tAny, false});
+      out.push_back({false, 0, held, knownType(arg, tAny), false});
       continue;
     }
     uint32_t local = takeLocal(wasmType(type));
     code.set(local);
     if (type == tAny && pauses) rooted.push_back(local);
-    out.push_back({false, 0, local, type, true});
+    out.push_back({false, 0, local, pauses ? type : knownType(arg, type), true});
+  }
+  // Of variables more is known behind all of them than when each came.
+  for (size_t i = from; i < to; i++) {
+    Operand &operand = out[i - from];
+    if (!operand.constant && isStable(args[i])) operand.type = knownType(args[i], operand.type);
   }
   return out;
+}
+
+// A type, or what was found out besides.
+TypeOf Compiler::knownType(const Node *node, TypeOf type) {
+  if (type == tAny && facts.knows(node, Known::Fixnum)) type = tFixnum;
+  return type == tFixnum && facts.knows(node, Known::Natural) ? tNatural : type;
 }
 
 bool Compiler::isStable(Node *node) {

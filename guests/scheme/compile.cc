@@ -21,7 +21,11 @@ Bytes Compiler::run() {
   failLabel = code.open(wBlock);
   Exit *exit = exitAtEntry();
   if (exit) exit->label = code.open(wBlock);
-  entry(exit);
+  size_t safepointStart = code.data.size();
+  safepoint(exit);
+  size_t safepointEnd = code.data.size();
+  checkArguments(exit);
+  boxArguments();
   emitTail(lambda->body);
   if (exit) {
     code.close();
@@ -31,6 +35,7 @@ Bytes Compiler::run() {
   code.close();
   fail();
   code.op(wEnd);
+  if (!calls) code.data.erase(code.data.begin() + safepointStart, code.data.begin() + safepointEnd);
   return finish(params + 2);
 }
 
@@ -84,32 +89,24 @@ void Compiler::giveToInterpreter(HelperFunction helper) {
   code.op(wReturnCall), code.u32(helper);
 }
 
-void Compiler::entry(const Exit *exit) {
-  if (calls()) {
-    code.get(kSp);
-    code.constant(&vm);
-    code.load(offsetof(Vm, limit));
-    code.op(wI32GtU);
+void Compiler::safepoint(const Exit *exit) {
+  code.get(kSp);
+  code.constant(&vm);
+  code.load(offsetof(Vm, limit));
+  code.op(wI32GtU);
+  code.open(wIf);
+  storeCall();
+  pushStackEnd(lambda->frameParams() + 1);
+  code.call(hSafepoint);
+  code.op(wI32Eqz);
+  if (exit) {
+    code.branch(wBrIf, exit->label);
+  } else {
     code.open(wIf);
-    storeCall();
-    pushStackEnd(lambda->frameParams() + 1);
-    code.call(hSafepoint);
-    code.op(wI32Eqz);
-    if (exit) {
-      code.branch(wBrIf, exit->label);
-    } else {
-      code.open(wIf);
-      giveToInterpreter(hInterpret);
-      code.close();
-    }
+    giveToInterpreter(hInterpret);
     code.close();
   }
-  checkArguments(exit);
-  for (Var *var : lambda->vars) {
-    if (!var->boxed()) continue;
-    emitBox([&] { code.get(var->local); });
-    code.set(var->local);
-  }
+  code.close();
 }
 
 // Of the word on the stack, leaves whether it is no fixnum, or no flonum, as the type is; 0 if it is one.
@@ -144,6 +141,14 @@ void Compiler::checkArguments(const Exit *exit) {
     code.get(var->local);
     code.loadF64(kFlonumOffset);
     var->local = newLocal(wF64);
+    code.set(var->local);
+  }
+}
+
+void Compiler::boxArguments() {
+  for (Var *var : lambda->vars) {
+    if (!var->boxed()) continue;
+    emitBox([&] { code.get(var->local); });
     code.set(var->local);
   }
 }

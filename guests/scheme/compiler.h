@@ -86,14 +86,16 @@ class Compiler {
   void unroot(uint32_t local);
 
   // ---- Entry ----
-  // Are there calls that need native stack? Leaves need no check.
-  bool calls() { return info(lambda->body).pauses; }
+  // Has code been written that calls procedures? What does not needs no check of the stack, and whoever
+  // comes back to it asks for collections.
+  bool calls = false;
   void storeCall();
   void pushStackEnd(uint32_t words);
   void giveToInterpreter(HelperFunction helper);
-  void entry(const Exit *exit);
+  void safepoint(const Exit *exit);
   void isUnlike(TypeOf type);
   void checkArguments(const Exit *exit);
+  void boxArguments();
 
   // ---- Exits ----
   Exit *exitAtEntry();
@@ -179,6 +181,7 @@ class Compiler {
   // ---- Operands ----
   std::vector<Operand> emitOperands(const Nodes &args, size_t from, size_t to, const VarSet &live,
                                     const std::vector<TypeOf> &types = {});
+  TypeOf knownType(const Node *node, TypeOf type);
   bool isStable(Node *node);
   void push(const Operand &operand);
   void release(std::vector<Operand> &operands);

@@ -27,6 +27,12 @@ class Facts {
     if (const Var *value = valueOf(node); value && !knows(node, what)) facts.push_back({value, what});
   }
 
+  // Is it a path of cars and cdrs from a variable? Nothing is to be done but to look.
+  static bool isPath(const Node *node) {
+    while (node->kind == Kind::Prim && (node->op == kCar || node->op == kCdr)) node = node->args[0];
+    return node->kind == Kind::Local;
+  }
+
   // What follows from a test's outcome.
   void learnFrom(const Node *test, bool outcome) {
     if (test->kind == Kind::Prim && test->op == kNot) return learnFrom(test->args[0], !outcome);
@@ -99,9 +105,21 @@ class Facts {
   std::vector<Name> names;  // variables that hold what others hold
   std::vector<Field> fields;
 
-  // The variable that the value of a node is known by, or null.
+  // The node that gives the value of a block, whose variables are names by then.
+  const Node *resultOf(const Node *node) const {
+    for (;;) {
+      bool guarded = node->kind == Kind::Inline && Analysis::expects(node) && !analysis.of((Node *)node).exit;
+      bool isBlock = node->kind == Kind::Inline || node->kind == Kind::Let || node->kind == Kind::Seq;
+      if (!isBlock || guarded) return node;
+      node = node->args.back();
+    }
+  }
+
+  // The variable that the value of a node is known by, or null. Of what is more than a path of cars and
+  // cdrs from a variable, that may only be asked behind its evaluation.
   const Var *valueOf(const Node *node) const {
     if (!worldClosed) return nullptr;
+    node = resultOf(node);
     if (node->kind != Kind::Local) {
       const Field *field = fieldOf(node);
       return field ? field->value : nullptr;
@@ -114,6 +132,7 @@ class Facts {
   }
 
   const Field *fieldOf(const Node *node) const {
+    node = resultOf(node);
     if (node->kind != Kind::Prim || (node->op != kCar && node->op != kCdr)) return nullptr;
     const Var *pair = valueOf(node->args[0]);
     for (const Field &field : fields) {

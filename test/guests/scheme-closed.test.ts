@@ -470,3 +470,36 @@ test('a procedure that takes a rest is called with the list of it, from many pla
   );
   assert.match(first?.err ?? '', /^asked\.scm:4: tag: takes at least 1 argument, got 0/);
 });
+
+test('what is known of the value of a block neither saves the block nor outlives a change', async () => {
+  const source = `${WARM}
+    (define turns 0)
+    (define (first x) (car x))
+    (define (twice p) (+ (car p) (car (begin (set! turns (+ turns 1)) p))))
+    (define (changed p x) (let ((before (first p))) (set-car! p x) (list (+ before 1) (first p) (+ (first p) 1))))
+    (define (between a b) (- (if (> (first a) 100) (- (first a) (quotient (first a) 10)) (first a)) (first b)))
+    (warm twice '(1)) (warm (lambda (x) (changed (list x) x)) 1) (warm (lambda (x) (between '(200) '(1))) 1)
+    (define (main) 0)`;
+  const [first] = await same(
+    source,
+    `(set! turns 0)
+     (write (list (twice (list 2 3)) turns (changed (list 1) 7) (changed (list 1.5) 2.5) (between '(200) '(1.5)) (between '(-1073741824) '(1))))
+     (changed (list 1) 'x)`,
+  );
+  assert.equal(first?.out, '(4 1 (2 7 8) (2.5 2.5 3.5) 178.5 -1073741825.0)');
+  assert.match(first?.err ?? '', /^program\.scm:6: \+: not a number: x$/m);
+});
+
+test('procedures that call none ask for no collection; who calls them again and again does', async () => {
+  const source = `
+    (define (some x) (list x x x x x x x x))
+    (define (others x) (vector->list (make-vector 8 x)))
+    (define (repeat f n) (if (> n 0) (begin (f n) (repeat f (- n 1)))))
+    (do ((i 0 (+ i 1))) ((= i 100)) (repeat some 20) (repeat others 20))
+    (define (main) (repeat some 500000) (repeat others 500000))`;
+  const { exports } = await sealed(source, { entry: true, seal: true });
+  for (let turn = 0; turn < 3; turn++) call(exports, 'app');
+  const { memory } = exports;
+  assert.ok(memory instanceof WebAssembly.Memory);
+  assert.ok(memory.buffer.byteLength < 64 << 20, `${memory.buffer.byteLength} bytes`);
+});
