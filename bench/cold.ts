@@ -2,7 +2,7 @@
  * Cold start of app.scm: from bytes to the first answer, unfrozen, frozen, and the same shop in C, in a
  * process of its own (cold-run.ts) of the Node that runs this; in wasmtime, cold-wasmtime.ts.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -23,9 +23,24 @@ export interface ColdTimes {
 }
 
 export interface Cold extends ColdTimes {
+  /** On one processor, where `taskset` can bind to it: what an engine compiles aside waits there, as on most edge hosts. */
+  readonly oneCore: ColdTimes | undefined;
   /** Bytes. */
   readonly openSize: number;
   readonly sealedSize: number;
+}
+
+/** Before a command (util-linux). */
+const ONE_CORE = ['taskset', '--cpu-list', '0'] as const;
+
+/** False where there is no taskset, or the first processor is not ours. */
+function canBind(): boolean {
+  const [taskset, ...bound] = ONE_CORE;
+  return spawnSync(taskset, [...bound, 'true']).status === 0;
+}
+
+function timesOf([command, ...args]: readonly [string, ...string[]]): ColdTimes {
+  return JSON.parse(execFileSync(command, args).toString()) as ColdTimes;
 }
 
 export async function coldStart(runs: number): Promise<Cold> {
@@ -38,9 +53,10 @@ export async function coldStart(runs: number): Promise<Cold> {
     writeFileSync(files[0], wasm);
     writeFileSync(files[1], sealed.bytes);
     const run = path.join(root, 'dist/bench/cold-run.js');
-    const out = execFileSync(process.execPath, ['--expose-gc', run, ...files, String(runs)]);
-    const times = JSON.parse(out.toString()) as ColdTimes;
-    return { ...times, openSize: open.bytes.length, sealedSize: sealed.bytes.length };
+    const node = [process.execPath, '--expose-gc', run, ...files, String(runs)] as const;
+    const times = timesOf(node);
+    const oneCore = canBind() ? timesOf([...ONE_CORE, ...node]) : undefined;
+    return { ...times, oneCore, openSize: open.bytes.length, sealedSize: sealed.bytes.length };
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -77,6 +77,7 @@ async function inWasmtime(): Promise<readonly Row[]> {
 }
 
 const COLD_HEAD = ['unfrozen', 'sealed', 'C', 'unfrozen/sealed', 'unfrozen/C'];
+const NO_SIZES = [undefined, undefined, undefined];
 const coldCells = ({ unfrozen, sealed, c }: ColdTimes): readonly Cell[] => [
   median(unfrozen),
   median(sealed),
@@ -90,10 +91,9 @@ async function coldsInWasmtime(): Promise<readonly Cell[][]> {
   const engine = (await enginesAtHand()).find(({ name }) => name.startsWith('wasmtime'));
   if (engine === undefined || !isWanted(engine.name) || !'cold'.includes(only)) return [];
   const { fromWasm, compiled } = await coldInWasmtime(runs);
-  const noSizes = [undefined, undefined, undefined];
   return [
-    [engine.name, ...coldCells(fromWasm), ...noSizes],
-    [`${engine.name}, compiled before`, ...coldCells(compiled), ...noSizes],
+    [engine.name, ...coldCells(fromWasm), ...NO_SIZES],
+    [`${engine.name}, compiled before`, ...coldCells(compiled), ...NO_SIZES],
   ];
 }
 
@@ -153,19 +153,14 @@ const builds = (perNode[0]?.rows ?? []).map((row): readonly Cell[] => [
 console.log('\nsealing: bytes of generated code before and after, kB of the module, ms of the pass\n');
 console.log(table(['program', 'before', 'after', 'kB', 'ms'], builds));
 
-const colds = perNode.flatMap(({ engine, cold }): readonly Cell[][] =>
-  cold === undefined
-    ? []
-    : [
-        [
-          engine,
-          ...coldCells(cold),
-          cold.openSize / 1000,
-          cold.sealedSize / 1000,
-          cold.sealedSize / cold.openSize,
-        ],
-      ],
-);
+const colds = perNode.flatMap(({ engine, cold }): readonly Cell[][] => {
+  if (cold === undefined) return [];
+  const { oneCore, openSize, sealedSize } = cold;
+  return [
+    [engine, ...coldCells(cold), openSize / 1000, sealedSize / 1000, sealedSize / openSize],
+    ...(oneCore === undefined ? [] : [[`${engine}, one core`, ...coldCells(oneCore), ...NO_SIZES]]),
+  ];
+});
 console.log('\napp.scm: ms from bytes to the first answer, and size\n');
 console.log(
   table(
