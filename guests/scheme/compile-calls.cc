@@ -68,7 +68,26 @@ void Compiler::callBuiltin(Node *node, const std::vector<Operand> &operands) {
   code.constant(operands.size());
   code.constant((uint32_t)node->builtin->function);
   code.op(wCallIndirect), code.u32(2), code.u32(0);
-  checkFailure(node->place);
+  BehaviourSearch search(node->builtin->name, node->args.size());
+  const Behaviour *behaviour = worldClosed ? search.run() : nullptr;
+  if (!behaviour) return checkFailure(node->place);
+  if (behaviour->fails == Fails::Always) return code.op(wDrop), failHere(node->place);
+  if (!cannotFail(node, *behaviour)) checkFailure(node->place);
+  // A path may lead elsewhere since its operand was computed, unless that was the last.
+  for (size_t i = 0, n = node->args.size(); i < n; i++) {
+    bool same = isStable(node->args[i]) || i + 1 == n;
+    if (char letter = behaviour->letter(i); same && isNecessary(letter)) facts.learn(node->args[i], kindOf(letter));
+  }
+}
+
+// Are all arguments of the kinds for which it does not fail?
+bool Compiler::cannotFail(Node *node, const Behaviour &behaviour) {
+  if (behaviour.fails != Fails::Else) return false;
+  for (size_t i = 0; i < node->args.size(); i++) {
+    Known kind = kindOf(behaviour.letter(i));
+    if (kind != Known::Nothing && !isKnown(node->args[i], kind)) return false;
+  }
+  return true;
 }
 
 Compiler::Callee Compiler::calleeOf(Node *node) {

@@ -39,6 +39,9 @@ void Compiler::emitRound(Node *node, const VarSet &live, bool tail, uint32_t don
   size_t pollEnd = code.data.size();
   uint32_t calls = code.calls;
   facts.branch([&] {
+    for (size_t i = 0; i < node->vars.size(); i++) {
+      if (isAccumulator(node, i)) facts.learn(node->vars[i], Known::List);
+    }
     if (tail) emitTail(node->body());
     else emitAs(node->body(), done ? tAny : typeOf(node), inside);
   });
@@ -115,6 +118,36 @@ void Compiler::emitNextRound(const Exit &exit, const VarSet &live, bool tail) {
     return;
   }
   code.op(wUnreachable);  // no Continue has come to it
+}
+
+// Does a variable of a loop only collect what rounds put before it, to be reversed? Then it is a list,
+// and nobody else has a pair of it.
+bool Compiler::isAccumulator(const Node *loop, size_t i) {
+  const Var *var = loop->vars[i];
+  bool empty = loop->args[i]->kind == Kind::Const && loop->args[i]->value == kNil;
+  return worldClosed && empty && !var->captured && !var->assigned && onlyGrows(loop->body(), loop, i);
+}
+
+bool Compiler::onlyGrows(const Node *node, const Node *loop, size_t i) {
+  const Var *var = loop->vars[i];
+  if (node->kind == Kind::Local) return node->var != var;
+  bool reverses = node->kind == Kind::Builtin && !strcmp(node->builtin->name, "reverse");
+  if (reverses && node->args[0]->kind == Kind::Local) return true;
+  for (size_t k = 0; k < node->args.size(); k++) {
+    bool next = node->kind == Kind::Continue && node->target == loop && k == i;
+    if (next ? !isLonger(node->args[k], loop, i) : !onlyGrows(node->args[k], loop, i)) return false;
+  }
+  return true;
+}
+
+// Is it the variable, perhaps with more before it?
+bool Compiler::isLonger(const Node *node, const Node *loop, size_t i) {
+  if (node->kind == Kind::If) {
+    return onlyGrows(node->args[0], loop, i) && isLonger(node->args[1], loop, i) && isLonger(node->args[2], loop, i);
+  }
+  bool isCons = node->kind == Kind::Prim && node->op == kCons;
+  if (isCons) return onlyGrows(node->args[0], loop, i) && isLonger(node->args[1], loop, i);
+  return node->kind == Kind::Local && node->var == loop->vars[i];
 }
 
 // Variables of outside that any round of the loop uses.
@@ -300,7 +333,7 @@ void Compiler::emitInline(Node *node, const VarSet &live, bool tail, bool test) 
     bindLocal(node->vars[i]);
     pushAs(values[i], (TypeOf)node->vars[i]->type);
     code.set(node->vars[i]->local);
-    facts.bind(node->vars[i], node->args[i]);
+    learnBinding(node->vars[i], node->args[i]);
   }
   if (!tail) inlinedAt.push_back(node->place);
   auto emitBody = [&] {

@@ -229,7 +229,7 @@ void Compiler::branchUnlessType(const Operand &operand, Type type, uint32_t othe
 
 void Compiler::emitStringLength(Node *node, const VarSet &live) {
   auto operands = emitOperands(node->args, 0, 1, live, {tAny});
-  if (!facts.knows(node->args[0], Known::String)) {
+  if (!isKnown(node->args[0], Known::String)) {
     if (analysis.leaves(node)) {
       branchUnlessType(operands[0], kString, exitLabel(node));
     } else {
@@ -251,7 +251,7 @@ void Compiler::emitStringRef(Node *node, const VarSet &live) {
   Operand &s = operands[0], &i = operands[1];
   uint32_t done = code.open(wBlock, wI32);
   uint32_t slow = code.open(wBlock);
-  if (!facts.knows(node->args[0], Known::String)) branchUnlessType(s, kString, slow);
+  if (!isKnown(node->args[0], Known::String)) branchUnlessType(s, kString, slow);
   facts.learn(node->args[0], Known::String);  // or it fails
   if (!isFixnumType(i.type)) {
     push(i);

@@ -233,7 +233,7 @@ void Compiler::bindLet(Node *node, const VarSet &live) {
     bindLocal(var);
     emitAs(node->args[i], var->boxed() ? tAny : (TypeOf)var->type, during);
     code.set(var->local);
-    facts.bind(var, node->args[i]);
+    learnBinding(var, node->args[i]);
   }
   boxVars(node);
 }
@@ -340,6 +340,43 @@ std::vector<Operand> Compiler::emitOperands(const Nodes &args, size_t from, size
     if (!operand.constant && isStable(args[i])) operand.type = knownType(args[i], operand.type);
   }
   return out;
+}
+
+// Is this known of the node's value, now that it was computed? A list is only known as a variable.
+bool Compiler::isKnown(Node *node, Known what) {
+  if (facts.knows(node, what)) return true;
+  switch (node->kind) {
+    case Kind::Const:
+      switch (what) {
+        case Known::Fixnum: return isFixnum(node->value);
+        case Known::Number: return isNumber(node->value);
+        case Known::String: return isString(node->value);
+        case Known::Symbol: return isSymbol(node->value);
+        case Known::Char: return isChar(node->value);
+        default: return what == Known::Nothing;
+      }
+    case Kind::Builtin: {
+      BehaviourSearch search(node->builtin->name, node->args.size());
+      const Behaviour *behaviour = search.run();
+      return behaviour && behaviour->gives == what;
+    }
+    case Kind::If: return isKnown(node->args[1], what) && isKnown(node->args[2], what);
+    case Kind::Let:
+    case Kind::Seq: return isKnown(node->body(), what);
+    case Kind::Inline: return (info(node).exit || !Analysis::expects(node)) && isKnown(node->body(), what);
+    default: break;
+  }
+  TypeOf type = typeOf(node);
+  if (what == Known::Number) return type == tFlonum || isFixnumType(type) || facts.knows(node, Known::Fixnum);
+  return what == Known::Fixnum && isFixnumType(type);
+}
+
+// The variable was given what the node is.
+void Compiler::learnBinding(Var *var, Node *node) {
+  for (Known what : {Known::String, Known::Symbol, Known::Char}) {
+    if (isKnown(node, what)) facts.learn(var, what);
+  }
+  facts.bind(var, node);
 }
 
 // A type, or what was found out besides.

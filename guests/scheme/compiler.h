@@ -1,6 +1,7 @@
 /*
  * What the files of the compiler share: one object for each function that is written. The idea stands
- * in compile.cc; what is known before is in analysis.h, what is learned on the way in facts.h.
+ * in compile.cc; what is known before is in analysis.h, of builtins in behaviour.h; what is learned on
+ * the way in facts.h.
  *
  *   compile.cc          entry, exits, failures, and the tail position
  *   compile-values.cc   variables, constants, blocks; operands, and what lives across a call
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "analysis.h"
+#include "behaviour.h"
 #include "closed.h"
 #include "compile.h"
 #include "facts.h"
@@ -156,6 +158,9 @@ class Compiler {
   void emitRound(Node *node, const VarSet &live, bool tail, uint32_t done);
   void emitRounds(Node *node, const VarSet &live, bool tail);
   void emitNextRound(const Exit &exit, const VarSet &live, bool tail);
+  static bool isAccumulator(const Node *loop, size_t i);
+  static bool onlyGrows(const Node *node, const Node *loop, size_t i);
+  static bool isLonger(const Node *node, const Node *loop, size_t i);
   VarSet liveAtLoop(Node *node);
   std::vector<TypeOf> loopTypes(Node *loop);
   void assign(Node *loop, std::vector<Operand> &values);
@@ -181,6 +186,8 @@ class Compiler {
   // ---- Operands ----
   std::vector<Operand> emitOperands(const Nodes &args, size_t from, size_t to, const VarSet &live,
                                     const std::vector<TypeOf> &types = {});
+  bool isKnown(Node *node, Known what);
+  void learnBinding(Var *var, Node *node);
   TypeOf knownType(const Node *node, TypeOf type);
   bool isStable(Node *node);
   void push(const Operand &operand);
@@ -288,6 +295,7 @@ class Compiler {
   void emitBuiltin(Node *node, const VarSet &live);
   void emitStringOf(Node *node, const std::vector<Operand> &operands);
   void callBuiltin(Node *node, const std::vector<Operand> &operands);
+  bool cannotFail(Node *node, const Behaviour &behaviour);
   // What a call goes to, as far as it is known.
   struct Callee {
     Template *known = nullptr;   // the template, if the guard holds

@@ -9,7 +9,10 @@
 #include "closed.h"
 
 // What a value may be known to be.
-enum class Known : uint8_t { Fixnum, Natural, Pair, Vector, String };
+enum class Known : uint8_t {
+  Nothing, Fixnum, Natural, Number, Pair, Vector, String, Symbol, Char,
+  List,  // that nothing can make another: only the compiler's own (Compiler::isAccumulator)
+};
 
 class Facts {
  public:
@@ -33,6 +36,10 @@ class Facts {
     return node->kind == Kind::Local;
   }
 
+  void learn(const Var *var, Known what) {
+    if (worldClosed && !var->assigned && !var->checked) facts.push_back({var, what});
+  }
+
   // What follows from a test's outcome.
   void learnFrom(const Node *test, bool outcome) {
     if (test->kind == Kind::Prim && test->op == kNot) return learnFrom(test->args[0], !outcome);
@@ -40,6 +47,9 @@ class Facts {
       if (test->op == kPairP) return learn(test->args[0], Known::Pair);
       if (test->op == kVectorP) return learn(test->args[0], Known::Vector);
       if (test->op == kStringP) return learn(test->args[0], Known::String);
+      if (test->op == kSymbolP) return learn(test->args[0], Known::Symbol);
+      if (test->op == kNumberP) return learn(test->args[0], Known::Number);
+      if (test->op == kCharP) return learn(test->args[0], Known::Char);
     }
     if (test->kind == Kind::Prim && test->op >= kLess && test->op <= kNumEqual) return learnFromCompare(test, outcome);
     bool isAnd = test->kind == Kind::If && test->args[2]->kind == Kind::Const && test->args[2]->value == kFalse;

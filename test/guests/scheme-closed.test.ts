@@ -503,3 +503,68 @@ test('procedures that call none ask for no collection; who calls them again and 
   assert.ok(memory instanceof WebAssembly.Memory);
   assert.ok(memory.buffer.byteLength < 64 << 20, `${memory.buffer.byteLength} bytes`);
 });
+
+test('builtins that cannot fail for what is known of their arguments fail for others', async () => {
+  const source = `${WARM}
+    (define (name x)
+      (if (symbol? x) (symbol->string x) (if (number? x) (number->string x) (string-downcase (string-append x "!")))))
+    (define (words s)
+      (string-split (string-trim s) #\\-))
+    (define (within s sub)
+      (list (string-index s #\\b) (string-index s sub)
+            (string=? s sub)))
+    (define (padded s n c)
+      (list (string-pad-left s n c) (string-pad-left (string-upcase s) n
+                                                     c)))
+    (define (digits s)
+      (string->number (if (string=? s "") "0" s)))
+    (define (main) 0)
+    (for-each (lambda (f) (warm f "ab")) (list name words digits))
+    (warm (lambda (x) (within x "b") (padded x 4 #\\space)) "ab")`;
+  const [first] = await same(
+    source,
+    `(write (list (name 'A) (name 1.5) (name "λA") (words " a-b ") (words "") (within "abc" "bc") (padded "b" 3 #\\λ) (digits "") (digits "12")))`,
+  );
+  assert.equal(first?.out, '("A" "1.5" "λa!" ("a" "b") ("") (1 1 #f) ("λλb" "λλB") 0 12)');
+  for (const [asked, message] of [
+    ["(name '(a))", '4: string-append: not a string: (a)'],
+    ['(words 5)', '6: string-trim: not a string: 5'],
+    ['(within \'abc "b")', '8: string-index: not a string: abc'],
+    ['(within "abc" 5)', '8: string-index: not a character or string: 5'],
+    ['(within "abc" #\\b)', '9: string=?: not a string: #\\b'],
+    ['(padded 1 2 #\\a)', '11: string-pad-left: not a string: 1'],
+    ['(padded "a" "2" #\\a)', '11: string-pad-left: not a length: "2"'],
+    ['(padded "a" 2 "a")', '11: string-pad-left: not a character: "a"'],
+    ['(digits 12)', '14: string=?: not a string: 12'],
+  ] as const) {
+    const [one] = await same(source, asked);
+    assert.equal(one?.err, `program.scm:${message}\n`, asked);
+  }
+});
+
+test('what a loop collects is a list, unless somebody else has it; what is no list to go through is an error', async () => {
+  const source = `${WARM}
+    (define (doubles l) (map (lambda (x) (* x 2)) l))
+    (define (evens l)
+      (filter even? l))
+    (define last 0)
+    (define (keep! x) (set! last x) x)
+    (define (shared l)
+      (let loop ((rest l) (done '()))
+        (if (pair? rest)
+            (loop (cdr rest) (cons (car rest) (keep! done)))
+            (begin (if (pair? last) (set-cdr! last 5))
+                   (reverse done)))))
+    (define (main) 0)
+    (warm doubles '(1 2)) (warm evens '(1 2)) (warm shared '(1))`;
+  const [first] = await same(
+    source,
+    `(set! last 0)
+     (write (list (doubles '(1 2 3)) (doubles '(1.5 536870912)) (doubles '()) (evens '(1 2 4)) (shared '(1))))
+     (shared '(1 2))`,
+  );
+  assert.equal(first?.out, '((2 4 6) (3.0 1073741824.0) () (2 4) (1))');
+  assert.match(first?.err ?? '', /^program\.scm:13: reverse: not a list: \(2 1 \. 5\)$/m);
+  const [bad] = await same(source, "(evens '(2 . 4))");
+  assert.equal(bad?.err, 'program.scm:5: filter: not a list: (2 . 4)\n');
+});
