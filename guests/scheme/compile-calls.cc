@@ -154,7 +154,7 @@ void Compiler::emitCallOf(Node *node, const Callee &callee, const VarSet &live, 
     code.close();
   }
   release(operands);
-  checkFailure(node->place);
+  checkFailure(node->place, Of::Call);
   if (tail) code.op(wReturn);
 }
 
@@ -270,7 +270,7 @@ void Compiler::emitApply(Node *node, const VarSet &live, bool tail) {
   code.constant(~0u);
   code.op(wI32Eq);
   code.open(wIf);
-  failHere(node->place);
+  failHere(node->place, Of::Call);
   code.close();
   if (tail) {
     push(operands[0]);
@@ -285,7 +285,7 @@ void Compiler::emitApply(Node *node, const VarSet &live, bool tail) {
   code.call(hCall);
   giveLocal(argc);
   release(operands);
-  checkFailure(node->place);
+  checkFailure(node->place, Of::Call);
   if (tail) code.op(wReturn);
 }
 

@@ -305,7 +305,7 @@ void Compiler::emitProcedureOf(Node *loop, std::vector<Operand> &values, const V
   code.op(leaves ? wReturnCall : wCall), code.u32(hInterpret);
   release(words);
   release(all);
-  checkFailure(loop->place);
+  checkFailure(loop->place, Of::Call);
   if (tail) code.op(wReturn);
 }
 

@@ -188,13 +188,13 @@ void Compiler::leaveUnlessFixnums(Node *node, const Operand &a, const Operand *b
 // ---- Failures ----
 
 // Returns with the failure that the stack's top is, if it is one; leaves the value in a local.
-void Compiler::checkFailure(Place place) {
+void Compiler::checkFailure(Place place, Of what) {
   uint32_t result = takeLocal(wI32);
   code.tee(result);
   code.constant(kFail);
   code.op(wI32Eq);
   code.open(wIf);
-  failHere(place);
+  failHere(place, what);
   code.close();
   code.get(result);
   giveLocal(result);
@@ -202,16 +202,19 @@ void Compiler::checkFailure(Place place) {
 
 // Goes to the one place of the function where it fails. Engines' code for a way out of a function is
 // long, and most operations may fail. Of places, only the innermost in a program counts, or, where
-// the stack is full, the outermost.
-void Compiler::failHere(Place place) {
-  if (!failPlace) failPlace = newLocal(wI32), failOuter = newLocal(wI32);
+// the stack is full, as only a call finds it, the outermost.
+void Compiler::failHere(Place place, Of what) {
+  if (!failPlace) failPlace = newLocal(wI32);
   std::vector<Place> places;
   if (isInProgram(place)) places.push_back(place);
   for (size_t i = inlinedAt.size(); i-- > 0;) {
     if (isInProgram(inlinedAt[i])) places.push_back(inlinedAt[i]);
   }
   if (places.size() > 0) code.constant(places.front()), code.set(failPlace);
-  if (places.size() > 1) code.constant(places.back()), code.set(failOuter);
+  if (places.size() > 1 && what == Of::Call) {
+    if (!failOuter) failOuter = newLocal(wI32);
+    code.constant(places.back()), code.set(failOuter);
+  }
   code.branch(wBr, failLabel);
 }
 
@@ -219,7 +222,8 @@ void Compiler::failHere(Place place) {
 void Compiler::fail() {
   if (!failPlace) return code.op(wUnreachable);
   code.get(failPlace);
-  code.get(failOuter);
+  if (failOuter) code.get(failOuter);
+  else code.constant(0u);
   code.op(wReturnCall), code.u32(hFail);
 }
 

@@ -9,7 +9,7 @@
 // Guest exports that every module imports, as functions 0 and up.
 enum HelperFunction {
   hPrimitive1, hPrimitive2, hPrimitive3, hFail, hAllocate, hSafepoint, hCall, hInterpret, hMiss,
-  hCallable, hUnbound, hUnchecked, hSetGlobal, hDefine, hSpread,
+  hCallable, hUnbound, hUnchecked, hSetGlobal, hDefine, hSpread, hAllocateBlock,
   kHelpers
 };
 

@@ -106,8 +106,9 @@ class Compiler {
   void leaveUnlessFixnums(Node *node, const Operand &a, const Operand *b = nullptr);
 
   // ---- Failures ----
-  void checkFailure(Place place);
-  void failHere(Place place);
+  enum class Of { Operation, Call };
+  void checkFailure(Place place, Of what = Of::Operation);
+  void failHere(Place place, Of what = Of::Operation);
   void fail();
 
   // ---- Allocation ----

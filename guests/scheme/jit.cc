@@ -63,6 +63,9 @@ Value define(Symbol *symbol, Value value) {
 // or -1 with an error under way.
 uint32_t spreadList(Value *sp, uint32_t argc) { return spread(sp, argc) ? argc : ~0u; }
 
+// What allocates inline calls allocateSlow only where the run of free memory ends.
+uint32_t allocateBlock(uint32_t size) { return allocate(size); }
+
 // A function of `params` words, imported from its table slot, which in C its address is.
 struct Helper {
   const char *name;
@@ -79,7 +82,7 @@ const Helper helpers[] = {
     {"miss", 2, (void *)interpretMiss},      {"callable?", 2, (void *)isCallable},
     {"unbound", 1, (void *)failUnbound},     {"unchecked", 1, (void *)failUnchecked},
     {"set global", 2, (void *)setExistingGlobal}, {"define", 2, (void *)define},
-    {"spread", 2, (void *)spreadList},
+    {"spread", 2, (void *)spreadList},       {"allocate block", 1, (void *)allocateBlock},
 };
 static_assert(sizeof helpers / sizeof *helpers == kHelpers);
 

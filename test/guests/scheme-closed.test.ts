@@ -568,3 +568,21 @@ test('what a loop collects is a list, unless somebody else has it; what is no li
   const [bad] = await same(source, "(evens '(2 . 4))");
   assert.equal(bad?.err, 'program.scm:5: filter: not a list: (2 . 4)\n');
 });
+
+test('where the stack is full, the error has the line of the outermost call, also of inlined ones', async () => {
+  const [first] = await same(
+    `${WARM}
+    (define (deep n) (if (= n 0) 0 (+ 1 (deep (- n 1)))))
+    (define (small x)
+      (+ (deep x)
+         0))
+    (define (use x)
+      (+ (small x)
+         (small 1)))
+    (warm use 1)
+    (define (main) 0)`,
+    `(define (main) (write (use 3)) (use 1000000))`,
+  );
+  assert.equal(first?.out, '4');
+  assert.equal(first?.err, 'program.scm:8: stack overflow: the recursion is too deep\n');
+});
