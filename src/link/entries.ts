@@ -115,16 +115,14 @@ export function addEntries(module: Module, options: EntryOptions): Module {
   );
   for (const entry of options.entries) {
     const { results } = add.signature(entry.func);
-    const index = add.func(entry.name, { kind: 'func', params: [], results }, [
-      ...entry.args,
-      ['call', entry.func],
-    ]);
+    const run: readonly Op[] = [...entry.args, ['call', entry.func]];
+    const index = add.func(entry.name, { kind: 'func', params: [], results }, run);
     exports = [...exports, { name: entry.name, kind: 'func', index }];
     if (entry.name === options.command) {
       const start = add.func(
         START,
         { kind: 'func', params: [], results: [] },
-        [['call', index], ...settle(module, entry, results)],
+        [...run, ...settle(module, entry, results)],
         [{ count: 1, type: 'i32' }],
       );
       exports = [
@@ -161,30 +159,32 @@ function withHook(
     ['i32.const', 1],
     ['global.set', thawed],
   ];
-  const thaw = add.func('freeze.thaw', nothing, [
+  // Not a function that each export calls: a start would have to compile it.
+  const thaw: readonly Op[] = [
     ['global.get', thawed],
     ['i32.eqz'],
     ['if', { block: undefined }],
     ...set,
     ['call', hook],
     ['end'],
-  ]);
+  ];
   const wrapped = exports.map((item) => {
     // What modules import runs only after the guest has: it stays what its slots hold.
     if (item.kind !== 'func' || isAuxExport(item.name)) return item;
     const func = item.index as FuncIdx;
     const { type, params } = add.signature(func);
     // Who calls the hook itself has it run, and no other export runs it again.
-    const before: readonly Op[] = func === hook ? set : [['call', thaw]];
     const index = add.funcOf(`freeze.thawed.${item.name}`, type, [
-      ...before,
+      ...(func === hook ? set : thaw),
       ...params.map((_, i): Op => ['local.get', i]),
       ['call', func],
     ]);
     return { ...item, index };
   });
   const more: readonly Export[] = [
-    ...(isCommand(exports) ? [] : [{ name: INITIALIZE, kind: 'func', index: thaw } as const]),
+    ...(isCommand(exports)
+      ? []
+      : [{ name: INITIALIZE, kind: 'func', index: add.func('freeze.thaw', nothing, thaw) } as const]),
     ...(open ? [{ name: THAWED, kind: 'global', index: thawed as GlobalIdx } as const] : []),
   ];
   return add.finish({ exports: [...wrapped, ...more], globals: [...module.globals, flag] });
