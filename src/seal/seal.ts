@@ -15,6 +15,7 @@ import type { KnownSlots } from './guard.ts';
 import { type Reached, reachable } from './reachable.ts';
 import { rewritable } from './scope.ts';
 import { shake, withFixedGlobals } from './shake.ts';
+import { shorten } from './shorten.ts';
 import { Subtypes } from './subtypes.ts';
 import { FunctionUses, Nodes } from './uses.ts';
 import { type ConstantRange, type Preventer, World } from './world.ts';
@@ -33,7 +34,7 @@ export interface SealOptions {
   readonly assumeTables?: boolean;
   /** Memory that somebody vouches is never written. */
   readonly constantRanges?: readonly ConstantRange[];
-  /** No byte of code moves, so that offsets into it stay true: calls become direct, and nothing goes. */
+  /** No byte of code moves, so that offsets into it stay true: calls become direct, and nothing goes or gets shorter. */
   readonly keepOffsets?: boolean;
   readonly optimize?: Optimize;
   readonly generated?: ReadonlySet<FuncIdx>;
@@ -84,7 +85,8 @@ export async function seal(given: Module, options: SealOptions = {}): Promise<Se
   }
   const vouched = options.assumeTables === true ? first : [];
   const result = options.keepOffsets === true ? undefined : shake(state.module, state.facts());
-  const module = result?.module ?? state.module;
+  // After optimizing, which is held by sizes of code: with shorter helpers it would inline more of them.
+  const module = result === undefined ? state.module : shorten(result.module);
   return {
     module,
     maps: result?.maps ?? {},

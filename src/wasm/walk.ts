@@ -52,6 +52,11 @@ export interface Visitor {
    * every abstract heap type, where this is wanted; 0x63 and 0x64 stand before a heap type.
    */
   type?(code: number): void;
+  /**
+   * Every LEB of more than one byte, the numbers behind prefixes among them: bytes [at, end). Who wants
+   * these has no kinds.
+   */
+  leb?(at: number, end: number, signed: boolean): void;
 }
 
 // An opcode's shape is what follows it. Single immediates have the number of their kind, from 1 on;
@@ -103,6 +108,9 @@ const TWO_LEBS = 3;
 const ONE_TYPE = 4;
 /** An index, or a memarg whose memory is to be shown, and nothing else. */
 const SHOWN = 5;
+/** What ONE_LEB and TWO_LEBS are for visitors that want longer LEBs: each has a single byte. */
+const ONE_SHORT = 6;
+const TWO_SHORT = 7;
 
 /** The steps for visitors that want these kinds of index. */
 function stepsFor(kinds: number): Uint8Array {
@@ -124,6 +132,11 @@ function steps(kinds: number): Uint8Array {
   knownSteps[kinds] ??= stepsFor(kinds);
   return knownSteps[kinds];
 }
+
+/** The steps for visitors that want LEBs: these want no index. */
+const LEB_STEPS = stepsFor(0).map((step) =>
+  step === ONE_LEB ? ONE_SHORT : step === TWO_LEBS ? TWO_SHORT : step,
+);
 
 /** Walks the instructions of a span, which must end where an instruction ends. */
 export function walkExpr(span: Span, visitor: Visitor): void {
@@ -160,6 +173,9 @@ function stepOver(bytes: Uint8Array, pos: number, step: number, everyType: boole
     // 0x63 and 0x64 have a heap type behind them.
     return type >= 0x40 && type < 0x80 && type !== 0x63 && type !== 0x64 ? pos + 2 : 0;
   }
+  if (step === ONE_SHORT) return (bytes[pos + 1] as number) < 0x80 ? pos + 2 : 0;
+  if (step === TWO_SHORT)
+    return (bytes[pos + 1] as number) < 0x40 && (bytes[pos + 2] as number) < 0x80 ? pos + 3 : 0;
   return 0;
 }
 
@@ -215,22 +231,31 @@ class Walk {
     for (let shift = 0; shift < 28; shift += 7) {
       const byte = this.u8();
       value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
+      if (byte < 0x80) {
+        this.visitor.leb?.(at, this.pos, false);
+        return value;
+      }
     }
     const last = this.u8();
     if (last > 0x0f) this.fail((s, o) => badLeb('u32', s, o), at);
+    this.visitor.leb?.(at, this.pos, false);
     return (value | (last << 28)) >>> 0;
   }
 
   /** Skips a LEB of up to `bits` bits; what its last byte holds beyond them must repeat the sign. */
   skip(type: 's32' | 's64' | 'u64', bits: number): void {
     const at = this.pos;
-    for (let left = bits; left > 7; left -= 7) if (this.u8() < 0x80) return;
+    for (let left = bits; left > 7; left -= 7) {
+      if (this.u8() >= 0x80) continue;
+      if (this.pos - at > 1) this.visitor.leb?.(at, this.pos, type !== 'u64');
+      return;
+    }
     const last = this.u8();
     const value = type === 'u64' ? last : (last << 25) >> 25;
     const rest = bits % 7;
     const fits = type === 'u64' ? value >> rest === 0 : value >> (rest - 1) === value >> 7;
     if (last >= 0x80 || !fits) this.fail((s, o) => badLeb(type, s, o), at);
+    this.visitor.leb?.(at, this.pos, type !== 'u64');
   }
 
   take(count: number): void {
@@ -258,6 +283,7 @@ class Walk {
     }
     // The fifth byte holds five bits of the value, the sign among them.
     if ((byte & 0x40) !== 0 || value >= 2 ** 32) this.fail((s, o) => badLeb('typeidx', s, o), at);
+    if (this.pos - at > 1) this.visitor.leb?.(at, this.pos, true);
     if ((this.kinds & INDEX_KIND.type) !== 0) this.visitor.index(INDEX_KIND.type, value, at, this.pos, at);
   }
 
@@ -428,7 +454,7 @@ class Walk {
 
   instructions(): void {
     const { bytes, end, visitor } = this;
-    const step = steps(this.kinds);
+    const step = visitor.leb === undefined ? steps(this.kinds) : LEB_STEPS;
     const everyOp = visitor.op !== undefined;
     const everyType = visitor.type !== undefined;
     let pos = this.pos;

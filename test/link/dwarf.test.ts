@@ -9,6 +9,7 @@ import { moveDebug } from '../../src/link/debug.ts';
 import { AT, attribute, FORM, readUnits } from '../../src/link/dwarf/units.ts';
 import { relocateBody } from '../../src/link/relocate.ts';
 import type { FreezeOptions } from '../../src/options.ts';
+import { shorten } from '../../src/seal/shorten.ts';
 import { encode } from '../../src/wasm/encode.ts';
 import { type Module, spaces } from '../../src/wasm/module.ts';
 import { moduleNames } from '../../src/wasm/names.ts';
@@ -21,12 +22,12 @@ function guest(name: string): Uint8Array {
   return new Uint8Array(readFileSync(join(repoRoot(), 'guests', name, `${name}.wasm`)));
 }
 
-/** The module with an import more, and its calls in the shortest form: almost all code moves. */
+/** The module with an import more, and every LEB in its shortest form: almost all code moves. */
 function moved(before: Module): Module {
   const func = Uint32Array.from(spaces(before).funcs, (_, i) => i + 1);
   const codes = before.codes.map(({ sizeWidth: _, ...body }) => relocateBody(body, { func }));
   const item = { module: 'x', name: 'y', desc: { kind: 'func', type: 0 as TypeIdx } } as const;
-  return { ...before, imports: [item, ...before.imports], codes, exports: [], elems: [] };
+  return shorten({ ...before, imports: [item, ...before.imports], codes, exports: [], elems: [] });
 }
 
 /** What each offset of the code section is: the n-th thing that begins or ends there. */

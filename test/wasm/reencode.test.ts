@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { identityMap, relocateBody, relocateExpr } from '../../src/link/relocate.ts';
+import { shorten } from '../../src/seal/shorten.ts';
 import { encode, madeSpan } from '../../src/wasm/encode.ts';
 import type { ConstExpr, Elem, Module } from '../../src/wasm/module.ts';
 import { spaces } from '../../src/wasm/module.ts';
@@ -12,6 +13,7 @@ import { differences, type RunResult, runSuite } from '../spec/run.ts';
 import { findSuite, loadSuite, type Suite } from '../spec/suite.ts';
 import { needs } from '../support/features.ts';
 import { canonicalBody, canonicalExpr } from './canonical.ts';
+import { paddedBody } from './padded.ts';
 import { shifted } from './shift.ts';
 
 const absent: string | false = findSuite() === undefined && 'the spec suite is not here';
@@ -60,11 +62,17 @@ function relocatedByIdentity(module: Module): Module {
   );
 }
 
+function shortAgain(module: Module): Module {
+  const codes = module.codes.map((body) => madeSpan(paddedBody(body), 'padded'));
+  return shorten({ ...module, codes });
+}
+
 const transforms: readonly (readonly [name: string, transform: (module: Module) => Module])[] = [
   ['every instruction read and written again', rewritten],
   ['every index mapped to itself', relocatedByIdentity],
   ['every index moved', (module) => shifted(module, severalMemories, false)],
   ['every index moved, in LEBs as wide as they were', (module) => shifted(module, severalMemories, true)],
+  ['every LEB padded, and made short again', shortAgain],
 ];
 
 /** Some of V8's messages number the segment, which moves. */
