@@ -3,7 +3,7 @@
  * indirect calls of constant slots are direct, and what nothing reaches goes.
  *
  * Each step can make another one possible: a compiler that goes takes the instruction with it that
- * grows the table. So they go round until nothing changes.
+ * grows the table. So they go round until nothing changes. In the end every LEB is made short.
  */
 import type { Maps } from '../link/relocate.ts';
 import { type Export, type Module, spaces } from '../wasm/module.ts';

@@ -1,7 +1,7 @@
 /**
  * The one walk over code. It steps from instruction to instruction as the opcode table says, and
- * shows each index immediate with the bytes it stands in. Relocation, reachability and feature
- * detection are visitors of it.
+ * shows each index immediate with the bytes it stands in, or each LEB of more than one byte. Relocation,
+ * reachability, feature detection and shortening are visitors of it.
  *
  * It goes over the bytes once, without recursion and without making an object: nesting depth costs
  * nothing, and a body of megabytes is walked at memory speed.
