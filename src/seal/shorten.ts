@@ -8,7 +8,7 @@
  */
 import { CODE_METADATA, moveHints } from '../link/hints.ts';
 import { type Body, type Module, spaces } from '../wasm/module.ts';
-import { type Span, type Visitor, walkBody } from '../wasm/walk.ts';
+import { type Span, type Visitor, walkLebs } from '../wasm/walk.ts';
 
 /** The module with no LEB in its code longer than it must be; itself where none is. */
 export function shorten(module: Module): Module {
@@ -74,7 +74,7 @@ class Shortener implements Visitor {
     this.#bytes = body.bytes;
     this.#copied = body.start;
     const start = this.#used;
-    walkBody(body, this);
+    walkLebs(body, this);
     if (this.#out === undefined || this.#used === start) return body;
     this.#copyTo(this.#out, body.end);
     // Offsets count from the same byte of the module as before.

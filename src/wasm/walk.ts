@@ -52,10 +52,7 @@ export interface Visitor {
    * every abstract heap type, where this is wanted; 0x63 and 0x64 stand before a heap type.
    */
   type?(code: number): void;
-  /**
-   * Every LEB of more than one byte, the numbers behind prefixes among them: bytes [at, end). Who wants
-   * these has no kinds.
-   */
+  /** With `walkLebs`, every LEB of more than one byte, the numbers behind prefixes among them: bytes [at, end). */
   leb?(at: number, end: number, signed: boolean): void;
 }
 
@@ -108,9 +105,6 @@ const TWO_LEBS = 3;
 const ONE_TYPE = 4;
 /** An index, or a memarg whose memory is to be shown, and nothing else. */
 const SHOWN = 5;
-/** What ONE_LEB and TWO_LEBS are for visitors that want longer LEBs: each has a single byte. */
-const ONE_SHORT = 6;
-const TWO_SHORT = 7;
 
 /** The steps for visitors that want these kinds of index. */
 function stepsFor(kinds: number): Uint8Array {
@@ -133,11 +127,6 @@ function steps(kinds: number): Uint8Array {
   return knownSteps[kinds];
 }
 
-/** The steps for visitors that want LEBs: these want no index. */
-const LEB_STEPS = stepsFor(0).map((step) =>
-  step === ONE_LEB ? ONE_SHORT : step === TWO_LEBS ? TWO_SHORT : step,
-);
-
 /** Walks the instructions of a span, which must end where an instruction ends. */
 export function walkExpr(span: Span, visitor: Visitor): void {
   new Walk(span, visitor).instructions();
@@ -148,6 +137,13 @@ export function walkBody(span: Span, visitor: Visitor): void {
   const walk = new Walk(span, visitor);
   walk.locals();
   walk.instructions();
+}
+
+/** The same for a visitor of LEBs. */
+export function walkLebs(span: Span, visitor: Visitor & Required<Pick<Visitor, 'leb'>>): void {
+  const walk = new Walk(span, visitor);
+  walk.locals();
+  walk.instructionsWithLebs();
 }
 
 /** Walks one value type or heap type. */
@@ -173,10 +169,15 @@ function stepOver(bytes: Uint8Array, pos: number, step: number, everyType: boole
     // 0x63 and 0x64 have a heap type behind them.
     return type >= 0x40 && type < 0x80 && type !== 0x63 && type !== 0x64 ? pos + 2 : 0;
   }
-  if (step === ONE_SHORT) return (bytes[pos + 1] as number) < 0x80 ? pos + 2 : 0;
-  if (step === TWO_SHORT)
-    return (bytes[pos + 1] as number) < 0x40 && (bytes[pos + 2] as number) < 0x80 ? pos + 3 : 0;
   return 0;
+}
+
+/** The same for who wants LEBs of more than one byte: over those of one. */
+function stepOverShort(bytes: Uint8Array, pos: number, step: number): number {
+  if (step === NO_BYTES) return pos + 1;
+  if (step === ONE_LEB) return (bytes[pos + 1] as number) < 0x80 ? pos + 2 : 0;
+  const isShort = (bytes[pos + 1] as number) < 0x40 && (bytes[pos + 2] as number) < 0x80;
+  return step === TWO_LEBS && isShort ? pos + 3 : 0;
 }
 
 /** Where a LEB of up to four bytes ends; 0 for a longer one. */
@@ -454,7 +455,7 @@ class Walk {
 
   instructions(): void {
     const { bytes, end, visitor } = this;
-    const step = visitor.leb === undefined ? steps(this.kinds) : LEB_STEPS;
+    const step = steps(this.kinds);
     const everyOp = visitor.op !== undefined;
     const everyType = visitor.type !== undefined;
     let pos = this.pos;
@@ -474,6 +475,18 @@ class Walk {
     }
     this.pos = pos;
     if (pos !== end) this.fail(unexpectedEnd, end);
+  }
+
+  /** All instructions, for a visitor of LEBs. A loop of its own, so that the other one stays as fast as it is. */
+  instructionsWithLebs(): void {
+    const { bytes, end } = this;
+    const step = steps(0);
+    while (this.pos < end) {
+      const next = stepOverShort(bytes, this.pos, step[bytes[this.pos] as number] as number);
+      if (next === 0) this.instruction();
+      else this.pos = next;
+    }
+    if (this.pos !== end) this.fail(unexpectedEnd, end);
   }
 
   constExpr(): number {
