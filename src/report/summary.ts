@@ -84,7 +84,9 @@ function optimizing({ optimized }: SealReport): readonly (readonly [string, stri
 function sealing({ sealed }: Report): readonly (readonly [string, string])[] {
   if (sealed === undefined) return [];
   const { removed, directCalls, assumptions } = sealed;
-  const text = `${count(directCalls, 'call')} made direct; ${count(removed.functions, 'function')} (${size(removed.codeBytes)} of code) and ${count(sealed.exportsDropped.length, 'export')} taken away`;
+  const { functions, codeBytes } = removed;
+  const code = `${size(Math.abs(codeBytes))} of code ${codeBytes < 0 ? 'more' : 'less'}`;
+  const text = `${count(directCalls, 'call')} made direct; ${count(functions, 'function')} and ${count(sealed.exportsDropped.length, 'export')} taken away; ${code}`;
   return [['sealed', text], ...optimizing(sealed), ...assumptions.map((one) => ['assumed', one] as const)];
 }
 
