@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { nodeFiles } from '../../src/host/wasi/node-files.ts';
-import type { Namespace } from '../../src/host/wasi/preview1.ts';
+import { CALLS, type CallName, type Namespace } from '../../src/host/wasi/preview1.ts';
 import { SeededBytes } from '../../src/host/wasi/random.ts';
 import {
   createWasi,
@@ -383,6 +383,15 @@ describe('input and output', () => {
 });
 
 describe('the rest', () => {
+  test('each call has as many parameters as its import, so that no engine adapts it', async () => {
+    for (const light of [false, true]) {
+      const { imports } = await createWasi({ light }, importer(ALL, 'wasi_snapshot_preview1'));
+      const calls = Object.entries(imports.wasi_snapshot_preview1 ?? {});
+      assert.equal(calls.length, ALL.length);
+      for (const [name, call] of calls) assert.equal(call.length, CALLS[name as CallName].length, name);
+    }
+  });
+
   test('a guest that imports every call links', async () => {
     for (const namespace of ['wasi_snapshot_preview1', 'wasi_unstable'] as const) {
       const module = importer(ALL, namespace);
