@@ -23,7 +23,7 @@ export interface ColdTimes {
 }
 
 export interface Cold extends ColdTimes {
-  /** On one processor, where `taskset` can bind to it: what an engine compiles aside waits there, as on most edge hosts. */
+  /** On one processor, where `taskset` can bind to it: what an engine compiles aside takes of its time. */
   readonly oneCore: ColdTimes | undefined;
   /** Bytes. */
   readonly openSize: number;
