@@ -17,6 +17,7 @@ class Coder {
     maxDepth = depth;
     for (Var *var : lambda->vars) boxIfNeeded(var);
     code(lambda->body, true);
+    lambda->captured = lambda->free.size();
     lambda->words = words.size();
     lambda->places = places.size() / 2;
     words.insert(words.end(), places.begin(), places.end());

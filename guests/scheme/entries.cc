@@ -94,8 +94,9 @@ class Calls {
 // Nothing points to it any more, and its memory is not used again: a snapshot leaves zeros out.
 template <class T> void clear(T *object) { memset((void *)object, 0, sizeof *object); }
 
-// Moves the interpreter's code of what is left close together. The interpreter must not be running.
-void packCode() {
+// Of what is left, forgets all but the interpreter's code, and moves that close together. The interpreter
+// must not be running.
+void packTemplates() {
   uint32_t words = 0;
   for (const Template *t : reached) words += t->codeWords();
   auto to = new uint32_t[words];
@@ -104,6 +105,7 @@ void packCode() {
     delete[] t->code;
     t->code = to;
     to += t->codeWords();
+    t->forgetMaking();
   }
   std::vector<Template *>().swap(reached);
 }
@@ -186,7 +188,7 @@ void freeUnreached() {
   }
   std::vector<Template *>().swap(unreached);
   if (!onlyEntries) return;
-  packCode();
+  packTemplates();
   freeDroppedSymbols();
   for (Builtin *b : builtins) {
     if (!b->reached) clear(b);

@@ -110,7 +110,7 @@ Value *fitArguments(Template *t, Value *sp, uint32_t argc) {
 void noteOthers(const uint32_t *pc) { const_cast<uint32_t *>(pc)[-1] |= kFeedbackBit; }
 
 __attribute__((noinline)) Value makeClosure(Template *t) {
-  uint32_t n = t->free.size();
+  uint32_t n = t->captured;
   Value closure = allocateObject(kClosure, n, 1 + n);
   field(closure, 0) = (uint32_t)t;
   return closure;

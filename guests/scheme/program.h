@@ -131,24 +131,30 @@ struct Template {
   bool reached = false;  // can an entry reach it? entries.cc
   bool called = false;   // can generated code come to it, or what is called from outside?
   bool guarded = true;   // may generated code expect the kinds of arguments seen so far?
-  uint8_t seen[kMaxCompiledParams] = {};
-  Value builtins[kMaxCompiledParams] = {};  // the builtin that an argument was; kFail for others as well
-  uint32_t warmth = 0;   // calls and loop iterations so far
-  uint32_t sites = 0;    // calls by name, in what is compiled for the closed world
-  uint32_t batch = 0;    // its number in the module under construction, from 1
+  bool library = false;
   Value closure = 0;     // a closure that captures nothing, for calls from the closed world; all are alike
-  uint32_t misses = 0;   // calls whose arguments the generated code did not expect
   uint32_t *code = nullptr;
   uint32_t words = 0;    // how long it is
   uint32_t places = 0;   // behind it, pairs of words: an offset in the code, and the Place from there on
   uint32_t maxStack = 0;  // words above the frame pointer
+  uint32_t captured = 0;  // how many variables from outside a closure holds
   Value name = kFalse;   // a string
   Place place = 0;
-  bool library = false;
   Template *outer = nullptr;
-  Vars vars;   // the parameters
-  Vars free;   // captured from outside, in the order of the closure's fields
+  uint32_t misses = 0;   // calls whose arguments the generated code did not expect
+
+  // What only the compilers need, behind all else.
+  uint32_t warmth = 0;  // calls and loop iterations so far
+  uint8_t seen[kMaxCompiledParams] = {};
+  Value builtins[kMaxCompiledParams] = {};  // the builtin that an argument was; kFail for others as well
+  uint32_t sites = 0;   // calls by name, in what is compiled for the closed world
+  uint32_t batch = 0;   // its number in the module under construction, from 1
+  Vars vars;            // the parameters
+  Vars free;            // captured from outside, in the order of the closure's fields
   Node *body = nullptr;
+
+  // When no more code will be generated: a snapshot leaves zeros out.
+  void forgetMaking() { memset((void *)&warmth, 0, (uint32_t)(this + 1) - (uint32_t)&warmth); }
   uint32_t frameParams() const { return params + rest; }
   uint32_t codeWords() const { return words + 2 * places; }
 };
