@@ -18,33 +18,9 @@ Template *newTemplate(bool isForm) {
   return new ((isForm ? forms : lambdas).take()) Template;
 }
 
-namespace {
+static Arena trees;
 
-struct TreeBlock {
-  TreeBlock *next;
-  uint32_t padding;  // what lies behind it is aligned to 8
-};
-constexpr uint32_t kTreeBlock = 64 << 10;
-TreeBlock *treeBlocks;
-uint32_t treeFree, treeEnd;
-
-}  // namespace
-
-void *allocateForTrees(size_t bytes) {
-  uint32_t size = (bytes + 7) & ~7u;
-  if (size > treeEnd - treeFree) {
-    uint32_t room = size > kTreeBlock ? size : kTreeBlock;
-    auto block = (TreeBlock *)malloc(sizeof(TreeBlock) + room);
-    if (!block) __builtin_trap();
-    block->next = treeBlocks;
-    treeBlocks = block;
-    treeFree = (uint32_t)(block + 1);
-    treeEnd = treeFree + room;
-  }
-  uint32_t start = treeFree;
-  treeFree += size;
-  return (void *)start;
-}
+void *allocateForTrees(size_t bytes) { return trees.take(bytes); }
 
 namespace {
 
@@ -949,10 +925,6 @@ void resolveNode(Node *node, Template *lambda) {
 void resolve(Template *form) { resolveNode(form->body, form); }
 
 void forgetTrees() {
-  while (TreeBlock *block = treeBlocks) {
-    treeBlocks = block->next;
-    free(block);
-  }
-  treeFree = treeEnd = 0;
+  trees.clear();
   std::vector<Template *>().swap(allForms);
 }

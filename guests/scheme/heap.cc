@@ -236,24 +236,15 @@ void freeLarges() {
   }
 }
 
-}  // namespace
-
-namespace {
-
-struct AsideBlock {
-  AsideBlock *next;
-  uint32_t padding;  // what lies behind it is aligned to 8
-};
-constexpr uint32_t kAsideBlock = 64 << 10;
-AsideBlock *asideBlocks;
+Arena aside;
 bool isAside;
 uint32_t otherFree, otherEnd;  // vm.free and vm.freeEnd of the other place: the heap's, or aside
 
 // Where the next blocks come from.
-void change(bool aside) {
+void change(bool toAside) {
   std::swap(vm.free, otherFree);
   std::swap(vm.freeEnd, otherEnd);
-  isAside = aside;
+  isAside = toAside;
 }
 
 class InHeap {
@@ -266,12 +257,8 @@ class InHeap {
 };
 
 uint32_t allocateAside(uint32_t size) {
-  uint32_t room = size > kAsideBlock ? size : kAsideBlock;
-  auto block = (AsideBlock *)malloc(sizeof(AsideBlock) + room);
-  if (!block) __builtin_trap();
-  block->next = asideBlocks;
-  asideBlocks = block;
-  vm.free = (uint32_t)(block + 1);
+  uint32_t room = size > kArenaBlock ? size : kArenaBlock;
+  vm.free = (uint32_t)aside.take(room);
   vm.freeEnd = vm.free + room;
   return allocate(size);
 }
@@ -281,10 +268,7 @@ uint32_t allocateAside(uint32_t size) {
 Aside::Aside() { change(true); }
 
 Aside::~Aside() {
-  while (AsideBlock *block = asideBlocks) {
-    asideBlocks = block->next;
-    free(block);
-  }
+  aside.clear();
   vm.free = vm.freeEnd = 0;
   change(false);
 }

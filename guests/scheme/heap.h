@@ -5,7 +5,8 @@
  * the bits of every granule that a live block covers, so that a run of zero bits is free memory, and
  * allocation is a bump through the current run. Large blocks are malloc'ed, with a mark of their own.
  *
- * Garbage is collected at safepoints only: at the entry of a procedure and at a loop's back edge.
+ * Garbage is collected at safepoints only: at the entry of a procedure that calls others, and at a
+ * loop's back edge.
  * Allocation itself never collects; it takes more memory and asks for a collection by lowering the
  * stack limits to 0, which the stack check at every safepoint then sees. So no C++ code and no
  * straight-line generated code has roots to declare: the roots are the stack, exactly up to its

@@ -198,6 +198,29 @@ void clearFreeMemory() {
   roomUsed = start;
 }
 
+void *Arena::take(uint32_t bytes) {
+  uint32_t size = (bytes + 7) & ~7u;
+  if (size > end - next) {
+    uint32_t room = size > kArenaBlock ? size : kArenaBlock;
+    auto block = (Block *)operator new(sizeof(Block) + room);
+    block->next = blocks;
+    blocks = block;
+    next = (uint32_t)(block + 1);
+    end = next + room;
+  }
+  uint32_t start = next;
+  next += size;
+  return (void *)start;
+}
+
+void Arena::clear() {
+  while (Block *block = blocks) {
+    blocks = block->next;
+    free(block);
+  }
+  next = end = 0;
+}
+
 void *Pool::take() {
   if (end - next < size) {
     uint32_t room = kPoolBlock / size * size;

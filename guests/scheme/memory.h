@@ -9,6 +9,23 @@ void *takePages(uint32_t size);
 // Fills the content of all free blocks with 0.
 void clearFreeMemory();
 
+// Memory that goes all at once: nothing in it is freed by itself.
+class Arena {
+ public:
+  // `bytes`, aligned to 8.
+  void *take(uint32_t bytes);
+  void clear();
+
+ private:
+  struct Block {
+    Block *next;
+    uint32_t padding;  // what lies behind it is aligned to 8
+  };
+  Block *blocks = nullptr;
+  uint32_t next = 0, end = 0;
+};
+constexpr uint32_t kArenaBlock = 64 << 10;
+
 // Memory for objects of one kind, which are not freed: they lie close together, whatever else is
 // allocated meanwhile, so that the few of them that a snapshot keeps are on few pages.
 class Pool {

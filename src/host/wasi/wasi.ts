@@ -64,8 +64,8 @@ export async function createWasi(options: WasiOptions, module: WebAssembly.Modul
     used && options.light !== true ? await (await import('./wasmer.ts')).wasmerBase(options) : undefined;
   const imports: Partial<Record<Namespace, Readonly<Record<string, WasiFunction>>>> = {};
   for (const [namespace, names] of namespaces) {
-    const light = options.light === true ? environmentCalls : argumentsOf;
-    const environment = used ? [base?.calls(namespace, LEFT) ?? {}, light(memory, options)] : [];
+    const ours = options.light === true ? environmentCalls : argumentsOf;
+    const environment = used ? [base?.calls(namespace, LEFT) ?? {}, ours(memory, options)] : [];
     const layers = [...environment, files.calls(namespace), commonCalls(state, namespace)];
     imports[namespace] = table(layers, names);
   }
