@@ -35,7 +35,14 @@ export interface EntryOptions {
 }
 
 const INITIALIZE = '_initialize';
-const START = '_start';
+export const START = '_start';
+
+const NOTHING: FuncType = { kind: 'func', params: [], results: [] };
+
+const THAWED_FLAG: Global = {
+  type: { val: 'i32', mutable: true },
+  init: madeSpan(Uint8Array.of(0x41, 0x00, 0x0b), 'thawed flag'),
+};
 
 function isFunction({ kind }: Export): boolean {
   return kind === 'func';
@@ -110,30 +117,37 @@ export function addEntries(module: Module, options: EntryOptions): Module {
   const hooked = hasThawedFlag(module);
   const initializes = ({ name, kind }: Export): boolean => name === INITIALIZE && kind === 'func';
   const initialize = hooked ? module.exports.filter(initializes) : [];
-  let exports = module.exports.filter(
+  const kept = module.exports.filter(
     (item) => !initializes(item) && (options.open === true || !isOfOpenModule(item.name)),
   );
+  const hook = hooked ? undefined : options.afterRestore;
+  const flag = spaces(module).globals.length;
+  const thaw = hook === undefined ? [] : thawing(hook, flag);
+  const made = new Map<string, FuncIdx>();
   for (const entry of options.entries) {
     const { results } = add.signature(entry.func);
-    const run: readonly Op[] = [...entry.args, ['call', entry.func]];
-    const index = add.func(entry.name, { kind: 'func', params: [], results }, run);
-    exports = [...exports, { name: entry.name, kind: 'func', index }];
-    if (entry.name === options.command) {
-      const start = add.func(
-        START,
-        { kind: 'func', params: [], results: [] },
-        [...run, ...settle(module, entry, results)],
-        [{ count: 1, type: 'i32' }],
-      );
-      exports = [
-        ...exports.filter((item) => item.name !== START),
-        { name: START, kind: 'func', index: start },
-      ];
-    }
+    const run: readonly Op[] = [...thaw, ...entry.args, ['call', entry.func]];
+    made.set(entry.name, add.func(entry.name, { kind: 'func', params: [], results }, run));
+    if (entry.name !== options.command) continue;
+    const start = [...run, ...settle(module, entry, results)];
+    made.set(START, add.func(START, NOTHING, start, [{ count: 1, type: 'i32' }]));
   }
-  if (hooked) return add.finish({ exports: isCommand(exports) ? exports : [...exports, ...initialize] });
-  if (options.afterRestore === undefined) return add.finish({ exports });
-  return withHook(module, add, exports, options.afterRestore, options.open === true);
+  const entries = [...made].map(([name, index]): Export => ({ name, kind: 'func', index }));
+  const others = kept.filter(({ name }) => name !== START || !made.has(START));
+  const command = isCommand([...others, ...entries]);
+  if (hooked) return add.finish({ exports: [...others, ...entries, ...(command ? [] : initialize)] });
+  if (hook === undefined) return add.finish({ exports: [...others, ...entries] });
+  const wrapped = others.map((item) => withThaw(add, item, hook, flag));
+  const more: readonly Export[] = [
+    ...(command
+      ? []
+      : [{ name: INITIALIZE, kind: 'func', index: add.func('freeze.thaw', NOTHING, thaw) } as const]),
+    ...(options.open === true ? [{ name: THAWED, kind: 'global', index: flag as GlobalIdx } as const] : []),
+  ];
+  return add.finish({
+    exports: [...wrapped, ...entries, ...more],
+    globals: [...module.globals, THAWED_FLAG],
+  });
 }
 
 /** A module with `_start` is a command, which hosts refuse to initialize. */
@@ -141,51 +155,33 @@ function isCommand(exports: readonly Export[]): boolean {
   return exports.some((item) => item.name === START && item.kind === 'func');
 }
 
-function withHook(
-  module: Module,
-  add: Additions,
-  exports: readonly Export[],
-  hook: FuncIdx,
-  open: boolean,
-): Module {
-  const thawed = spaces(module).globals.length;
-  const flag: Global = {
-    type: { val: 'i32', mutable: true },
-    init: madeSpan(Uint8Array.of(0x41, 0x00, 0x0b), 'thawed flag'),
-  };
-  const nothing = { kind: 'func', params: [], results: [] } as const;
-  // The flag is set first: what the hook calls by way of exports must not start it again.
-  const set: readonly Op[] = [
-    ['i32.const', 1],
-    ['global.set', thawed],
-  ];
-  // Not a function that each export calls: a start would have to compile it.
-  const thaw: readonly Op[] = [
-    ['global.get', thawed],
-    ['i32.eqz'],
-    ['if', { block: undefined }],
-    ...set,
-    ['call', hook],
-    ['end'],
-  ];
-  const wrapped = exports.map((item) => {
-    // What modules import runs only after the guest has: it stays what its slots hold.
-    if (item.kind !== 'func' || isAuxExport(item.name)) return item;
-    const func = item.index as FuncIdx;
-    const { type, params } = add.signature(func);
-    // Who calls the hook itself has it run, and no other export runs it again.
-    const index = add.funcOf(`freeze.thawed.${item.name}`, type, [
-      ...(func === hook ? set : thaw),
-      ...params.map((_, i): Op => ['local.get', i]),
-      ['call', func],
-    ]);
-    return { ...item, index };
-  });
-  const more: readonly Export[] = [
-    ...(isCommand(exports)
-      ? []
-      : [{ name: INITIALIZE, kind: 'func', index: add.func('freeze.thaw', nothing, thaw) } as const]),
-    ...(open ? [{ name: THAWED, kind: 'global', index: thawed as GlobalIdx } as const] : []),
-  ];
-  return add.finish({ exports: [...wrapped, ...more], globals: [...module.globals, flag] });
+/** The flag is set first: what the hook calls by way of exports must not start it again. */
+const setFlag = (flag: number): readonly Op[] => [
+  ['i32.const', 1],
+  ['global.set', flag],
+];
+
+/** Not a function that each export calls: a start would have to compile it. */
+const thawing = (hook: FuncIdx, flag: number): readonly Op[] => [
+  ['global.get', flag],
+  ['i32.eqz'],
+  ['if', { block: undefined }],
+  ...setFlag(flag),
+  ['call', hook],
+  ['end'],
+];
+
+/** An export whose function sees to the hook first. */
+function withThaw(add: Additions, item: Export, hook: FuncIdx, flag: number): Export {
+  // What modules import runs only after the guest has: it stays what its slots hold.
+  if (item.kind !== 'func' || isAuxExport(item.name)) return item;
+  const func = item.index as FuncIdx;
+  const { type, params } = add.signature(func);
+  // Who calls the hook itself has it run, and no other export runs it again.
+  const index = add.funcOf(`freeze.thawed.${item.name}`, type, [
+    ...(func === hook ? setFlag(flag) : thawing(hook, flag)),
+    ...params.map((_, i): Op => ['local.get', i]),
+    ['call', func],
+  ]);
+  return { ...item, index };
 }
