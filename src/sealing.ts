@@ -13,7 +13,7 @@ import {
 import { validate } from './host/engine.ts';
 import type { Guest } from './host/guest.ts';
 import type { PlaceOf } from './link/code-map.ts';
-import type { Entry } from './link/entries.ts';
+import { type Entry, START } from './link/entries.ts';
 import type { Linked } from './link/link.ts';
 import { GONE, type IndexMap } from './link/relocate.ts';
 import type { FreezeOptions } from './options.ts';
@@ -88,6 +88,8 @@ export async function sealBuild(
   const generated = linked.auxFunctions.flatMap(({ first, count }) =>
     Array.from({ length: count }, (_, i) => (first + i) as FuncIdx),
   );
+  // So that a start does not compile the hook beside what calls it.
+  if (generated.length > 0) generated.push(...entryIndices(module, entries));
   let optimized: OptimizeReport | undefined;
   const optimizer: Optimize = async (closed, funcs, slots) => {
     const result = await optimize(closed, funcs, {
@@ -110,6 +112,13 @@ export async function sealBuild(
   checkAssumption(facts, sealed, module);
   const report = sealReport(module, sealed, { assume, constants: facts.constants, readOnly });
   return { ...sealed, report: optimized === undefined ? report : { ...report, optimized } };
+}
+
+/** The functions of the entries, the command among them. */
+function entryIndices(module: Module, entries: readonly Entry[]): readonly FuncIdx[] {
+  const names = new Set([START, ...entries.map(({ name }) => name)]);
+  const made = module.exports.filter(({ name, kind }) => kind === 'func' && names.has(name));
+  return entries.length === 0 ? [] : made.map(({ index }) => index as FuncIdx);
 }
 
 /** The active segments that the linker named `.rodata`, or `.rodata.NAME` where it did not merge them. */

@@ -81,7 +81,7 @@ export interface OptimizeOptions {
 
 export interface OptimizeReport {
   readonly level: OptimizeLevel;
-  /** Generated functions that were optimized. */
+  /** Generated functions that were optimized, those of the entries among them. */
   readonly functions: number;
   /** Indirect calls that try a direct call first. */
   readonly guardedCalls: number;
