@@ -17,14 +17,14 @@ void Compiler::emitBuiltin(Node *node, const VarSet &live) {
   auto operands = emitOperands(node->args, 0, node->args.size(), live, words);
   bool even = !strcmp(node->builtin->name, "even?");
   if (worldClosed && (even || !strcmp(node->builtin->name, "odd?"))) {
-    // Of a fixnum, the bit above the tag. #f and #t are 0x003 and 0x103.
+    // Of a fixnum, the bit above the tag.
     openFixnumTest(operands[0], nullptr, wI32);
     push(operands[0]);
     code.constant(2);
     code.op(wI32And);
     code.constant(even ? 2 : 0);
     code.op(wI32Xor);
-    code.constant(7);
+    code.constant(kTrueBit - 1);
     code.op(wI32Shl);
     code.constant(kFalse);
     code.op(wI32Or);

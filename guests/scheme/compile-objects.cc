@@ -155,8 +155,7 @@ void Compiler::emitPrim(Node *node, const VarSet &live) {
     default: break;
   }
   if (emitTestPrim(node, live)) {
-    // #f and #t are 0x003 and 0x103.
-    code.constant(8);
+    code.constant(kTrueBit);
     code.op(wI32Shl);
     code.constant(kFalse);
     return code.op(wI32Or);

@@ -157,6 +157,8 @@ void dropCode(Template *t) {
   t->jit = JitState::Refused;
 }
 
+void rememberLifted(Template *t) { reached.push_back(t); }
+
 void findCalled() {
   if (!onlyEntries) return;
   Calls calls;
@@ -194,4 +196,5 @@ void freeUnreached() {
     if (!b->reached) clear(b);
   }
   std::vector<Builtin *>().swap(builtins);
+  std::vector<uint32_t>().swap(droppedSlots);
 }

@@ -30,6 +30,9 @@ inline bool isCalled(const Template *t) { return !onlyEntries || t->called; }
 // Of one that is not: it is interpreted from here on.
 void dropCode(Template *t);
 
+// Of a lifted loop, which stays like what entries reach.
+void rememberLifted(Template *t);
+
 // Table slots that nobody will call.
 std::vector<uint32_t> deadSlots();
 

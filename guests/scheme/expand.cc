@@ -146,8 +146,8 @@ class Expander {
   }
 
   static const Names &names() {
-    static const Names *instance = new Names;
-    return *instance;
+    static const Names instance;
+    return instance;
   }
 
  private:

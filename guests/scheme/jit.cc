@@ -329,7 +329,7 @@ void moduleLinked(const freeze_module *module, int32_t status) {
     if (status == FREEZE_OK && t->jit != JitState::Linked && !worldClosed) linked.push_back(t);
     t->jit = status == FREEZE_OK || t->slot ? JitState::Linked : JitState::Refused;
   }
-  pending.templates.clear();
+  std::vector<Template *>().swap(pending.templates);
   auto &bytes = pending.code.data;
   memset(bytes.data(), 0, bytes.size());  // a snapshot leaves zeros out
   std::vector<uint8_t>().swap(bytes);

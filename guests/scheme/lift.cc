@@ -2,6 +2,7 @@
 #include "lift.h"
 
 #include "closed.h"
+#include "entries.h"
 
 namespace {
 
@@ -118,19 +119,22 @@ class LoopCopy {
 struct Known {
   const Node *loop;
   Lifted lifted;
+  const Known *next;
 };
-std::vector<Known *> known;
+const Known *known;  // goes with the trees
 
 }  // namespace
 
 const Lifted &liftLoop(const Node *loop, Template *source) {
-  for (Known *one : known) {
+  for (const Known *one = known; one; one = one->next) {
     if (one->loop == loop) return one->lifted;
   }
-  known.push_back(new Known{loop, LoopCopy(loop, source).run()});
-  return known.back()->lifted;
+  known = new (allocateForTrees(sizeof(Known))) Known{loop, LoopCopy(loop, source).run(), known};
+  return known->lifted;
 }
 
 void finishLifted(Template *procedure) {
-  if (!procedure->code) compileToBytecode(procedure);
+  if (procedure->code) return;
+  compileToBytecode(procedure);
+  rememberLifted(procedure);
 }

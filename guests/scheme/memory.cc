@@ -28,7 +28,7 @@ constexpr uint32_t kPage = 1 << 16;
 constexpr uint32_t kMaxPages = 0xffff;  // the end of the last page that there can be has no 32-bit address
 constexpr uint32_t kUsed = 1, kUsedBefore = 2, kFlags = 7;
 constexpr uint32_t kMinSize = 16;  // header, links and size of a free block
-constexpr uint32_t kPoolBlock = 4096;
+constexpr uint32_t kPoolBlock = 64 << 10;  // for most programs the only one
 constexpr uint32_t kExactBits = 8, kExactClasses = (1 << kExactBits) / 8;
 constexpr uint32_t kClasses = kExactClasses + (32 - kExactBits) * 8;
 

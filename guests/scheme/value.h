@@ -20,16 +20,18 @@ using Value = uint32_t;
 
 struct Template;
 
+// Code is full of them: the first four are constants of a byte in Wasm, all but kSkip in x86.
+constexpr uint32_t kTrueBit = 4;  // what is in #t, and not in #f
 enum : Value {
-  kFalse = 0x003,
-  kTrue = 0x103,
-  kNil = 0x203,
-  kUnspecified = 0x303,
-  kEof = 0x403,
-  kUnbound = 0x503,  // a variable before its definition; never seen by a program
-  kFail = 0x603,     // "an error is under way", in place of a result
+  kFalse = 0x03,
+  kTrue = kFalse | 1 << kTrueBit,
+  kNil = 0x23,
+  kFail = 0x33,  // "an error is under way", in place of a result
+  kUnspecified = 0x43,
+  kEof = 0x53,
+  kUnbound = 0x63,  // a variable before its definition; never seen by a program
   kSkip = 0x703,    // on the stack: as many words, from this one on, hold nothing; their number stands above it
-  kCharTag = 0x00b,  // the code point stands above it
+  kCharTag = 0x0b,  // the code point stands above it
 };
 
 enum Type : uint32_t { kString = 1, kSymbol, kVector, kClosure, kBuiltin, kBox };
@@ -44,14 +46,17 @@ inline int32_t fixnumOf(Value v) { return (int32_t)v >> 1; }
 inline Value fixnum(int32_t n) { return (Value)n << 1; }
 inline bool fitsFixnum(int64_t n) { return n >= kFixnumMin && n <= kFixnumMax; }
 
-inline uint32_t &wordAt(Value v, uint32_t offset) { return *(uint32_t *)(v + offset); }
+// Offsets are added to a pointer, not to the word: that cannot wrap, so the compiler, too, may put them
+// into the immediates of loads and stores.
+inline char *placeIn(Value v, uint32_t offset) { return (char *)v + offset; }
+inline uint32_t &wordAt(Value v, uint32_t offset) { return *(uint32_t *)placeIn(v, offset); }
 
 inline bool isPair(Value v) { return (v & 7) == kPairTag; }
 inline Value &car(Value v) { return wordAt(v, kCarOffset); }
 inline Value &cdr(Value v) { return wordAt(v, kCdrOffset); }
 
 inline bool isFlonum(Value v) { return (v & 7) == kFlonumTag; }
-inline double flonumOf(Value v) { return *(double *)(v + kFlonumOffset); }
+inline double flonumOf(Value v) { return *(double *)placeIn(v, kFlonumOffset); }
 inline bool isNumber(Value v) { return isFixnum(v) || isFlonum(v); }
 
 inline bool isChar(Value v) { return (v & 0xff) == kCharTag; }
@@ -63,14 +68,14 @@ inline bool isObject(Value v) { return (v & 7) == kObjectTag; }
 inline uint32_t header(Value v) { return wordAt(v, kHeaderOffset); }
 inline bool isType(Value v, Type type) { return isObject(v) && (header(v) & 0xff) == type; }
 inline uint32_t lengthOf(Value v) { return header(v) >> 8; }
-inline Value &field(Value v, uint32_t i) { return wordAt(v, kFieldOffset + 4 * i); }
+inline Value &field(Value v, uint32_t i) { return (&wordAt(v, kFieldOffset))[i]; }
 
 // A string never changes: its length in characters, then UTF-8. The header's length is in bytes, so
 // that a string of ASCII, in which both lengths agree, is indexed without a walk.
 inline bool isString(Value v) { return isType(v, kString); }
 inline uint32_t stringBytes(Value v) { return lengthOf(v); }
 inline uint32_t stringChars(Value v) { return field(v, 0); }
-inline char *stringText(Value v) { return (char *)(v + kFieldOffset + 4); }
+inline char *stringText(Value v) { return placeIn(v, kFieldOffset + 4); }
 inline bool isAscii(Value v) { return stringBytes(v) == stringChars(v); }
 
 inline bool isVector(Value v) { return isType(v, kVector); }
@@ -96,7 +101,7 @@ struct alignas(8) Symbol {
   bool reached;      // an entry can reach it: entries.cc
 };
 inline bool isSymbol(Value v) { return isType(v, kSymbol); }
-inline Symbol *symbolOf(Value v) { return (Symbol *)(v + kHeaderOffset); }
+inline Symbol *symbolOf(Value v) { return (Symbol *)placeIn(v, kHeaderOffset); }
 inline Value valueOf(Symbol *s) { return (Value)s - kHeaderOffset; }
 
 // Procedures written in C++. `args` lie on the stack; the result may be kFail. No builtin calls back
@@ -115,7 +120,7 @@ struct alignas(8) Builtin {
 };
 constexpr uint16_t kAnyCount = 0xffff;
 inline bool isBuiltin(Value v) { return isType(v, kBuiltin); }
-inline Builtin *builtinOf(Value v) { return (Builtin *)(v + kHeaderOffset); }
+inline Builtin *builtinOf(Value v) { return (Builtin *)placeIn(v, kHeaderOffset); }
 inline Value valueOf(Builtin *b) { return (Value)b - kHeaderOffset; }
 
 inline bool isProcedure(Value v) { return isClosure(v) || isBuiltin(v); }

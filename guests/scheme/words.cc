@@ -5,7 +5,7 @@
 #include <string.h>
 
 void Words::grow() {
-  room = room ? 2 * room : 16;
+  room = room ? 2 * room : 64;
   auto more = (uint32_t *)malloc(room * sizeof *words);
   if (!more) __builtin_trap();  // the host gives no more memory: nothing can go on
   memcpy(more, words, length * sizeof *words);
