@@ -12,6 +12,8 @@ import type { CommonOptions, StdinReader } from './types.ts';
 /** Output taken from one call; more is a short write, which guests go on from. */
 const MAX_CHUNK = 1 << 24;
 
+const NOTHING = new Uint8Array(0);
+
 /** Which of the three. */
 export type StdioNumber = 0 | 1 | 2;
 
@@ -32,7 +34,7 @@ export class Stdio {
     this.#memory = memory;
     const { stdin } = options;
     this.#reader = typeof stdin === 'function' ? stdin : undefined;
-    this.#input = stdin === undefined || typeof stdin === 'function' ? new Uint8Array(0) : stdin;
+    this.#input = stdin === undefined || typeof stdin === 'function' ? NOTHING : stdin;
     this.#outputs = [undefined, options.stdout, options.stderr];
   }
 
@@ -46,23 +48,23 @@ export class Stdio {
     if (which !== 0) return Errno.badf;
     const vectors = this.#memory.vectors(pointer, count);
     if (typeof vectors === 'number') return vectors;
-    const source = this.#take(vectors.reduce((sum, target) => sum + target.length, 0));
     let read = 0;
-    for (const target of vectors) {
-      const chunk = source.subarray(read, read + target.length);
-      target.set(chunk);
-      read += chunk.length;
+    if (this.#reader === undefined) {
+      for (const target of vectors) read += this.#next(target);
+    } else {
+      const most = vectors.reduce((sum, target) => sum + target.length, 0);
+      const source = most === 0 ? NOTHING : this.#reader(most);
+      for (const target of vectors) read += fill(target, source, read);
     }
     this.#memory.setU32(readPointer, read);
     return Errno.success;
   }
 
-  /** The next bytes of input, at most so many. */
-  #take(most: number): Uint8Array {
-    if (this.#reader !== undefined) return most === 0 ? new Uint8Array(0) : this.#reader(most);
-    const chunk = this.#input.subarray(this.#position, this.#position + most);
-    this.#position += chunk.length;
-    return chunk;
+  /** Puts the next bytes of the input into `target`: how many. */
+  #next(target: Uint8Array): number {
+    const bytes = fill(target, this.#input, this.#position);
+    this.#position += bytes;
+    return bytes;
   }
 
   write(which: StdioNumber, pointer: number, count: number, writtenPointer: number): Errno {
@@ -86,6 +88,13 @@ export class Stdio {
     const numbers = { dev: 0n, ino: BigInt(which), nlink: 1, size: 0 };
     return { type: FileType.characterDevice, ...numbers, atim: 0n, mtim: 0n, ctim: 0n };
   }
+}
+
+/** Puts bytes of `source` from `from` on into `target`: how many. */
+function fill(target: Uint8Array, source: Uint8Array, from: number): number {
+  const chunk = source.subarray(from, from + target.length);
+  target.set(chunk);
+  return chunk.length;
 }
 
 /** The bytes of all vectors as one copy: the guest's memory changes under a view. */

@@ -12,15 +12,7 @@ import { commonCalls } from './common.ts';
 import { environmentCalls } from './environment.ts';
 import { Files } from './files.ts';
 import { GuestMemory, guarded } from './memory.ts';
-import {
-  CALL_NAMES,
-  CALLS,
-  type CallName,
-  type Calls,
-  Errno,
-  type Namespace,
-  type WasiFunction,
-} from './preview1.ts';
+import { CALLS, type CallName, type Calls, Errno, type Namespace, type WasiFunction } from './preview1.ts';
 import { randomOf } from './random.ts';
 import { Stdio } from './stdio.ts';
 import { Tree } from './tree.ts';
@@ -107,12 +99,16 @@ export function table(
   names: ReadonlySet<string>,
 ): Readonly<Record<string, WasiFunction>> {
   const out: Record<string, WasiFunction> = {};
-  for (const name of CALL_NAMES) {
-    if (!names.has(name)) continue;
+  for (const name of names) {
+    if (!isCall(name)) continue;
     const layer = layers.findLast((calls) => calls[name] !== undefined);
     out[name] = withParameters(CALLS[name].length, guarded(layer?.[name] ?? (() => Errno.nosys)));
   }
   return out;
+}
+
+function isCall(name: string): name is CallName {
+  return Object.hasOwn(CALLS, name);
 }
 
 type Anything = (...parameters: unknown[]) => number;
