@@ -29,14 +29,14 @@ function unique(module: Uint8Array, turn: number): Uint8Array<ArrayBuffer> {
 }
 
 /** A host with the request on its standard input, and little else; what is printed is collected in `into`. */
-function host(into: string[], compiled: WebAssembly.Module): ReturnType<typeof createWasi> {
+function host(into: Uint8Array[], compiled: WebAssembly.Module): ReturnType<typeof createWasi> {
   return createWasi(
     {
       stdin: new TextEncoder().encode(REQUEST),
       random: { kind: 'system' },
       light: true,
       stdout: (chunk) => {
-        into.push(Buffer.from(chunk).toString());
+        into.push(chunk);
       },
     },
     compiled,
@@ -44,7 +44,7 @@ function host(into: string[], compiled: WebAssembly.Module): ReturnType<typeof c
 }
 
 /** Frozen or in C, it is a command. */
-async function answerCommand(bytes: Uint8Array<ArrayBuffer>, into: string[]): Promise<void> {
+async function answerCommand(bytes: Uint8Array<ArrayBuffer>, into: Uint8Array[]): Promise<void> {
   const compiled = await WebAssembly.compile(bytes);
   const wasi = await host(into, compiled);
   const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
@@ -57,7 +57,7 @@ async function answerCommand(bytes: Uint8Array<ArrayBuffer>, into: string[]): Pr
 }
 
 /** As any host would: nothing of ours but WASI stands between the bytes and the answer. */
-async function answerUnfrozen(bytes: Uint8Array<ArrayBuffer>, into: string[]): Promise<void> {
+async function answerUnfrozen(bytes: Uint8Array<ArrayBuffer>, into: Uint8Array[]): Promise<void> {
   const compiled = await WebAssembly.compile(bytes);
   const wasi = await host(into, compiled);
   const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
@@ -99,9 +99,9 @@ async function main(files: Readonly<Record<Side, string>>, turns: number): Promi
   for (let turn = -1; turn < turns; turn++) {
     const pages = new Set<string>();
     for (const { side, module, answer } of ways) {
-      const [bytes, page] = [unique(module, turn), [] as string[]];
+      const [bytes, page] = [unique(module, turn), [] as Uint8Array[]];
       const ms = await timed(() => answer(bytes, page));
-      pages.add(page.join(''));
+      pages.add(Buffer.concat(page).toString());
       if (turn >= 0) times[side].push(ms);
     }
     if (pages.size !== 1) throw new Error('unfrozen, sealed and in C, the shop does not answer the same');
