@@ -349,6 +349,7 @@ void cleanForSnapshot() {
       if (!testBit(bitmap, i)) *(uint64_t *)(chunk + i * 8) = 0;
     }
   }
+  kept->shrink_to_fit();
   memset(stack, 0, kStackWords * sizeof *stack);
   // A run that does for a while: shorter ones before it wait for the next collection.
   if (!nextRun(kFirstRun)) sweepChunk = 0, sweepGranule = kFirstGranule;
