@@ -88,13 +88,13 @@ export async function sealBuild(
   const generated = linked.auxFunctions.flatMap(({ first, count }) =>
     Array.from({ length: count }, (_, i) => (first + i) as FuncIdx),
   );
-  // So that a start does not compile the hook beside what calls it.
-  if (generated.length > 0) generated.push(...entryIndices(module, entries));
   let optimized: OptimizeReport | undefined;
   const optimizer: Optimize = async (closed, funcs, slots) => {
     const result = await optimize(closed, funcs, {
       level: options.optimize ?? 'fast',
       recipe: options.recipe,
+      // So that a start does not compile the hook beside what calls it.
+      along: entryIndices(module, entries),
       slots,
       validate: (bytes) => validate(bytes, 'the optimized code'),
     });

@@ -73,6 +73,8 @@ export interface OptimizeOptions {
   readonly level: OptimizeLevel;
   /** Instead of the level's own. */
   readonly recipe?: Recipe | undefined;
+  /** Functions that are optimized with the generated ones, where there are any; nothing is reported of them. */
+  readonly along?: readonly FuncIdx[];
   readonly slots: KnownSlots;
   readonly validate: (bytes: Uint8Array) => Promise<void>;
   /** Binaryen, but for tests of what happens when it fails. */
@@ -81,7 +83,7 @@ export interface OptimizeOptions {
 
 export interface OptimizeReport {
   readonly level: OptimizeLevel;
-  /** Generated functions that were optimized, those of the entries among them. */
+  /** Generated functions that were optimized. */
   readonly functions: number;
   /** Indirect calls that try a direct call first. */
   readonly guardedCalls: number;
@@ -107,10 +109,11 @@ export async function optimize(
   const before = codeSize(module, generated);
   const nothing: OptimizeReport = { level, functions: 0, guardedCalls: 0, before, after: before };
   if (level === 'none' || generated.size === 0) return { module, report: nothing };
-  const { recipe = RECIPES[level] } = options;
+  const { recipe = RECIPES[level], along = [] } = options;
   const guarded = recipe.guards ? guardCalls(module, generated, options.slots) : { module, calls: 0 };
-  const extraction = planInlining(guarded.module, generated, recipe.inline);
-  if (extraction.roots.size === 0) return { module, report: nothing };
+  const extraction = planInlining(guarded.module, new Set([...generated, ...along]), recipe.inline);
+  const optimized = [...extraction.roots.keys()].filter((func) => generated.has(func as FuncIdx)).length;
+  if (optimized === 0) return { module, report: nothing };
   const result = await attempt(guarded.module, extraction, recipe, options);
   if (typeof result === 'string') return { module, report: { ...nothing, kept: result } };
   const added = result.codes.length - module.codes.length;
@@ -121,7 +124,7 @@ export async function optimize(
     module: result,
     report: {
       level,
-      functions: extraction.roots.size,
+      functions: optimized,
       guardedCalls: guarded.calls,
       before,
       after,

@@ -13,6 +13,8 @@ import { createWasi } from '../../src/host/wasi/wasi.ts';
 import type { FreezeOptions } from '../../src/options.ts';
 import type { Report } from '../../src/report/report.ts';
 import { COMPUTED_NAN, OPTIMIZE_LEVELS, type OptimizeLevel } from '../../src/seal/optimize.ts';
+import { moduleNames } from '../../src/wasm/names.ts';
+import { parse } from '../../src/wasm/parse.ts';
 import type { Workload } from '../../src/workloads.ts';
 import { places, root } from '../engines/places.ts';
 import { needs } from '../support/features.ts';
@@ -99,9 +101,21 @@ it('the report says what was optimized', async () => {
   const { report } = await build('guests/lambda/lambda.wasm', 'guests/lambda/fib.scm', 'fast');
   const optimized = report.sealed?.optimized;
   assert.equal(optimized?.level, 'fast');
-  assert.equal(optimized.functions, 3, 'two that the guest made, and the entry');
+  assert.equal(optimized.functions, 2);
   assert.ok(optimized.guardedCalls > 0);
   assert.ok(optimized.after !== optimized.before);
+});
+
+it('a command is one function with the after-restore hook in it', async () => {
+  const workload = program('guests/scheme/bench/fib.scm');
+  const hooked = async (level: OptimizeLevel): Promise<readonly string[]> => {
+    const entries = [{ name: 'run', workload }];
+    const options = { warmups: [workload], entries, command: 'run', drop: ['scheme_*'] };
+    const { bytes } = await freeze(read(SCHEME), { ...options, optimize: level });
+    return [...moduleNames(parse(bytes)).func.values()].filter((name) => /thawed|after_restore/.test(name));
+  };
+  assert.deepEqual(await hooked('none'), ['freeze_after_restore']);
+  assert.deepEqual(await hooked('fast'), []);
 });
 
 const COUNT = Number(process.env['FREEZE_RANDOM'] ?? 12);
