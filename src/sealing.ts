@@ -94,7 +94,7 @@ export async function sealBuild(
       level: options.optimize ?? 'fast',
       recipe: options.recipe,
       // So that a start does not compile the hook beside what calls it.
-      along: entryIndices(module, entries),
+      along: madeForEntries(module, entries, options.command),
       slots,
       validate: (bytes) => validate(bytes, 'the optimized code'),
     });
@@ -114,11 +114,16 @@ export async function sealBuild(
   return { ...sealed, report: optimized === undefined ? report : { ...report, optimized } };
 }
 
-/** The functions of the entries, the command among them. */
-function entryIndices(module: Module, entries: readonly Entry[]): readonly FuncIdx[] {
-  const names = new Set([START, ...entries.map(({ name }) => name)]);
+/** The functions that addEntries made for the entries. `_start` is one where there is a command; else it is the guest's. */
+function madeForEntries(
+  module: Module,
+  entries: readonly Entry[],
+  command: string | undefined,
+): readonly FuncIdx[] {
+  const names = new Set(entries.map(({ name }) => name));
+  if (command !== undefined) names.add(START);
   const made = module.exports.filter(({ name, kind }) => kind === 'func' && names.has(name));
-  return entries.length === 0 ? [] : made.map(({ index }) => index as FuncIdx);
+  return made.map(({ index }) => index as FuncIdx);
 }
 
 /** The active segments that the linker named `.rodata`, or `.rodata.NAME` where it did not merge them. */

@@ -13,6 +13,9 @@ import { createWasi } from '../../src/host/wasi/wasi.ts';
 import type { FreezeOptions } from '../../src/options.ts';
 import type { Report } from '../../src/report/report.ts';
 import { COMPUTED_NAN, OPTIMIZE_LEVELS, type OptimizeLevel } from '../../src/seal/optimize.ts';
+import { encode } from '../../src/wasm/encode.ts';
+import { readBody } from '../../src/wasm/instructions.ts';
+import { spaces } from '../../src/wasm/module.ts';
 import { moduleNames } from '../../src/wasm/names.ts';
 import { parse } from '../../src/wasm/parse.ts';
 import type { Workload } from '../../src/workloads.ts';
@@ -116,6 +119,26 @@ it('a command is one function with the after-restore hook in it', async () => {
   };
   assert.deepEqual(await hooked('none'), ['freeze_after_restore']);
   assert.deepEqual(await hooked('fast'), []);
+});
+
+it("a _start that is the guest's own keeps its body, beside entries", async () => {
+  const lambda = parse(read('guests/lambda/lambda.wasm'));
+  const initialize = lambda.exports.filter(({ name }) => name === '_initialize');
+  const start = initialize.map((item) => ({ ...item, name: '_start' }));
+  const guest = encode({ ...lambda, exports: [...lambda.exports, ...start] });
+  const workload = program('guests/lambda/fib.scm');
+  const codeOfStart = async (optimize: OptimizeLevel): Promise<readonly string[]> => {
+    const stubs = [{ pattern: 'env.throw_error', stub: { kind: 'trap' } }] as const;
+    const entries = [{ name: 'run', workload }];
+    const { bytes } = await freeze(guest, { warmups: [workload], entries, optimize, seal: true, stubs });
+    const module = parse(bytes);
+    const index = module.exports.find(({ name }) => name === '_start')?.index ?? 0;
+    const body = module.codes[index - spaces(module).imported.func];
+    assert.ok(body !== undefined);
+    // Its calls go to other indices where more is taken away.
+    return Array.from(readBody(body).code, ({ row }) => row.name);
+  };
+  assert.deepEqual(await codeOfStart('fast'), await codeOfStart('none'));
 });
 
 const COUNT = Number(process.env['FREEZE_RANDOM'] ?? 12);
