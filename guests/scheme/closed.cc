@@ -256,8 +256,7 @@ class Inliner {
   // ---- Calls of builtins by names that programs gave them ----
 
   static bool takes(const Builtin *builtin, const Node *call) {
-    uint32_t argc = call->args.size() - 1;
-    return argc >= builtin->min && argc <= builtin->max;
+    return builtin->takes(call->args.size() - 1);
   }
 
   Node *callBuiltin(const Node *call, Builtin *builtin, Scope &scope) {

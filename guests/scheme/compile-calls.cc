@@ -63,12 +63,20 @@ void Compiler::emitStringOf(Node *node, const std::vector<Operand> &operands) {
 }
 
 void Compiler::callBuiltin(Node *node, const std::vector<Operand> &operands) {
-  storeOperands(operands, 0);
-  code.get(kSp);
-  code.constant(operands.size());
-  code.constant((uint32_t)node->builtin->function);
-  code.op(wCallIndirect), code.u32(2), code.u32(0);
-  BehaviourSearch search(node->builtin->name, node->args.size());
+  const Builtin *builtin = node->builtin;
+  uint32_t params = 2;
+  if (builtin->hasParameters()) {
+    params = builtin->max;
+    for (const Operand &operand : operands) push(operand);
+    for (size_t i = operands.size(); i < params; i++) code.constant(kAbsent);
+  } else {
+    storeOperands(operands, 0);
+    code.get(kSp);
+    code.constant(operands.size());
+  }
+  code.constant(builtin->function.slot);
+  code.op(wCallIndirect), code.u32(params), code.u32(0);
+  BehaviourSearch search(builtin->name, node->args.size());
   const Behaviour *behaviour = worldClosed ? search.run() : nullptr;
   if (!behaviour) return checkFailure(node->place);
   if (behaviour->fails == Fails::Always) return code.op(wDrop), failHere(node->place);

@@ -168,11 +168,11 @@ void findCalled() {
 std::vector<uint32_t> deadSlots() {
   std::vector<uint32_t> live, dead;
   for (const Builtin *b : builtins) {
-    if (b->reached) live.push_back((uint32_t)b->function);
+    if (b->reached) live.push_back(b->function.slot);
   }
   if (!onlyEntries) return dead;
   for (const Builtin *b : builtins) {
-    auto slot = (uint32_t)b->function;
+    uint32_t slot = b->function.slot;
     if (!isCode(slot, live) && !isCode(slot, dead)) dead.push_back(slot);
   }
   for (const Template *t : unreached) {

@@ -556,7 +556,7 @@ class Expander {
       node->args = expandAll(cdr(form), scope);
       return node;
     }
-    if (builtin->function == nullptr || argc < builtin->min || (builtin->max != kAnyCount && argc > builtin->max)) return nullptr;
+    if (!builtin->takes(argc)) return nullptr;
     Nodes args = expandAll(cdr(form), scope);
     auto op = (PrimOp)builtin->op;
     if (op >= kCar && op < kVectorSet && argc == 1) return prim(op, args);

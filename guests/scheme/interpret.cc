@@ -151,12 +151,23 @@ bool checkCall(Value procedure, uint32_t argc) {
   }
   if (isBuiltin(procedure)) {
     Builtin *b = builtinOf(procedure);
-    if (argc >= b->min && (b->max == kAnyCount || argc <= b->max)) return true;
+    if (b->takes(argc)) return true;
     failArity(b->name, b->min, b->max, argc);
     return false;
   }
   failType("call", "not a procedure", procedure);
   return false;
+}
+
+Value callBuiltin(const Builtin *b, const Value *args, uint32_t count) {
+  auto get = [&](uint32_t i) { return i < count ? args[i] : (Value)kAbsent; };
+  switch (b->max) {
+    case 0: return b->function.none();
+    case 1: return b->function.one(get(0));
+    case 2: return b->function.two(get(0), get(1));
+    case 3: return b->function.three(get(0), get(1), get(2));
+    default: return b->function.many(args, count);
+  }
 }
 
 Value call(Value *sp, uint32_t argc) {
@@ -321,7 +332,7 @@ next:
       }
       case opBuiltin: {
         uint32_t n = A;
-        result = ((Builtin *)*pc++)->function(sp - n, n);
+        result = callBuiltin((Builtin *)*pc++, sp - n, n);
         if (result == kFail) FAIL;
         sp -= n;
         *sp++ = result;
@@ -530,7 +541,7 @@ call: {
       if (!(sp = spread(sp, argc))) FAIL;
       goto call;
     }
-    result = builtinOf(callee)->function(sp - argc, argc);
+    result = callBuiltin(builtinOf(callee), sp - argc, argc);
     if (result == kFail) FAIL;
     sp = f;
     goto deliver;

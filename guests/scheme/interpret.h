@@ -37,6 +37,8 @@ Value failUnchecked(Symbol *name);
 Value setExistingGlobal(Symbol *symbol, Value value);
 // Would `procedure` take that many arguments? Else an error is under way.
 bool checkCall(Value procedure, uint32_t argc);
+// With a number of arguments that it takes.
+Value callBuiltin(const Builtin *b, const Value *args, uint32_t count);
 // Puts the elements of the list on top of the stack in its place, and counts them instead of it.
 // The new stack pointer; null, with an error under way, if it is no list.
 Value *spread(Value *sp, uint32_t &argc);

@@ -31,7 +31,7 @@ uint32_t passSafepoint(Value *sp) {
 Value callAny(Value *sp, uint32_t argc) {
   Value callee = sp[-(int)argc - 1];
   if (!isBuiltin(callee) || callee == applyValue) return call(sp, argc);
-  return checkCall(callee, argc) ? builtinOf(callee)->function(sp - argc, argc) : (Value)kFail;
+  return checkCall(callee, argc) ? callBuiltin(builtinOf(callee), sp - argc, argc) : (Value)kFail;
 }
 
 Value interpretCall(Value *sp, uint32_t argc) { return interpret(sp, argc, true); }

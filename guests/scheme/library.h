@@ -28,5 +28,15 @@ bool isEqv(Value a, Value b);
 bool isEqual(Value a, Value b);
 // Where character `index` of a string begins.
 uint32_t byteOffset(Value string, uint32_t index);
+// Whether an optional index is absent, or one from `least` to `most`, which then is in `at`.
+inline bool takeIndex(const char *who, Value index, uint32_t least, uint32_t most, uint32_t &at) {
+  if (index == kAbsent) return true;
+  if (isFixnum(index) && (uint32_t)fixnumOf(index) - least <= most - least) {
+    at = fixnumOf(index);
+    return true;
+  }
+  failType(who, "no such index", index);
+  return false;
+}
 // The procedure `apply`.
 extern Value applyValue;

@@ -44,7 +44,7 @@ bool quickEqual(Value a, Value b) {
   return isEqual(a, b);
 }
 
-Value equalProcedure(const Value *a, uint32_t) { return boolean(quickEqual(a[0], a[1])); }
+Value equalProcedure(Value a, Value b) { return boolean(quickEqual(a, b)); }
 
 // A list under construction, in order.
 struct ListBuilder {
@@ -87,23 +87,23 @@ Value consStar(const Value *a, uint32_t n) {
   return result;
 }
 
-Value makeList(const Value *a, uint32_t n) {
-  if (!isFixnum(a[0]) || fixnumOf(a[0]) < 0) return failType("make-list", "not a length", a[0]);
+Value makeList(Value length, Value fill) {
+  if (!isFixnum(length) || fixnumOf(length) < 0) return failType("make-list", "not a length", length);
   Value result = kNil;
-  for (int32_t i = fixnumOf(a[0]); i > 0; i--) result = cons(n > 1 ? a[1] : kUnspecified, result);
+  for (int32_t i = fixnumOf(length); i > 0; i--) result = cons(fill == kAbsent ? (Value)kUnspecified : fill, result);
   return result;
 }
 
-Value length(const Value *a, uint32_t) {
-  int64_t n = listLength(a[0]);
-  return n >= 0 ? fixnum((int32_t)n) : notList("length", a[0]);
+Value length(Value list) {
+  int64_t n = listLength(list);
+  return n >= 0 ? fixnum((int32_t)n) : notList("length", list);
 }
 
-Value badList(const Value *a, uint32_t) {
-  return notList(Text(stringText(a[0]), stringBytes(a[0])).c_str(), a[1]);
+Value badList(Value who, Value list) {
+  return notList(Text(stringText(who), stringBytes(who)).c_str(), list);
 }
 
-Value isList(const Value *a, uint32_t) { return boolean(listLength(a[0]) >= 0); }
+Value isList(Value v) { return boolean(listLength(v) >= 0); }
 
 Value append(const Value *a, uint32_t n) {
   if (n == 0) return kNil;
@@ -116,88 +116,77 @@ Value append(const Value *a, uint32_t n) {
   return out.finish(a[n - 1]);
 }
 
-Value reverse(const Value *a, uint32_t) {
-  Value result = kNil, p = a[0];
+Value reverse(Value list) {
+  Value result = kNil, p = list;
   for (; isPair(p); p = cdr(p)) result = cons(car(p), result);
-  return p == kNil ? result : notList("reverse", a[0]);
+  return p == kNil ? result : notList("reverse", list);
 }
 
-Value listCopy(const Value *a, uint32_t) {
+Value listCopy(Value list) {
   ListBuilder out;
-  Value p = a[0];
+  Value p = list;
   for (; isPair(p); p = cdr(p)) out.add(car(p));
   return out.finish(p);
 }
 
-bool dropTo(const char *who, const Value *a, Value &list) {
-  list = a[0];
-  if (!isFixnum(a[1]) || fixnumOf(a[1]) < 0) {
-    failType(who, "no such index", a[1]);
-    return false;
+// What is left of a list, or kFail.
+Value dropFrom(const char *who, Value list, Value index) {
+  if (!isFixnum(index) || fixnumOf(index) < 0) return failType(who, "no such index", index);
+  for (int32_t i = fixnumOf(index); i > 0; i--, list = cdr(list)) {
+    if (!isPair(list)) return failType(who, "no such index", index);
   }
-  for (int32_t i = fixnumOf(a[1]); i > 0; i--) {
-    if (!isPair(list)) {
-      failType(who, "no such index", a[1]);
-      return false;
-    }
-    list = cdr(list);
-  }
-  return true;
+  return list;
 }
 
-Value listTail(const Value *a, uint32_t) {
-  Value rest;
-  return dropTo("list-tail", a, rest) ? rest : kFail;
+Value listTail(Value list, Value index) { return dropFrom("list-tail", list, index); }
+
+Value listRef(Value list, Value index) {
+  Value rest = dropFrom("list-ref", list, index);
+  return isPair(rest) ? car(rest) : rest == kFail ? rest : failType("list-ref", "no such index", index);
 }
 
-Value listRef(const Value *a, uint32_t) {
-  Value rest;
-  if (!dropTo("list-ref", a, rest)) return kFail;
-  return isPair(rest) ? car(rest) : failType("list-ref", "no such index", a[1]);
-}
-
-Value listHead(const Value *a, uint32_t) {
-  if (!isFixnum(a[1]) || fixnumOf(a[1]) < 0) return failType("list-head", "no such index", a[1]);
+Value listHead(Value list, Value index) {
+  if (!isFixnum(index) || fixnumOf(index) < 0) return failType("list-head", "no such index", index);
   ListBuilder out;
-  Value p = a[0];
-  for (int32_t i = fixnumOf(a[1]); i > 0; i--, p = cdr(p)) {
-    if (!isPair(p)) return failType("list-head", "no such index", a[1]);
+  Value p = list;
+  for (int32_t i = fixnumOf(index); i > 0; i--, p = cdr(p)) {
+    if (!isPair(p)) return failType("list-head", "no such index", index);
     out.add(car(p));
   }
   return out.head;
 }
 
-Value lastPair(const Value *a, uint32_t) {
-  if (!isPair(a[0])) return failType("last-pair", "not a pair", a[0]);
-  Value p = a[0];
+Value lastPair(Value v) {
+  if (!isPair(v)) return failType("last-pair", "not a pair", v);
+  Value p = v;
   while (isPair(cdr(p))) p = cdr(p);
   return p;
 }
 
-template <bool (*same)(Value, Value)> Value member(const char *who, const Value *a) {
-  Value p = a[1];
+template <bool (*same)(Value, Value)> Value member(const char *who, Value v, Value list) {
+  Value p = list;
   for (; isPair(p); p = cdr(p)) {
-    if (same(a[0], car(p))) return p;
+    if (same(v, car(p))) return p;
   }
-  return p == kNil ? kFalse : notList(who, a[1]);
+  return p == kNil ? kFalse : notList(who, list);
 }
 
-template <bool (*same)(Value, Value)> Value associate(const char *who, const Value *a) {
-  Value p = a[1];
+template <bool (*same)(Value, Value)> Value associate(const char *who, Value key, Value list) {
+  Value p = list;
   for (; isPair(p); p = cdr(p)) {
     if (!isPair(car(p))) return failType(who, "not a pair", car(p));
-    if (same(a[0], car(car(p)))) return car(p);
+    if (same(key, car(car(p)))) return car(p);
   }
-  return p == kNil ? kFalse : notList(who, a[1]);
+  return p == kNil ? kFalse : notList(who, list);
 }
 
 bool isEq(Value a, Value b) { return a == b; }
-Value memq(const Value *a, uint32_t) { return member<isEq>("memq", a); }
-Value memv(const Value *a, uint32_t) { return member<isEqv>("memv", a); }
-Value memberProcedure(const Value *a, uint32_t) { return member<quickEqual>("member", a); }
-Value assq(const Value *a, uint32_t) { return associate<isEq>("assq", a); }
-Value assv(const Value *a, uint32_t) { return associate<isEqv>("assv", a); }
-Value assoc(const Value *a, uint32_t) { return associate<quickEqual>("assoc", a); }
+Value memq(Value v, Value list) { return member<isEq>("memq", v, list); }
+Value memv(Value v, Value list) { return member<isEqv>("memv", v, list); }
+Value memberProcedure(Value v, Value list) { return member<quickEqual>("member", v, list); }
+Value assq(Value key, Value list) { return associate<isEq>("assq", key, list); }
+Value assv(Value key, Value list) { return associate<isEqv>("assv", key, list); }
+Value assoc(Value key, Value list) { return associate<quickEqual>("assoc", key, list); }
 
 // car and cdr along a path of letters, the last first: "add" is (car (cdr (cdr x))).
 Value access(const char *path, Value v) {
@@ -208,7 +197,7 @@ Value access(const char *path, Value v) {
   }
   return v;
 }
-#define ACCESS(path) Value c##path##r(const Value *a, uint32_t) { return access(#path, a[0]); }
+#define ACCESS(path) Value c##path##r(Value v) { return access(#path, v); }
 ACCESS(aa) ACCESS(ad) ACCESS(da) ACCESS(dd)
 ACCESS(aaa) ACCESS(aad) ACCESS(ada) ACCESS(add) ACCESS(daa) ACCESS(dad) ACCESS(dda) ACCESS(ddd)
 
@@ -216,9 +205,9 @@ ACCESS(aaa) ACCESS(aad) ACCESS(ada) ACCESS(add) ACCESS(daa) ACCESS(dad) ACCESS(d
 
 bool isLength(Value v) { return isFixnum(v) && fixnumOf(v) >= 0 && (uint32_t)fixnumOf(v) <= kMaxLength; }
 
-Value makeVectorProcedure(const Value *a, uint32_t n) {
-  if (!isLength(a[0])) return failType("make-vector", "not a length", a[0]);
-  return makeVector(fixnumOf(a[0]), n > 1 ? a[1] : fixnum(0));
+Value makeVectorProcedure(Value length, Value fill) {
+  if (!isLength(length)) return failType("make-vector", "not a length", length);
+  return makeVector(fixnumOf(length), fill == kAbsent ? fixnum(0) : fill);
 }
 
 Value vector(const Value *a, uint32_t n) {
@@ -227,25 +216,11 @@ Value vector(const Value *a, uint32_t n) {
   return v;
 }
 
-// The range [start, end) that optional arguments behind `from` give.
-bool rangeOf(const char *who, const Value *a, uint32_t n, uint32_t from, uint32_t size, uint32_t &start, uint32_t &end) {
+// The range [start, end) that optional arguments give.
+bool rangeOf(const char *who, Value from, Value to, uint32_t size, uint32_t &start, uint32_t &end) {
   start = 0;
   end = size;
-  if (n > from) {
-    if (!isLength(a[from]) || (uint32_t)fixnumOf(a[from]) > size) {
-      failType(who, "no such index", a[from]);
-      return false;
-    }
-    start = fixnumOf(a[from]);
-  }
-  if (n > from + 1) {
-    if (!isLength(a[from + 1]) || (uint32_t)fixnumOf(a[from + 1]) > size || (uint32_t)fixnumOf(a[from + 1]) < start) {
-      failType(who, "no such index", a[from + 1]);
-      return false;
-    }
-    end = fixnumOf(a[from + 1]);
-  }
-  return true;
+  return takeIndex(who, from, 0, size, start) && takeIndex(who, to, start, size, end);
 }
 
 Value notVector(const char *who, Value v) { return failType(who, "not a vector", v); }
@@ -253,34 +228,34 @@ Value notVector(const char *who, Value v) { return failType(who, "not a vector",
 Value vectorFill(const Value *a, uint32_t n) {
   uint32_t start, end;
   if (!isVector(a[0])) return notVector("vector-fill!", a[0]);
-  if (!rangeOf("vector-fill!", a, n, 2, lengthOf(a[0]), start, end)) return kFail;
+  if (!rangeOf("vector-fill!", n > 2 ? a[2] : (Value)kAbsent, n > 3 ? a[3] : (Value)kAbsent, lengthOf(a[0]), start, end)) return kFail;
   for (uint32_t i = start; i < end; i++) field(a[0], i) = a[1];
   return kUnspecified;
 }
 
-Value vectorToList(const Value *a, uint32_t n) {
+Value vectorToList(Value v, Value from, Value to) {
   uint32_t start, end;
-  if (!isVector(a[0])) return notVector("vector->list", a[0]);
-  if (!rangeOf("vector->list", a, n, 1, lengthOf(a[0]), start, end)) return kFail;
+  if (!isVector(v)) return notVector("vector->list", v);
+  if (!rangeOf("vector->list", from, to, lengthOf(v), start, end)) return kFail;
   Value result = kNil;
-  while (end > start) result = cons(field(a[0], --end), result);
+  while (end > start) result = cons(field(v, --end), result);
   return result;
 }
 
-Value subvector(const Value *a, uint32_t n) {
+Value subvector(Value v, Value from, Value to) {
   uint32_t start, end;
-  if (!isVector(a[0])) return notVector("vector-copy", a[0]);
-  if (!rangeOf("vector-copy", a, n, 1, lengthOf(a[0]), start, end)) return kFail;
-  Value v = makeVector(end - start, kNil);
-  memcpy(&field(v, 0), &field(a[0], start), (end - start) * 4);
-  return v;
+  if (!isVector(v)) return notVector("vector-copy", v);
+  if (!rangeOf("vector-copy", from, to, lengthOf(v), start, end)) return kFail;
+  Value copy = makeVector(end - start, kNil);
+  memcpy(&field(copy, 0), &field(v, start), (end - start) * 4);
+  return copy;
 }
 
-Value listToVector(const Value *a, uint32_t) {
-  int64_t n = listLength(a[0]);
-  if (n < 0 || n > kMaxLength) return notList("list->vector", a[0]);
+Value listToVector(Value list) {
+  int64_t n = listLength(list);
+  if (n < 0 || n > kMaxLength) return notList("list->vector", list);
   Value v = makeVector((uint32_t)n, kNil);
-  Value p = a[0];
+  Value p = list;
   for (uint32_t i = 0; i < n; i++, p = cdr(p)) field(v, i) = car(p);
   return v;
 }
@@ -300,7 +275,7 @@ Value vectorAppend(const Value *a, uint32_t n) {
   return v;
 }
 
-Value isBoolean(const Value *a, uint32_t) { return boolean(a[0] == kTrue || a[0] == kFalse); }
+Value isBoolean(Value v) { return boolean(v == kTrue || v == kFalse); }
 
 Value errorProcedure(const Value *a, uint32_t n) {
   Text text = isString(a[0]) ? displayed(a[0]) : written(a[0]);
@@ -315,25 +290,25 @@ Value errorProcedure(const Value *a, uint32_t n) {
 Value applyMarker(const Value *, uint32_t) { return kFail; }
 
 Value unspecified(const Value *, uint32_t) { return kUnspecified; }
-Value eofObject(const Value *, uint32_t) { return kEof; }
+Value eofObject() { return kEof; }
 
 Builtin builtins[] = {
-    {"equal?", equalProcedure, 2, 2, 0}, {"list", list, 0, kAnyCount, 0}, {"cons*", consStar, 1, kAnyCount, 0},
-    {"make-list", makeList, 1, 2, 0}, {"length", length, 1, 1, 0}, {"list?", isList, 1, 1, 0},
-    {"%bad-list", badList, 2, 2, 0}, {"append", append, 0, kAnyCount, 0}, {"reverse", reverse, 1, 1, 0}, {"list-copy", listCopy, 1, 1, 0},
-    {"list-tail", listTail, 2, 2, 0}, {"list-ref", listRef, 2, 2, 0}, {"list-head", listHead, 2, 2, 0},
-    {"last-pair", lastPair, 1, 1, 0}, {"memq", memq, 2, 2, 0}, {"memv", memv, 2, 2, 0},
-    {"member", memberProcedure, 2, 2, 0}, {"assq", assq, 2, 2, 0}, {"assv", assv, 2, 2, 0},
-    {"assoc", assoc, 2, 2, 0}, {"caar", caar, 1, 1, 0}, {"cadr", cadr, 1, 1, 0}, {"cdar", cdar, 1, 1, 0},
-    {"cddr", cddr, 1, 1, 0}, {"caaar", caaar, 1, 1, 0}, {"caadr", caadr, 1, 1, 0}, {"cadar", cadar, 1, 1, 0},
-    {"caddr", caddr, 1, 1, 0}, {"cdaar", cdaar, 1, 1, 0}, {"cdadr", cdadr, 1, 1, 0}, {"cddar", cddar, 1, 1, 0},
-    {"cdddr", cdddr, 1, 1, 0}, {"make-vector", makeVectorProcedure, 1, 2, 0}, {"vector", vector, 0, kAnyCount, 0},
-    {"vector-fill!", vectorFill, 2, 4, 0}, {"vector->list", vectorToList, 1, 3, 0},
-    {"vector-copy", subvector, 1, 3, 0}, {"subvector", subvector, 3, 3, 0},
-    {"list->vector", listToVector, 1, 1, 0}, {"vector-append", vectorAppend, 0, kAnyCount, 0},
-    {"boolean?", isBoolean, 1, 1, 0}, {"error", errorProcedure, 1, kAnyCount, 0},
-    {"apply", applyMarker, 2, kAnyCount, 0}, {"void", unspecified, 0, kAnyCount, 0},
-    {"eof-object", eofObject, 0, 0, 0},
+    {"equal?", equalProcedure}, {"list", list, 0, kAnyCount}, {"cons*", consStar, 1, kAnyCount},
+    {"make-list", makeList, 1}, {"length", length}, {"list?", isList},
+    {"%bad-list", badList}, {"append", append, 0, kAnyCount}, {"reverse", reverse}, {"list-copy", listCopy},
+    {"list-tail", listTail}, {"list-ref", listRef}, {"list-head", listHead},
+    {"last-pair", lastPair}, {"memq", memq}, {"memv", memv},
+    {"member", memberProcedure}, {"assq", assq}, {"assv", assv},
+    {"assoc", assoc}, {"caar", caar}, {"cadr", cadr}, {"cdar", cdar},
+    {"cddr", cddr}, {"caaar", caaar}, {"caadr", caadr}, {"cadar", cadar},
+    {"caddr", caddr}, {"cdaar", cdaar}, {"cdadr", cdadr}, {"cddar", cddar},
+    {"cdddr", cdddr}, {"make-vector", makeVectorProcedure, 1}, {"vector", vector, 0, kAnyCount},
+    {"vector-fill!", vectorFill, 2, 4}, {"vector->list", vectorToList, 1},
+    {"vector-copy", subvector, 1}, {"subvector", subvector},
+    {"list->vector", listToVector}, {"vector-append", vectorAppend, 0, kAnyCount},
+    {"boolean?", isBoolean}, {"error", errorProcedure, 1, kAnyCount},
+    {"apply", applyMarker, 2, kAnyCount}, {"void", unspecified, 0, kAnyCount},
+    {"eof-object", eofObject},
 };
 
 }  // namespace

@@ -40,25 +40,25 @@ uint64_t nextRandom() {
 
 Value notNumber(const char *who, Value v) { return failType(who, "not a number", v); }
 
-Value random(const Value *a, uint32_t) {
-  if (isFixnum(a[0]) && fixnumOf(a[0]) > 0) return fixnum((nextRandom() >> 33) % fixnumOf(a[0]));
-  if (isFlonum(a[0]) && flonumOf(a[0]) > 0) return flonum((double)(nextRandom() >> 11) * 0x1p-53 * flonumOf(a[0]));
-  return failType("random", "not a positive number", a[0]);
+Value random(Value limit) {
+  if (isFixnum(limit) && fixnumOf(limit) > 0) return fixnum((nextRandom() >> 33) % fixnumOf(limit));
+  if (isFlonum(limit) && flonumOf(limit) > 0) return flonum((double)(nextRandom() >> 11) * 0x1p-53 * flonumOf(limit));
+  return failType("random", "not a positive number", limit);
 }
 
-Value isIntegerProcedure(const Value *a, uint32_t) { return boolean(isInteger(a[0])); }
-Value isExact(const Value *a, uint32_t) { return isNumber(a[0]) ? boolean(isFixnum(a[0])) : notNumber("exact?", a[0]); }
-Value isInexact(const Value *a, uint32_t) { return isNumber(a[0]) ? boolean(isFlonum(a[0])) : notNumber("inexact?", a[0]); }
-Value isNan(const Value *a, uint32_t) { return isNumber(a[0]) ? boolean(isnan(toDouble(a[0]))) : notNumber("nan?", a[0]); }
-Value isPositive(const Value *a, uint32_t) { return isNumber(a[0]) ? boolean(toDouble(a[0]) > 0) : notNumber("positive?", a[0]); }
-Value isNegative(const Value *a, uint32_t) { return isNumber(a[0]) ? boolean(toDouble(a[0]) < 0) : notNumber("negative?", a[0]); }
+Value isIntegerProcedure(Value v) { return boolean(isInteger(v)); }
+Value isExact(Value v) { return isNumber(v) ? boolean(isFixnum(v)) : notNumber("exact?", v); }
+Value isInexact(Value v) { return isNumber(v) ? boolean(isFlonum(v)) : notNumber("inexact?", v); }
+Value isNan(Value v) { return isNumber(v) ? boolean(isnan(toDouble(v))) : notNumber("nan?", v); }
+Value isPositive(Value v) { return isNumber(v) ? boolean(toDouble(v) > 0) : notNumber("positive?", v); }
+Value isNegative(Value v) { return isNumber(v) ? boolean(toDouble(v) < 0) : notNumber("negative?", v); }
 
 Value parity(const char *who, Value v, bool odd) {
   if (!isInteger(v)) return failType(who, "not an integer", v);
   return boolean((remainderOf(toDouble(v), 2) != 0) == odd);
 }
-Value isOdd(const Value *a, uint32_t) { return parity("odd?", a[0], true); }
-Value isEven(const Value *a, uint32_t) { return parity("even?", a[0], false); }
+Value isOdd(Value v) { return parity("odd?", v, true); }
+Value isEven(Value v) { return parity("even?", v, false); }
 
 // 2.5 rounds to 2: to even.
 double roundEven(double d) { return nearbyint(d); }
@@ -67,17 +67,17 @@ template <double (*function)(double)> Value rounded(const char *who, Value v) {
   if (isFixnum(v)) return v;
   return isFlonum(v) ? flonum(function(flonumOf(v))) : notNumber(who, v);
 }
-Value floorProcedure(const Value *a, uint32_t) { return rounded<floor>("floor", a[0]); }
-Value ceilingProcedure(const Value *a, uint32_t) { return rounded<ceil>("ceiling", a[0]); }
-Value truncateProcedure(const Value *a, uint32_t) { return rounded<trunc>("truncate", a[0]); }
-Value roundProcedure(const Value *a, uint32_t) { return rounded<roundEven>("round", a[0]); }
+Value floorProcedure(Value v) { return rounded<floor>("floor", v); }
+Value ceilingProcedure(Value v) { return rounded<ceil>("ceiling", v); }
+Value truncateProcedure(Value v) { return rounded<trunc>("truncate", v); }
+Value roundProcedure(Value v) { return rounded<roundEven>("round", v); }
 
-Value toExact(const Value *a, uint32_t) {
-  if (isFixnum(a[0])) return a[0];
-  if (!isInteger(a[0])) return failType("inexact->exact", "not an integer", a[0]);
-  double d = flonumOf(a[0]);
+Value toExact(Value v) {
+  if (isFixnum(v)) return v;
+  if (!isInteger(v)) return failType("inexact->exact", "not an integer", v);
+  double d = flonumOf(v);
   // Beyond the fixnums there is no exact number: it stays as it is.
-  return d >= kFixnumMin && d <= kFixnumMax ? fixnum((int32_t)d) : a[0];
+  return d >= kFixnumMin && d <= kFixnumMax ? fixnum((int32_t)d) : v;
 }
 
 Value gcd(const Value *a, uint32_t n) {
@@ -105,48 +105,44 @@ Value lcm(const Value *a, uint32_t n) {
   return result;
 }
 
-Value expt(const Value *a, uint32_t) {
-  if (!isNumber(a[0])) return notNumber("expt", a[0]);
-  if (!isNumber(a[1])) return notNumber("expt", a[1]);
-  double d = pow(toDouble(a[0]), toDouble(a[1]));
-  bool exact = isFixnum(a[0]) && isFixnum(a[1]) && fixnumOf(a[1]) >= 0;
+Value expt(Value base, Value exponent) {
+  if (!isNumber(base)) return notNumber("expt", base);
+  if (!isNumber(exponent)) return notNumber("expt", exponent);
+  double d = pow(toDouble(base), toDouble(exponent));
+  bool exact = isFixnum(base) && isFixnum(exponent) && fixnumOf(exponent) >= 0;
   return exact && fabs(d) < 0x1p53 ? integer((int64_t)d) : flonum(d);
 }
 
-Value square(const Value *a, uint32_t) {
-  if (isFixnum(a[0])) return integer((int64_t)fixnumOf(a[0]) * fixnumOf(a[0]));
-  return isFlonum(a[0]) ? flonum(flonumOf(a[0]) * flonumOf(a[0])) : notNumber("square", a[0]);
+Value square(Value v) {
+  if (isFixnum(v)) return integer((int64_t)fixnumOf(v) * fixnumOf(v));
+  return isFlonum(v) ? flonum(flonumOf(v) * flonumOf(v)) : notNumber("square", v);
 }
 
 double exactRoot(double d) { return floor(sqrt(d)); }
 
-#define REAL_FUNCTION(name, function)                                  \
-  Value name(const Value *a, uint32_t) {                               \
-    return isNumber(a[0]) ? flonum(function(toDouble(a[0]))) : notNumber(#function, a[0]); \
-  }
+#define REAL_FUNCTION(name, function) \
+  Value name(Value v) { return isNumber(v) ? flonum(function(toDouble(v))) : notNumber(#function, v); }
 REAL_FUNCTION(sinProcedure, sin)
 REAL_FUNCTION(cosProcedure, cos)
 REAL_FUNCTION(tanProcedure, tan)
 REAL_FUNCTION(expProcedure, exp)
 
-Value logProcedure(const Value *a, uint32_t n) {
-  for (uint32_t i = 0; i < n; i++) {
-    if (!isNumber(a[i])) return notNumber("log", a[i]);
-  }
-  double d = log(toDouble(a[0]));
-  return flonum(n == 2 ? d / log(toDouble(a[1])) : d);
+Value logProcedure(Value v, Value base) {
+  if (!isNumber(v)) return notNumber("log", v);
+  double d = log(toDouble(v));
+  if (base == kAbsent) return flonum(d);
+  return isNumber(base) ? flonum(d / log(toDouble(base))) : notNumber("log", base);
 }
 
-Value atanProcedure(const Value *a, uint32_t n) {
-  for (uint32_t i = 0; i < n; i++) {
-    if (!isNumber(a[i])) return notNumber("atan", a[i]);
-  }
-  return flonum(n == 2 ? atan2(toDouble(a[0]), toDouble(a[1])) : atan(toDouble(a[0])));
+Value atanProcedure(Value y, Value x) {
+  if (!isNumber(y)) return notNumber("atan", y);
+  if (x == kAbsent) return flonum(atan(toDouble(y)));
+  return isNumber(x) ? flonum(atan2(toDouble(y), toDouble(x))) : notNumber("atan", x);
 }
 
-Value exactIntegerSqrt(const Value *a, uint32_t) {
-  if (!isFixnum(a[0]) || fixnumOf(a[0]) < 0) return failType("integer-sqrt", "not a natural number", a[0]);
-  return fixnum((int32_t)exactRoot(fixnumOf(a[0])));
+Value exactIntegerSqrt(Value v) {
+  if (!isFixnum(v) || fixnumOf(v) < 0) return failType("integer-sqrt", "not a natural number", v);
+  return fixnum((int32_t)exactRoot(fixnumOf(v)));
 }
 
 // 0 with an error under way.
@@ -156,17 +152,17 @@ uint32_t radixOf(const char *who, Value v) {
   return 0;
 }
 
-Value numberToString(const Value *a, uint32_t n) {
-  if (!isNumber(a[0])) return notNumber("number->string", a[0]);
-  uint32_t radix = n > 1 ? radixOf("number->string", a[1]) : 10;
+Value numberToString(Value v, Value base) {
+  if (!isNumber(v)) return notNumber("number->string", v);
+  uint32_t radix = base == kAbsent ? 10 : radixOf("number->string", base);
   if (!radix) return kFail;
-  if (isFixnum(a[0])) {
+  if (isFixnum(v)) {
     char digits[kFixnumDigits];
-    char *first = fixnumText(digits, fixnumOf(a[0]), radix);
+    char *first = fixnumText(digits, fixnumOf(v), radix);
     return makeString(first, digits + sizeof digits - first);
   }
   Text text;
-  printNumber(text, a[0]);
+  printNumber(text, v);
   return makeString(text.data(), text.size());
 }
 
@@ -182,12 +178,12 @@ Value fewDigits(const char *text, uint32_t size) {
   return fixnum(number);
 }
 
-Value stringToNumber(const Value *a, uint32_t n) {
-  if (!isString(a[0])) return failType("string->number", "not a string", a[0]);
-  const char *text = stringText(a[0]);
-  uint32_t size = stringBytes(a[0]);
-  if (n > 1) {
-    uint32_t radix = radixOf("string->number", a[1]);
+Value stringToNumber(Value s, Value base) {
+  if (!isString(s)) return failType("string->number", "not a string", s);
+  const char *text = stringText(s);
+  uint32_t size = stringBytes(s);
+  if (base != kAbsent) {
+    uint32_t radix = radixOf("string->number", base);
     return radix ? parseNumber(text, size, radix) : (Value)kFail;
   }
   Value number = fewDigits(text, size);
@@ -195,11 +191,11 @@ Value stringToNumber(const Value *a, uint32_t n) {
 }
 
 // (number->fixed x digits): "12.50"
-Value numberToFixed(const Value *a, uint32_t) {
-  if (!isNumber(a[0])) return notNumber("number->fixed", a[0]);
-  if (!isFixnum(a[1]) || fixnumOf(a[1]) < 0 || fixnumOf(a[1]) > 20) return failType("number->fixed", "bad number of digits", a[1]);
+Value numberToFixed(Value v, Value digits) {
+  if (!isNumber(v)) return notNumber("number->fixed", v);
+  if (!isFixnum(digits) || fixnumOf(digits) < 0 || fixnumOf(digits) > 20) return failType("number->fixed", "bad number of digits", digits);
   Text text;
-  printFixed(text, toDouble(a[0]), fixnumOf(a[1]));
+  printFixed(text, toDouble(v), fixnumOf(digits));
   return makeString(text.data(), text.size());
 }
 
@@ -215,31 +211,30 @@ Value bitwiseAnd(const Value *a, uint32_t n) { return bitwise("bitwise-and", a, 
 Value bitwiseOr(const Value *a, uint32_t n) { return bitwise("bitwise-ior", a, n, 0, 1); }
 Value bitwiseXor(const Value *a, uint32_t n) { return bitwise("bitwise-xor", a, n, 0, 2); }
 
-Value arithmeticShift(const Value *a, uint32_t) {
-  for (uint32_t i = 0; i < 2; i++) {
-    if (!isFixnum(a[i])) return failType("arithmetic-shift", "not a fixnum", a[i]);
-  }
-  int32_t n = fixnumOf(a[0]), by = fixnumOf(a[1]);
+Value arithmeticShift(Value v, Value distance) {
+  if (!isFixnum(v)) return failType("arithmetic-shift", "not a fixnum", v);
+  if (!isFixnum(distance)) return failType("arithmetic-shift", "not a fixnum", distance);
+  int32_t n = fixnumOf(v), by = fixnumOf(distance);
   if (by <= 0) return fixnum(by < -31 ? (n < 0 ? -1 : 0) : n >> -by);
   return by < 32 ? integer((int64_t)n << by) : flonum(ldexp(n, by));
 }
 
 Builtin builtins[] = {
-    {"integer?", isIntegerProcedure, 1, 1, 0}, {"exact?", isExact, 1, 1, 0},
-    {"inexact?", isInexact, 1, 1, 0}, {"nan?", isNan, 1, 1, 0}, {"positive?", isPositive, 1, 1, 0},
-    {"negative?", isNegative, 1, 1, 0}, {"odd?", isOdd, 1, 1, 0}, {"even?", isEven, 1, 1, 0},
-    {"floor", floorProcedure, 1, 1, 0}, {"ceiling", ceilingProcedure, 1, 1, 0},
-    {"truncate", truncateProcedure, 1, 1, 0}, {"round", roundProcedure, 1, 1, 0},
-    {"inexact->exact", toExact, 1, 1, 0}, {"exact", toExact, 1, 1, 0}, {"gcd", gcd, 0, kAnyCount, 0},
-    {"lcm", lcm, 0, kAnyCount, 0}, {"expt", expt, 2, 2, 0}, {"square", square, 1, 1, 0},
-    {"sin", sinProcedure, 1, 1, 0}, {"cos", cosProcedure, 1, 1, 0}, {"tan", tanProcedure, 1, 1, 0},
-    {"exp", expProcedure, 1, 1, 0}, {"log", logProcedure, 1, 2, 0}, {"atan", atanProcedure, 1, 2, 0},
-    {"integer-sqrt", exactIntegerSqrt, 1, 1, 0}, {"number->string", numberToString, 1, 2, 0},
-    {"string->number", stringToNumber, 1, 2, 0}, {"number->fixed", numberToFixed, 2, 2, 0},
-    {"bitwise-and", bitwiseAnd, 0, kAnyCount, 0}, {"bitwise-ior", bitwiseOr, 0, kAnyCount, 0},
-    {"bitwise-xor", bitwiseXor, 0, kAnyCount, 0}, {"arithmetic-shift", arithmeticShift, 2, 2, 0},
+    {"integer?", isIntegerProcedure}, {"exact?", isExact},
+    {"inexact?", isInexact}, {"nan?", isNan}, {"positive?", isPositive},
+    {"negative?", isNegative}, {"odd?", isOdd}, {"even?", isEven},
+    {"floor", floorProcedure}, {"ceiling", ceilingProcedure},
+    {"truncate", truncateProcedure}, {"round", roundProcedure},
+    {"inexact->exact", toExact}, {"exact", toExact}, {"gcd", gcd, 0, kAnyCount},
+    {"lcm", lcm, 0, kAnyCount}, {"expt", expt}, {"square", square},
+    {"sin", sinProcedure}, {"cos", cosProcedure}, {"tan", tanProcedure},
+    {"exp", expProcedure}, {"log", logProcedure, 1}, {"atan", atanProcedure, 1},
+    {"integer-sqrt", exactIntegerSqrt}, {"number->string", numberToString, 1},
+    {"string->number", stringToNumber, 1}, {"number->fixed", numberToFixed},
+    {"bitwise-and", bitwiseAnd, 0, kAnyCount}, {"bitwise-ior", bitwiseOr, 0, kAnyCount},
+    {"bitwise-xor", bitwiseXor, 0, kAnyCount}, {"arithmetic-shift", arithmeticShift},
 };
-Builtin withEffects[] = {{"random", random, 1, 1, 0}};
+Builtin withEffects[] = {{"random", random}};
 
 }  // namespace
 

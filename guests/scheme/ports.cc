@@ -74,7 +74,7 @@ Value takeInput(uint32_t size) {
 }
 
 // One function, for an engine that compiles it when a start reads its first line.
-Value readLine(const Value *, uint32_t) {
+Value readLine() {
   uint32_t size = 0;
   bool ended = false;
   for (;; size++) {
@@ -91,9 +91,9 @@ Value readLine(const Value *, uint32_t) {
 }
 
 // (read-string k): up to k characters
-Value readString(const Value *a, uint32_t) {
-  if (!isFixnum(a[0]) || fixnumOf(a[0]) < 0) return failType("read-string", "not a length", a[0]);
-  uint32_t wanted = fixnumOf(a[0]);
+Value readString(Value count) {
+  if (!isFixnum(count) || fixnumOf(count) < 0) return failType("read-string", "not a length", count);
+  uint32_t wanted = fixnumOf(count);
   uint32_t size = 0;
   for (uint32_t chars = 0; chars < wanted; chars++) {
     if (inputAt + size >= inputEnd && !readMore()) break;
@@ -103,45 +103,44 @@ Value readString(const Value *a, uint32_t) {
   return size == 0 && wanted > 0 ? (Value)kEof : takeInput(size);
 }
 
-Value readChar(const Value *, uint32_t) {
-  Value one = fixnum(1);
-  Value s = readString(&one, 1);
+Value readChar() {
+  Value s = readString(fixnum(1));
   if (!isString(s)) return s;
   const char *text = stringText(s);
   return character(nextChar(text));
 }
 
-Value peekChar(const Value *, uint32_t) {
+Value peekChar() {
   if (inputAt == inputEnd && !readMore()) return kEof;
   while (inputEnd - inputAt < kUtf8Size && readMore()) {}
   const char *text = input + inputAt;
   return character(nextChar(text));
 }
 
-Value display(const Value *a, uint32_t) {
-  if (isString(a[0])) writeOutput(stringText(a[0]), stringBytes(a[0]));
+Value display(Value v) {
+  if (isString(v)) writeOutput(stringText(v), stringBytes(v));
   else {
-    Text text = displayed(a[0]);
+    Text text = displayed(v);
     writeOutput(text.data(), text.size());
   }
   return kUnspecified;
 }
 
-Value write(const Value *a, uint32_t) {
-  Text text = written(a[0]);
+Value write(Value v) {
+  Text text = written(v);
   writeOutput(text.data(), text.size());
   return kUnspecified;
 }
 
-Value writeChar(const Value *a, uint32_t) { return isChar(a[0]) ? display(a, 1) : failType("write-char", "not a character", a[0]); }
-Value writeString(const Value *a, uint32_t) { return isString(a[0]) ? display(a, 1) : failType("write-string", "not a string", a[0]); }
+Value writeChar(Value c) { return isChar(c) ? display(c) : failType("write-char", "not a character", c); }
+Value writeString(Value s) { return isString(s) ? display(s) : failType("write-string", "not a string", s); }
 
-Value newline(const Value *, uint32_t) {
+Value newline() {
   writeOutput("\n", 1);
   return kUnspecified;
 }
 
-Value flush(const Value *, uint32_t) {
+Value flush() {
   flushOutput();
   return kUnspecified;
 }
@@ -158,7 +157,7 @@ template <auto sizes, auto get> void fetch(std::vector<Text> &to) {
   for (uint32_t i = 0; i < count; i++) to.emplace_back((char *)pointers[i]);
 }
 
-Value commandLine(const Value *, uint32_t) {
+Value commandLine() {
   if (!argumentsKnown) fetch<__wasi_args_sizes_get, __wasi_args_get>(arguments);
   argumentsKnown = true;
   Value list = kNil;
@@ -166,24 +165,24 @@ Value commandLine(const Value *, uint32_t) {
   return list;
 }
 
-Value getEnvironment(const Value *a, uint32_t) {
-  if (!isString(a[0])) return failType("getenv", "not a string", a[0]);
+Value getEnvironment(Value name) {
+  if (!isString(name)) return failType("getenv", "not a string", name);
   if (!environmentKnown) fetch<__wasi_environ_sizes_get, __wasi_environ_get>(environment);
   environmentKnown = true;
-  uint32_t size = stringBytes(a[0]);
+  uint32_t size = stringBytes(name);
   for (const Text &entry : environment) {
-    if (entry.size() <= size || entry[size] != '=' || memcmp(entry.data(), stringText(a[0]), size)) continue;
+    if (entry.size() <= size || entry[size] != '=' || memcmp(entry.data(), stringText(name), size)) continue;
     return makeString(entry.data() + size + 1, entry.size() - size - 1);
   }
   return kFalse;
 }
 
 Builtin builtins[] = {
-    {"display", display, 1, 1, 0}, {"write", write, 1, 1, 0}, {"newline", newline, 0, 0, 0},
-    {"write-char", writeChar, 1, 1, 0}, {"write-string", writeString, 1, 1, 0},
-    {"flush-output", flush, 0, 0, 0}, {"read-line", readLine, 0, 0, 0}, {"read-string", readString, 1, 1, 0},
-    {"read-char", readChar, 0, 0, 0}, {"peek-char", peekChar, 0, 0, 0}, {"command-line", commandLine, 0, 0, 0},
-    {"getenv", getEnvironment, 1, 1, 0}, {"get-environment-variable", getEnvironment, 1, 1, 0},
+    {"display", display}, {"write", write}, {"newline", newline},
+    {"write-char", writeChar}, {"write-string", writeString},
+    {"flush-output", flush}, {"read-line", readLine}, {"read-string", readString},
+    {"read-char", readChar}, {"peek-char", peekChar}, {"command-line", commandLine},
+    {"getenv", getEnvironment}, {"get-environment-variable", getEnvironment},
 };
 
 }  // namespace

@@ -178,9 +178,9 @@ Value setExistingGlobal(Symbol *symbol, Value value) {
 
 namespace {
 
-template <PrimOp op> Value one(const Value *a, uint32_t) { return primitive1(op, a[0]); }
-template <PrimOp op> Value two(const Value *a, uint32_t) { return primitive2(op, a[0], a[1]); }
-Value vectorSet(const Value *a, uint32_t) { return primitive3(kVectorSet, a[0], a[1], a[2]); }
+template <PrimOp op> Value one(Value a) { return primitive1(op, a); }
+template <PrimOp op> Value two(Value a, Value b) { return primitive2(op, a, b); }
+Value vectorSet(Value vector, Value index, Value v) { return primitive3(kVectorSet, vector, index, v); }
 
 // As a value, an operation is called from anywhere: this is all that is known of what it meets there.
 template <PrimOp op> Value noted(Value a, Value b) {
@@ -227,24 +227,24 @@ Builtin builtins[] = {
     {"<=", chain<kLessEqual>, 1, kAnyCount, kLessEqual}, {">=", chain<kGreaterEqual>, 1, kAnyCount, kGreaterEqual},
     {"=", chain<kNumEqual>, 1, kAnyCount, kNumEqual}, {"min", extreme<kMin>, 1, kAnyCount, kMin},
     {"max", extreme<kMax>, 1, kAnyCount, kMax}, {"char=?", chain<kCharEqual>, 1, kAnyCount, kCharEqual},
-    {"quotient", two<kQuotient>, 2, 2, kQuotient}, {"remainder", two<kRemainder>, 2, 2, kRemainder},
-    {"modulo", two<kModulo>, 2, 2, kModulo}, {"truncate-quotient", two<kQuotient>, 2, 2, kQuotient},
-    {"truncate-remainder", two<kRemainder>, 2, 2, kRemainder}, {"floor-remainder", two<kModulo>, 2, 2, kModulo},
-    {"cons", two<kCons>, 2, 2, kCons}, {"eq?", two<kEq>, 2, 2, kEq}, {"eqv?", two<kEqv>, 2, 2, kEqv},
-    {"set-car!", two<kSetCar>, 2, 2, kSetCar}, {"set-cdr!", two<kSetCdr>, 2, 2, kSetCdr},
-    {"vector-ref", two<kVectorRef>, 2, 2, kVectorRef}, {"string-ref", two<kStringRef>, 2, 2, kStringRef},
-    {"car", one<kCar>, 1, 1, kCar}, {"cdr", one<kCdr>, 1, 1, kCdr}, {"null?", one<kNullP>, 1, 1, kNullP},
-    {"pair?", one<kPairP>, 1, 1, kPairP}, {"not", one<kNot>, 1, 1, kNot}, {"zero?", one<kZeroP>, 1, 1, kZeroP},
-    {"vector-length", one<kVectorLength>, 1, 1, kVectorLength},
-    {"string-length", one<kStringLength>, 1, 1, kStringLength},
-    {"exact->inexact", one<kToInexact>, 1, 1, kToInexact}, {"inexact", one<kToInexact>, 1, 1, kToInexact},
-    {"sqrt", one<kSqrt>, 1, 1, kSqrt}, {"abs", one<kAbs>, 1, 1, kAbs},
-    {"magnitude", one<kAbs>, 1, 1, kAbs},
-    {"char->integer", one<kCharToInteger>, 1, 1, kCharToInteger}, {"symbol?", one<kSymbolP>, 1, 1, kSymbolP},
-    {"string?", one<kStringP>, 1, 1, kStringP}, {"vector?", one<kVectorP>, 1, 1, kVectorP},
-    {"char?", one<kCharP>, 1, 1, kCharP}, {"number?", one<kNumberP>, 1, 1, kNumberP},
-    {"procedure?", one<kProcedureP>, 1, 1, kProcedureP}, {"eof-object?", one<kEofP>, 1, 1, kEofP},
-    {"vector-set!", vectorSet, 3, 3, kVectorSet},
+    {"quotient", two<kQuotient>, 2, kQuotient}, {"remainder", two<kRemainder>, 2, kRemainder},
+    {"modulo", two<kModulo>, 2, kModulo}, {"truncate-quotient", two<kQuotient>, 2, kQuotient},
+    {"truncate-remainder", two<kRemainder>, 2, kRemainder}, {"floor-remainder", two<kModulo>, 2, kModulo},
+    {"cons", two<kCons>, 2, kCons}, {"eq?", two<kEq>, 2, kEq}, {"eqv?", two<kEqv>, 2, kEqv},
+    {"set-car!", two<kSetCar>, 2, kSetCar}, {"set-cdr!", two<kSetCdr>, 2, kSetCdr},
+    {"vector-ref", two<kVectorRef>, 2, kVectorRef}, {"string-ref", two<kStringRef>, 2, kStringRef},
+    {"car", one<kCar>, 1, kCar}, {"cdr", one<kCdr>, 1, kCdr}, {"null?", one<kNullP>, 1, kNullP},
+    {"pair?", one<kPairP>, 1, kPairP}, {"not", one<kNot>, 1, kNot}, {"zero?", one<kZeroP>, 1, kZeroP},
+    {"vector-length", one<kVectorLength>, 1, kVectorLength},
+    {"string-length", one<kStringLength>, 1, kStringLength},
+    {"exact->inexact", one<kToInexact>, 1, kToInexact}, {"inexact", one<kToInexact>, 1, kToInexact},
+    {"sqrt", one<kSqrt>, 1, kSqrt}, {"abs", one<kAbs>, 1, kAbs},
+    {"magnitude", one<kAbs>, 1, kAbs},
+    {"char->integer", one<kCharToInteger>, 1, kCharToInteger}, {"symbol?", one<kSymbolP>, 1, kSymbolP},
+    {"string?", one<kStringP>, 1, kStringP}, {"vector?", one<kVectorP>, 1, kVectorP},
+    {"char?", one<kCharP>, 1, kCharP}, {"number?", one<kNumberP>, 1, kNumberP},
+    {"procedure?", one<kProcedureP>, 1, kProcedureP}, {"eof-object?", one<kEofP>, 1, kEofP},
+    {"vector-set!", vectorSet, 3, kVectorSet},
 };
 
 }  // namespace

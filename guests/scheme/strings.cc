@@ -17,7 +17,6 @@ namespace {
 
 Value notString(const char *who, Value v) { return failType(who, "not a string", v); }
 Value notChar(const char *who, Value v) { return failType(who, "not a character", v); }
-Value notIndex(const char *who, Value v) { return failType(who, "no such index", v); }
 Value tooLong(const char *who) { return fail(who, "the string would be too long"); }
 
 Value stringOf(const Text &text) {
@@ -36,22 +35,14 @@ __attribute__((noinline)) const char *search(const char *at, const char *end, co
 
 const char *stringEnd(Value string) { return stringText(string) + stringBytes(string); }
 
-// The byte range that the optional indices behind `from` select.
+// The byte range that optional indices select.
 struct Range {
   uint32_t start, end, chars;
 };
-bool rangeOf(const char *who, const Value *a, uint32_t n, uint32_t from, Range &range) {
-  Value s = a[0];
-  uint32_t bounds[2] = {0, stringChars(s)};
-  for (uint32_t i = 0; i < 2 && n > from + i; i++) {
-    Value v = a[from + i];
-    if (!isFixnum(v) || fixnumOf(v) < 0 || (uint32_t)fixnumOf(v) > stringChars(s) || (i && (uint32_t)fixnumOf(v) < bounds[0])) {
-      notIndex(who, v);
-      return false;
-    }
-    bounds[i] = fixnumOf(v);
-  }
-  range = {byteOffset(s, bounds[0]), byteOffset(s, bounds[1]), bounds[1] - bounds[0]};
+__attribute__((noinline)) bool rangeOf(const char *who, Value s, Value from, Value to, Range &range) {
+  uint32_t first = 0, last = stringChars(s);
+  if (!takeIndex(who, from, 0, last, first) || !takeIndex(who, to, first, last, last)) return false;
+  range = {byteOffset(s, first), byteOffset(s, last), last - first};
   return true;
 }
 
@@ -72,40 +63,40 @@ Value stringAppend(const Value *a, uint32_t n) {
   return s;
 }
 
-Value substringOf(const char *who, const Value *a, uint32_t n) {
-  if (!isString(a[0])) return notString(who, a[0]);
+Value substringOf(const char *who, Value s, Value from, Value to) {
+  if (!isString(s)) return notString(who, s);
   Range r;
-  if (!rangeOf(who, a, n, 1, r)) return kFail;
-  Value s = allocateString(r.end - r.start, r.chars);
-  memcpy(stringText(s), stringText(a[0]) + r.start, r.end - r.start);
-  return s;
+  if (!rangeOf(who, s, from, to, r)) return kFail;
+  Value part = allocateString(r.end - r.start, r.chars);
+  memcpy(stringText(part), stringText(s) + r.start, r.end - r.start);
+  return part;
 }
-Value substring(const Value *a, uint32_t n) { return substringOf("substring", a, n); }
-Value stringCopy(const Value *a, uint32_t n) { return substringOf("string-copy", a, n); }
+Value substring(Value s, Value from, Value to) { return substringOf("substring", s, from, to); }
+Value stringCopy(Value s, Value from, Value to) { return substringOf("string-copy", s, from, to); }
 
-Value stringToList(const Value *a, uint32_t n) {
-  if (!isString(a[0])) return notString("string->list", a[0]);
+Value stringToList(Value s, Value from, Value to) {
+  if (!isString(s)) return notString("string->list", s);
   Range r;
-  if (!rangeOf("string->list", a, n, 1, r)) return kFail;
+  if (!rangeOf("string->list", s, from, to, r)) return kFail;
   std::vector<uint32_t> codes;
-  for (const char *p = stringText(a[0]) + r.start, *end = stringText(a[0]) + r.end; p < end;) codes.push_back(nextChar(p));
+  for (const char *p = stringText(s) + r.start, *end = stringText(s) + r.end; p < end;) codes.push_back(nextChar(p));
   Value list = kNil;
   for (size_t i = codes.size(); i-- > 0;) list = cons(character(codes[i]), list);
   return list;
 }
 
-Value listToString(const Value *a, uint32_t) {
+Value listToString(Value list) {
   uint32_t bytes = 0, chars = 0;
-  Value p = a[0];
+  Value p = list;
   for (; isPair(p); p = cdr(p), chars++) {
     if (!isChar(car(p))) return notChar("list->string", car(p));
     bytes += utf8Size(charOf(car(p)));
   }
-  if (p != kNil) return failType("list->string", "not a list", a[0]);
+  if (p != kNil) return failType("list->string", "not a list", list);
   if (bytes > kMaxLength) return tooLong("string");
   Value s = allocateString(bytes, chars);
   char *to = stringText(s);
-  for (p = a[0]; isPair(p); p = cdr(p)) to = putUtf8(to, charOf(car(p)));
+  for (p = list; isPair(p); p = cdr(p)) to = putUtf8(to, charOf(car(p)));
   return s;
 }
 
@@ -126,12 +117,12 @@ char *fill(char *to, int32_t count, uint32_t codePoint) {
   return to;
 }
 
-Value makeStringProcedure(const Value *a, uint32_t n) {
-  if (!isFixnum(a[0]) || fixnumOf(a[0]) < 0 || (uint32_t)fixnumOf(a[0]) > kMaxLength / 4) {
-    return failType("make-string", "not a length", a[0]);
+Value makeStringProcedure(Value length, Value with) {
+  if (!isFixnum(length) || fixnumOf(length) < 0 || (uint32_t)fixnumOf(length) > kMaxLength / 4) {
+    return failType("make-string", "not a length", length);
   }
-  if (n > 1 && !isChar(a[1])) return notChar("make-string", a[1]);
-  uint32_t chars = fixnumOf(a[0]), c = n > 1 ? charOf(a[1]) : ' ';
+  if (with != kAbsent && !isChar(with)) return notChar("make-string", with);
+  uint32_t chars = fixnumOf(length), c = with != kAbsent ? charOf(with) : ' ';
   Value s = allocateString(chars * utf8Size(c), chars);
   fill(stringText(s), chars, c);
   return s;
@@ -199,35 +190,35 @@ Value mapBytes(const char *who, Value s, uint32_t (*function)(uint32_t)) {
   for (uint32_t i = 0; i < stringBytes(s); i++) stringText(out)[i] = (char)function((uint8_t)stringText(s)[i]);
   return out;
 }
-Value stringUpcase(const Value *a, uint32_t) { return mapBytes("string-upcase", a[0], upper); }
-Value stringDowncase(const Value *a, uint32_t) { return mapBytes("string-downcase", a[0], lower); }
-Value charUpcase(const Value *a, uint32_t) { return isChar(a[0]) ? character(upper(charOf(a[0]))) : notChar("char-upcase", a[0]); }
-Value charDowncase(const Value *a, uint32_t) { return isChar(a[0]) ? character(lower(charOf(a[0]))) : notChar("char-downcase", a[0]); }
+Value stringUpcase(Value s) { return mapBytes("string-upcase", s, upper); }
+Value stringDowncase(Value s) { return mapBytes("string-downcase", s, lower); }
+Value charUpcase(Value c) { return isChar(c) ? character(upper(charOf(c))) : notChar("char-upcase", c); }
+Value charDowncase(Value c) { return isChar(c) ? character(lower(charOf(c))) : notChar("char-downcase", c); }
 
 bool isSpace(uint32_t c) { return c == ' ' || (c >= 9 && c <= 13); }
 bool isDigit(uint32_t c) { return c >= '0' && c <= '9'; }
 bool isLetter(uint32_t c) { return (lower(c) >= 'a' && lower(c) <= 'z') || c > 0xbf; }
-Value charWhitespace(const Value *a, uint32_t) { return isChar(a[0]) ? boolean(isSpace(charOf(a[0]))) : notChar("char-whitespace?", a[0]); }
-Value charNumeric(const Value *a, uint32_t) { return isChar(a[0]) ? boolean(isDigit(charOf(a[0]))) : notChar("char-numeric?", a[0]); }
-Value charAlphabetic(const Value *a, uint32_t) { return isChar(a[0]) ? boolean(isLetter(charOf(a[0]))) : notChar("char-alphabetic?", a[0]); }
+Value charWhitespace(Value c) { return isChar(c) ? boolean(isSpace(charOf(c))) : notChar("char-whitespace?", c); }
+Value charNumeric(Value c) { return isChar(c) ? boolean(isDigit(charOf(c))) : notChar("char-numeric?", c); }
+Value charAlphabetic(Value c) { return isChar(c) ? boolean(isLetter(charOf(c))) : notChar("char-alphabetic?", c); }
 
-Value digitValue(const Value *a, uint32_t) {
-  if (!isChar(a[0])) return notChar("digit-value", a[0]);
-  return isDigit(charOf(a[0])) ? fixnum(charOf(a[0]) - '0') : kFalse;
+Value digitValue(Value c) {
+  if (!isChar(c)) return notChar("digit-value", c);
+  return isDigit(charOf(c)) ? fixnum(charOf(c) - '0') : kFalse;
 }
 
-Value integerToChar(const Value *a, uint32_t) {
-  if (!isFixnum(a[0]) || fixnumOf(a[0]) < 0 || fixnumOf(a[0]) > 0x10ffff) return failType("integer->char", "not a code point", a[0]);
-  return character(fixnumOf(a[0]));
+Value integerToChar(Value code) {
+  if (!isFixnum(code) || fixnumOf(code) < 0 || fixnumOf(code) > 0x10ffff) return failType("integer->char", "not a code point", code);
+  return character(fixnumOf(code));
 }
 
-Value symbolToString(const Value *a, uint32_t) {
-  return isSymbol(a[0]) ? symbolOf(a[0])->name : failType("symbol->string", "not a symbol", a[0]);
+Value symbolToString(Value v) {
+  return isSymbol(v) ? symbolOf(v)->name : failType("symbol->string", "not a symbol", v);
 }
 
-Value stringToSymbol(const Value *a, uint32_t) {
-  if (!isString(a[0])) return notString("string->symbol", a[0]);
-  return valueOf(intern(stringText(a[0]), stringBytes(a[0])));
+Value stringToSymbol(Value s) {
+  if (!isString(s)) return notString("string->symbol", s);
+  return valueOf(intern(stringText(s), stringBytes(s)));
 }
 
 // What is looked for may be a character or a string.
@@ -253,38 +244,36 @@ struct Needle {
 };
 
 // (string-index s what [start]): the index in characters where it first occurs, or #f
-Value stringIndex(const Value *a, uint32_t n) {
-  if (!isString(a[0])) return notString("string-index", a[0]);
+Value stringIndex(Value s, Value what, Value from) {
+  if (!isString(s)) return notString("string-index", s);
   Needle needle;
   Range r;
-  if (!needle.take("string-index", a[1]) || !rangeOf("string-index", a, n, 2, r)) return kFail;
-  const char *text = stringText(a[0]);
-  const char *found = search(text + r.start, stringEnd(a[0]), needle.text, needle.size);
+  if (!needle.take("string-index", what) || !rangeOf("string-index", s, from, kAbsent, r)) return kFail;
+  const char *text = stringText(s);
+  const char *found = search(text + r.start, stringEnd(s), needle.text, needle.size);
   if (!found) return kFalse;
-  return fixnum(isAscii(a[0]) ? found - text : countChars(text, found - text));
+  return fixnum(isAscii(s) ? found - text : countChars(text, found - text));
 }
 
-Value stringPrefix(const Value *a, uint32_t) {
-  for (int i = 0; i < 2; i++) {
-    if (!isString(a[i])) return notString("string-prefix?", a[i]);
-  }
-  return boolean(stringBytes(a[0]) <= stringBytes(a[1]) && !memcmp(stringText(a[0]), stringText(a[1]), stringBytes(a[0])));
+Value stringPrefix(Value prefix, Value s) {
+  if (!isString(prefix)) return notString("string-prefix?", prefix);
+  if (!isString(s)) return notString("string-prefix?", s);
+  return boolean(stringBytes(prefix) <= stringBytes(s) && !memcmp(stringText(prefix), stringText(s), stringBytes(prefix)));
 }
 
-Value stringSuffix(const Value *a, uint32_t) {
-  for (int i = 0; i < 2; i++) {
-    if (!isString(a[i])) return notString("string-suffix?", a[i]);
-  }
-  int32_t skip = stringBytes(a[1]) - stringBytes(a[0]);
-  return boolean(skip >= 0 && !memcmp(stringText(a[0]), stringText(a[1]) + skip, stringBytes(a[0])));
+Value stringSuffix(Value suffix, Value s) {
+  if (!isString(suffix)) return notString("string-suffix?", suffix);
+  if (!isString(s)) return notString("string-suffix?", s);
+  int32_t skip = stringBytes(s) - stringBytes(suffix);
+  return boolean(skip >= 0 && !memcmp(stringText(suffix), stringText(s) + skip, stringBytes(suffix)));
 }
 
-Value stringSplit(const Value *a, uint32_t) {
-  if (!isString(a[0])) return notString("string-split", a[0]);
+Value stringSplit(Value s, Value separator) {
+  if (!isString(s)) return notString("string-split", s);
   Needle needle;
-  if (!needle.take("string-split", a[1])) return kFail;
-  if (needle.size == 0) return failType("string-split", "an empty separator", a[1]);
-  const char *at = stringText(a[0]), *end = stringEnd(a[0]);
+  if (!needle.take("string-split", separator)) return kFail;
+  if (needle.size == 0) return failType("string-split", "an empty separator", separator);
+  const char *at = stringText(s), *end = stringEnd(s);
   Value first = kNil, last = kNil;
   for (;;) {
     const char *found = search(at, end, needle.text, needle.size);
@@ -304,90 +293,91 @@ char *copyText(char *to, const char *from, uint32_t bytes) {
   return to + bytes;
 }
 
-Value stringJoin(const Value *a, uint32_t n) {
-  if (n > 1 && !isString(a[1])) return notString("string-join", a[1]);
-  const char *between = n > 1 ? stringText(a[1]) : " ";
-  uint32_t size = n > 1 ? stringBytes(a[1]) : 1, sizeInChars = n > 1 ? stringChars(a[1]) : 1;
+Value stringJoin(Value list, Value separator) {
+  bool given = separator != kAbsent;
+  if (given && !isString(separator)) return notString("string-join", separator);
+  const char *between = given ? stringText(separator) : " ";
+  uint32_t size = given ? stringBytes(separator) : 1, sizeInChars = given ? stringChars(separator) : 1;
   uint32_t bytes = 0, chars = 0;
-  Value p = a[0];
+  Value p = list;
   for (; isPair(p); p = cdr(p)) {
     if (!isString(car(p))) return notString("string-join", car(p));
-    bool first = p == a[0];
+    bool first = p == list;
     bytes += stringBytes(car(p)) + (first ? 0 : size);
     chars += stringChars(car(p)) + (first ? 0 : sizeInChars);
     if (bytes > kMaxLength) return tooLong("string");
   }
-  if (p != kNil) return failType("string-join", "not a list", a[0]);
+  if (p != kNil) return failType("string-join", "not a list", list);
   Value joined = allocateString(bytes, chars);
   char *to = stringText(joined);
-  for (p = a[0]; isPair(p); p = cdr(p)) {
-    if (size && p != a[0]) to = copyText(to, between, size);
+  for (p = list; isPair(p); p = cdr(p)) {
+    if (size && p != list) to = copyText(to, between, size);
     to = copyText(to, stringText(car(p)), stringBytes(car(p)));
   }
   return joined;
 }
 
-Value stringReplace(const Value *a, uint32_t) {
-  for (int i = 0; i < 3; i++) {
-    if (!isString(a[i])) return notString("string-replace", a[i]);
+Value stringReplace(Value s, Value what, Value with) {
+  for (Value v : {s, what, with}) {
+    if (!isString(v)) return notString("string-replace", v);
   }
-  if (stringBytes(a[1]) == 0) return failType("string-replace", "nothing to replace", a[1]);
+  if (stringBytes(what) == 0) return failType("string-replace", "nothing to replace", what);
   Text out;
-  const char *at = stringText(a[0]), *end = stringEnd(a[0]);
-  while (const char *found = search(at, end, stringText(a[1]), stringBytes(a[1]))) {
+  const char *at = stringText(s), *end = stringEnd(s);
+  while (const char *found = search(at, end, stringText(what), stringBytes(what))) {
     out.append(at, found - at);
-    out.append(stringText(a[2]), stringBytes(a[2]));
-    at = found + stringBytes(a[1]);
+    out.append(stringText(with), stringBytes(with));
+    at = found + stringBytes(what);
   }
   out.append(at, end - at);
   return stringOf(out);
 }
 
-Value stringTrim(const Value *a, uint32_t) {
-  if (!isString(a[0])) return notString("string-trim", a[0]);
-  uint32_t start = 0, end = stringBytes(a[0]);
-  const char *text = stringText(a[0]);
+Value stringTrim(Value s) {
+  if (!isString(s)) return notString("string-trim", s);
+  uint32_t start = 0, end = stringBytes(s);
+  const char *text = stringText(s);
   while (start < end && isSpace((uint8_t)text[start])) start++;
   while (end > start && isSpace((uint8_t)text[end - 1])) end--;
   return makeString(text + start, end - start);
 }
 
 // (string-pad-left s n [c]): at least n characters; more stay as they are
-Value pad(const char *who, const Value *a, uint32_t n, bool left) {
-  if (!isString(a[0])) return notString(who, a[0]);
-  if (!isFixnum(a[1]) || fixnumOf(a[1]) > (int32_t)kMaxLength / 4) return failType(who, "not a length", a[1]);
-  if (n > 2 && !isChar(a[2])) return notChar(who, a[2]);
-  int32_t missing = fixnumOf(a[1]) - (int32_t)stringChars(a[0]);
-  if (missing <= 0) return a[0];
-  uint32_t c = n > 2 ? charOf(a[2]) : ' ', bytes = stringBytes(a[0]) + missing * utf8Size(c);
+Value pad(const char *who, Value s, Value length, Value with, bool left) {
+  if (!isString(s)) return notString(who, s);
+  if (!isFixnum(length) || fixnumOf(length) > (int32_t)kMaxLength / 4) return failType(who, "not a length", length);
+  if (with != kAbsent && !isChar(with)) return notChar(who, with);
+  int32_t missing = fixnumOf(length) - (int32_t)stringChars(s);
+  if (missing <= 0) return s;
+  uint32_t c = with != kAbsent ? charOf(with) : ' ', bytes = stringBytes(s) + missing * utf8Size(c);
   if (bytes > kMaxLength) return tooLong("string");
-  Value s = allocateString(bytes, stringChars(a[0]) + missing);
-  memcpy(stringText(s) + (left ? bytes - stringBytes(a[0]) : 0), stringText(a[0]), stringBytes(a[0]));
-  fill(stringText(s) + (left ? 0 : stringBytes(a[0])), missing, c);
-  return s;
+  Value padded = allocateString(bytes, stringChars(s) + missing);
+  memcpy(stringText(padded) + (left ? bytes - stringBytes(s) : 0), stringText(s), stringBytes(s));
+  fill(stringText(padded) + (left ? 0 : stringBytes(s)), missing, c);
+  return padded;
 }
-Value stringPadLeft(const Value *a, uint32_t n) { return pad("string-pad-left", a, n, true); }
-Value stringPadRight(const Value *a, uint32_t n) { return pad("string-pad-right", a, n, false); }
+Value stringPadLeft(Value s, Value length, Value with) { return pad("string-pad-left", s, length, with, true); }
+Value stringPadRight(Value s, Value length, Value with) { return pad("string-pad-right", s, length, with, false); }
 
 Builtin builtins[] = {
-    {"string-append", stringAppend, 0, kAnyCount, 0}, {"substring", substring, 2, 3, 0},
-    {"string-copy", stringCopy, 1, 3, 0}, {"string->list", stringToList, 1, 3, 0},
-    {"list->string", listToString, 1, 1, 0}, {"string", string, 0, kAnyCount, 0},
-    {"make-string", makeStringProcedure, 1, 2, 0}, {"string=?", stringEqual, 1, kAnyCount, 0},
-    {"string<?", stringLess, 1, kAnyCount, 0}, {"string>?", stringGreater, 1, kAnyCount, 0},
-    {"string<=?", stringAtMost, 1, kAnyCount, 0}, {"string>=?", stringAtLeast, 1, kAnyCount, 0},
-    {"char<?", charLess, 1, kAnyCount, 0}, {"char>?", charGreater, 1, kAnyCount, 0},
-    {"char<=?", charAtMost, 1, kAnyCount, 0}, {"char>=?", charAtLeast, 1, kAnyCount, 0},
-    {"string-upcase", stringUpcase, 1, 1, 0}, {"string-downcase", stringDowncase, 1, 1, 0},
-    {"char-upcase", charUpcase, 1, 1, 0}, {"char-downcase", charDowncase, 1, 1, 0},
-    {"char-whitespace?", charWhitespace, 1, 1, 0}, {"char-numeric?", charNumeric, 1, 1, 0},
-    {"char-alphabetic?", charAlphabetic, 1, 1, 0}, {"digit-value", digitValue, 1, 1, 0},
-    {"integer->char", integerToChar, 1, 1, 0}, {"symbol->string", symbolToString, 1, 1, 0},
-    {"string->symbol", stringToSymbol, 1, 1, 0}, {"string-index", stringIndex, 2, 3, 0},
-    {"string-prefix?", stringPrefix, 2, 2, 0}, {"string-suffix?", stringSuffix, 2, 2, 0},
-    {"string-split", stringSplit, 2, 2, 0}, {"string-join", stringJoin, 1, 2, 0},
-    {"string-replace", stringReplace, 3, 3, 0}, {"string-trim", stringTrim, 1, 1, 0},
-    {"string-pad-left", stringPadLeft, 2, 3, 0}, {"string-pad-right", stringPadRight, 2, 3, 0},
+    {"string-append", stringAppend, 0, kAnyCount}, {"substring", substring, 2},
+    {"string-copy", stringCopy, 1}, {"string->list", stringToList, 1},
+    {"list->string", listToString}, {"string", string, 0, kAnyCount},
+    {"make-string", makeStringProcedure, 1}, {"string=?", stringEqual, 1, kAnyCount},
+    {"string<?", stringLess, 1, kAnyCount}, {"string>?", stringGreater, 1, kAnyCount},
+    {"string<=?", stringAtMost, 1, kAnyCount}, {"string>=?", stringAtLeast, 1, kAnyCount},
+    {"char<?", charLess, 1, kAnyCount}, {"char>?", charGreater, 1, kAnyCount},
+    {"char<=?", charAtMost, 1, kAnyCount}, {"char>=?", charAtLeast, 1, kAnyCount},
+    {"string-upcase", stringUpcase}, {"string-downcase", stringDowncase},
+    {"char-upcase", charUpcase}, {"char-downcase", charDowncase},
+    {"char-whitespace?", charWhitespace}, {"char-numeric?", charNumeric},
+    {"char-alphabetic?", charAlphabetic}, {"digit-value", digitValue},
+    {"integer->char", integerToChar}, {"symbol->string", symbolToString},
+    {"string->symbol", stringToSymbol}, {"string-index", stringIndex, 2},
+    {"string-prefix?", stringPrefix}, {"string-suffix?", stringSuffix},
+    {"string-split", stringSplit}, {"string-join", stringJoin, 1},
+    {"string-replace", stringReplace}, {"string-trim", stringTrim},
+    {"string-pad-left", stringPadLeft, 2}, {"string-pad-right", stringPadRight, 2},
 };
 
 }  // namespace

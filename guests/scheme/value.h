@@ -30,6 +30,7 @@ enum : Value {
   kUnspecified = 0x43,
   kEof = 0x53,
   kUnbound = 0x63,  // a variable before its definition; never seen by a program
+  kAbsent = 0x73,   // in place of an argument that a call of a builtin leaves out
   kSkip = 0x703,    // on the stack: as many words, from this one on, hold nothing; their number stands above it
   kCharTag = 0x0b,  // the code point stands above it
 };
@@ -104,11 +105,30 @@ inline bool isSymbol(Value v) { return isType(v, kSymbol); }
 inline Symbol *symbolOf(Value v) { return (Symbol *)placeIn(v, kHeaderOffset); }
 inline Value valueOf(Symbol *s) { return (Value)s - kHeaderOffset; }
 
-// Procedures written in C++. `args` lie on the stack; the result may be kFail. No builtin calls back
-// into Scheme, and none collects garbage, so they need not care about roots.
-using BuiltinFunction = Value (*)(const Value *args, uint32_t count);
+/*
+ * Procedures written in C++. One that takes three arguments at most has them as parameters, kAbsent for
+ * those that a call leaves out; the others find them on the stack. The result may be kFail. No builtin
+ * calls back into Scheme, and none collects garbage, so they need not care about roots.
+ */
+constexpr uint16_t kAnyCount = 0xffff, kMaxParameters = 3;
+union BuiltinFunction {
+  constexpr BuiltinFunction(Value (*f)()) : none(f) {}
+  constexpr BuiltinFunction(Value (*f)(Value)) : one(f) {}
+  constexpr BuiltinFunction(Value (*f)(Value, Value)) : two(f) {}
+  constexpr BuiltinFunction(Value (*f)(Value, Value, Value)) : three(f) {}
+  constexpr BuiltinFunction(Value (*f)(const Value *, uint32_t)) : many(f) {}
+  Value (*none)();
+  Value (*one)(Value);
+  Value (*two)(Value, Value);
+  Value (*three)(Value, Value, Value);
+  Value (*many)(const Value *args, uint32_t count);
+  uint32_t slot;
+};
 struct alignas(8) Builtin {
-  constexpr Builtin(const char *name, BuiltinFunction function, uint16_t min, uint16_t max, uint16_t op)
+  template <class... Parameters>
+  constexpr Builtin(const char *name, Value (*function)(Parameters...), uint16_t min = sizeof...(Parameters), uint16_t op = 0)
+      : function(function), name(name), min(min), max(sizeof...(Parameters)), op(op) {}
+  constexpr Builtin(const char *name, Value (*function)(const Value *, uint32_t), uint16_t min, uint16_t max, uint16_t op = 0)
       : function(function), name(name), min(min), max(max), op(op) {}
   uint32_t header = kBuiltin;
   BuiltinFunction function;
@@ -117,8 +137,9 @@ struct alignas(8) Builtin {
   uint16_t op;           // its PrimOp, or 0
   bool effects = false;  // does it change what others see?
   bool reached = false;  // an entry can reach it: entries.cc
+  bool takes(uint32_t count) const { return count >= min && (max == kAnyCount || count <= max); }
+  bool hasParameters() const { return max <= kMaxParameters; }
 };
-constexpr uint16_t kAnyCount = 0xffff;
 inline bool isBuiltin(Value v) { return isType(v, kBuiltin); }
 inline Builtin *builtinOf(Value v) { return (Builtin *)placeIn(v, kHeaderOffset); }
 inline Value valueOf(Builtin *b) { return (Value)b - kHeaderOffset; }
