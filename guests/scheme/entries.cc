@@ -10,6 +10,8 @@ const std::vector<Value> *onlyEntries;
 
 namespace {
 
+std::vector<Value> roots;
+
 std::vector<Builtin *> builtins;  // all there are
 
 template <class Visit> void eachNode(const Node *node, const Visit &visit) {
@@ -119,7 +121,6 @@ bool isCode(uint32_t slot, const std::vector<uint32_t> &slots) {
 void rememberBuiltin(Builtin *builtin) { builtins.push_back(builtin); }
 
 void keepOnly(const std::vector<Value> &entries) {
-  static std::vector<Value> roots;
   roots = entries;
   onlyEntries = &roots;
   std::vector<Template *> all;
@@ -197,4 +198,5 @@ void freeUnreached() {
   }
   std::vector<Builtin *>().swap(builtins);
   std::vector<uint32_t>().swap(droppedSlots);
+  std::vector<Value>().swap(roots);
 }

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "memory.h"
 #include "print.h"
 
 namespace {
@@ -11,16 +12,17 @@ struct {
   Place place;
   bool outermost;
 } current;
-std::vector<Text> *files;
+std::vector<Text> files;
 }  // namespace
 
 uint32_t addFile(const char *name, uint32_t size) {
-  if (!files) files = new std::vector<Text>;
-  files->emplace_back(name, size);
-  return files->size() - 1;
+  files.emplace_back(name, size);
+  return files.size() - 1;
 }
 
-const Text &fileName(uint32_t file) { return (*files)[file]; }
+void settleFiles() { settle(files); }
+
+const Text &fileName(uint32_t file) { return files[file]; }
 
 Value fail(const Text &text) {
   current.text = text;

@@ -17,6 +17,8 @@ inline bool isInProgram(Place place) { return place >> kLineBits; }
 // Files have numbers so that a place is one constant in generated code. The library's is 0.
 uint32_t addFile(const char *name, uint32_t size);
 const Text &fileName(uint32_t file);
+// Moves their names together, before a snapshot: see memory.h.
+void settleFiles();
 
 Value fail(const Text &text);
 // "who: what"

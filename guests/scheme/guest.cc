@@ -75,6 +75,7 @@ void keepEntries() {
     roots.insert(roots.end(), program.forms.begin(), program.forms.end());
   }
   keepOnly(roots);
+  std::vector<int32_t>().swap(entries);
 }
 
 void reportError() {
@@ -188,6 +189,8 @@ void freeze_before_snapshot() {
   if (sealed) forgetTrees();
   freeUnreached();
   cleanForSnapshot();
+  settleFiles();
+  settle(programs);
   clearFreeMemory();  // a snapshot leaves zeros out
 }
 

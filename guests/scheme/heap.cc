@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "memory.h"
+#include "space.h"
 #include "words.h"
 
 Vm vm;
@@ -14,7 +15,7 @@ bool collectAlways;
 
 namespace {
 
-constexpr uint32_t kChunkBits = 18, kChunkSize = 1 << kChunkBits;
+constexpr uint32_t kChunkSize = 1 << kChunkBits;
 constexpr uint32_t kGranules = kChunkSize / 8, kBitmapWords = kGranules / 32;
 constexpr uint32_t kFirstGranule = kBitmapWords * 4 / 8;  // the bitmap lies at the chunk's start
 constexpr uint32_t kLarge = 4096;          // a block of this size or more is malloc'ed
@@ -30,9 +31,8 @@ struct Large {
   uint32_t padding;  // keeps the block behind it aligned to 8
 };
 
-uint8_t isChunk[1 << (32 - kChunkBits)];  // by address: does a chunk of small blocks lie here?
 Words chunks;
-std::vector<Value> *kept;
+std::vector<Value> kept;
 Words pending;  // marked, contents not yet visited
 Large *larges;
 uint32_t largeBytes;                    // allocated as large blocks since the last collection
@@ -217,7 +217,7 @@ void markRoots(Value *top) {
     if ((*p & 0xffff) == kSkip) p += (*p >> 16) - 1;
     else mark(*p);
   }
-  for (Value v : *kept) mark(v);
+  for (Value v : kept) mark(v);
   for (Symbol *bucket : symbols) {
     for (Symbol *s = bucket; s; s = s->next) markSymbol(s);
   }
@@ -275,8 +275,7 @@ Aside::~Aside() {
 
 uint32_t allocateSlow(uint32_t size) {
   if (isAside) return allocateAside(size);
-  if (!kept) {
-    kept = new std::vector<Value>;
+  if (!stack) {
     sweepGranule = kFirstGranule;
     addStack();
   }
@@ -290,8 +289,7 @@ uint32_t allocateSlow(uint32_t size) {
 }
 
 Value keep(Value v) {
-  if (!kept) allocate(8);
-  kept->push_back(v);
+  kept.push_back(v);
   return v;
 }
 
@@ -329,8 +327,8 @@ void collectPermanent(const std::vector<Value> &roots, void (*reach)(Template *)
   markPending();
   reachTemplate = nullptr;
   dropSymbols();
-  std::erase_if(*kept, [](Value v) { return !isMarked(v); });
-  kept->shrink_to_fit();
+  std::erase_if(kept, [](Value v) { return !isMarked(v); });
+  kept.shrink_to_fit();
   sweep();
 }
 
@@ -349,7 +347,8 @@ void cleanForSnapshot() {
       if (!testBit(bitmap, i)) *(uint64_t *)(chunk + i * 8) = 0;
     }
   }
-  kept->shrink_to_fit();
+  settle(kept);
+  chunks.settle();
   memset(stack, 0, kStackWords * sizeof *stack);
   // A run that does for a while: shorter ones before it wait for the next collection.
   if (!nextRun(kFirstRun)) sweepChunk = 0, sweepGranule = kFirstGranule;

@@ -330,6 +330,7 @@ void moduleLinked(const freeze_module *module, int32_t status) {
     t->jit = status == FREEZE_OK || t->slot ? JitState::Linked : JitState::Refused;
   }
   std::vector<Template *>().swap(pending.templates);
+  Text().swap(pending.name);
   auto &bytes = pending.code.data;
   memset(bytes.data(), 0, bytes.size());  // a snapshot leaves zeros out
   std::vector<uint8_t>().swap(bytes);

@@ -6,6 +6,10 @@
 // `size` bytes, a power of two and whole pages, aligned to it, for good; null where the host gives no more.
 void *takePages(uint32_t size);
 
+// Moves what a vector holds to where memory is free now: what a snapshot keeps of a program comes to lie
+// together, in the holes that the rest left.
+template <class Vector> void settle(Vector &vector) { Vector(vector).swap(vector); }
+
 // Fills the content of all free blocks with 0.
 void clearFreeMemory();
 

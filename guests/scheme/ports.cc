@@ -9,6 +9,7 @@
 #include "library.h"
 #include "memory.h"
 #include "print.h"
+#include "space.h"
 
 // Not through wasi-libc's functions, which an engine would have to compile.
 #define WASI(name) __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
@@ -19,14 +20,10 @@ WASI(fd_write) __wasi_errno_t writeFile(__wasi_fd_t, const __wasi_ciovec_t *, si
 
 namespace {
 
-constexpr uint32_t kFlushSize = 1 << 14;  // one write of this size costs little beside its bytes
-constexpr uint32_t kReadSize = 1 << 12;
-
-char output[kFlushSize];
 uint32_t outputSize;
 
 // Read ahead: what is not used up, until a line or a string is longer.
-char firstInput[kReadSize], *input = firstInput;
+char *input = firstInput;
 uint32_t inputRoom = kReadSize, inputAt, inputEnd;
 bool inputEnded;
 bool argumentsKnown, environmentKnown;

@@ -4,13 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-void Words::grow() {
-  room = room ? 2 * room : 64;
-  auto more = (uint32_t *)malloc(room * sizeof *words);
+void Words::moveTo(uint32_t size) {
+  auto more = (uint32_t *)malloc(size * sizeof *words);
   if (!more) __builtin_trap();  // the host gives no more memory: nothing can go on
   memcpy(more, words, length * sizeof *words);
   free(words);
   words = more;
+  room = size;
+}
+
+void Words::settle() {
+  if (length > 0) moveTo(length);
 }
 
 void Words::clear() {

@@ -22,9 +22,12 @@ class Words {
   const uint32_t *end() const { return words + length; }
   // Gives the memory back, too.
   void clear();
+  // For as many as there are, where memory is free now: see memory.h.
+  void settle();
 
  private:
   uint32_t *words = nullptr;
   uint32_t length = 0, room = 0;
-  void grow();
+  void moveTo(uint32_t size);
+  void grow() { moveTo(room ? 2 * room : 64); }
 };
