@@ -4,7 +4,7 @@
 // the memory throws `Fault`, which `guarded` turns into EFAULT: a guest's wild pointer is the
 // guest's error, never the host's.
 
-import { Errno, type Fdstat, type Filestat, type Namespace, type WasiFunction } from './preview1.ts';
+import { Errno, type Fdstat, type Filestat, type Namespace } from './preview1.ts';
 import { WasiUnbound } from './types.ts';
 
 /** Linux' IOV_MAX; more vectors in one call than that are refused with EINVAL. */
@@ -135,14 +135,12 @@ export class GuestMemory {
   }
 }
 
-/** The same call, with EFAULT for pointers that lead out of the guest's memory. */
-export function guarded(call: WasiFunction): WasiFunction {
-  return (...parameters) => {
-    try {
-      return call(...parameters);
-    } catch (error) {
-      if (error instanceof Fault) return Errno.fault;
-      throw error;
-    }
-  };
+/** What a call answers: EFAULT for pointers that lead out of the guest's memory. */
+export function guarded(call: () => number): number {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof Fault) return Errno.fault;
+    throw error;
+  }
 }
