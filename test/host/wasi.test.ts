@@ -9,6 +9,7 @@ import { nodeFiles } from '../../src/host/wasi/node-files.ts';
 import { CALLS, type CallName, type Namespace } from '../../src/host/wasi/preview1.ts';
 import { SeededBytes } from '../../src/host/wasi/random.ts';
 import {
+  CLOCK_STEP,
   createWasi,
   DEFAULT_CLOCK,
   importsWasi,
@@ -364,6 +365,28 @@ describe('input and output', () => {
     guest.write(1, 'grown');
     assert.equal(text(out), 'grown');
     assert.deepEqual(guest.strings('args'), ['after']);
+    // Each is the first call after the memory grew; the second one asks for nothing, at its start.
+    guest.memory.grow(1);
+    assert.equal(guest.call('clock_time_get', 1, 0n, guest.memory.buffer.byteLength - 8), 0);
+    assert.equal(guest.view.getBigUint64(guest.memory.buffer.byteLength - 8, true), CLOCK_STEP);
+    guest.memory.grow(1);
+    assert.equal(guest.call('random_get', 0, 0), 0);
+  });
+
+  test('a memory that grows while output is taken is found again', async () => {
+    const { guest } = await driven({
+      stdin: new TextEncoder().encode('in'),
+      stdout: () => {
+        guest.memory.grow(1);
+      },
+    });
+    guest.write(1, 'out');
+    const last = guest.memory.buffer.byteLength - 12;
+    guest.view.setUint32(last, last + 8, true);
+    guest.view.setUint32(last + 4, 4, true);
+    assert.equal(guest.call('fd_read', 0, last, 1, 0), 0);
+    assert.equal(guest.view.getUint32(0, true), 2);
+    assert.equal(text([guest.bytes.slice(last + 8, last + 10)]), 'in');
   });
 
   test('arguments and environment pass whole, ASCII or not, and are empty by default', async () => {

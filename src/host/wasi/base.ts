@@ -4,22 +4,15 @@
 // may be called otherwise or may have been imported. So it is given a stand-in instead: its calls
 // look their target up when they are made, and `attach` puts that target there.
 
-import {
-  type CallName,
-  type Calls,
-  Errno,
-  NAMESPACES,
-  type Namespace,
-  type WasiFunction,
-} from './preview1.ts';
+import { type CallName, Errno, isNamespace, type Namespace, type WasiFunction } from './preview1.ts';
 import { type CommonOptions, WasiOptionError, WasiUnbound } from './types.ts';
 
 /** A host below ours. */
 export interface Base {
   /** Tells it the memory; from then on its calls work. */
   attach(memory: WebAssembly.Memory): void;
-  /** Its calls as functions to import; those it lacks answer ENOSYS. */
-  calls(namespace: Namespace, names: readonly CallName[]): Calls;
+  /** A call of its as a function to import; one that it lacks answers ENOSYS. */
+  call(namespace: Namespace, name: CallName): WasiFunction;
 }
 
 /** A function that calls what `find` finds by then; ENOSYS for what the base does not have. */
@@ -36,16 +29,19 @@ export function late(
   };
 }
 
-/** What a module imports of preview 1: namespace by namespace, the names. */
-export function imported(module: WebAssembly.Module): ReadonlyMap<Namespace, ReadonlySet<string>> {
-  const out = new Map<Namespace, Set<string>>();
-  for (const entry of WebAssembly.Module.imports(module)) {
-    const namespace = NAMESPACES.find((each) => each === entry.module);
-    if (namespace === undefined || entry.kind !== 'function') continue;
-    const names = out.get(namespace) ?? new Set<string>();
-    out.set(namespace, names.add(entry.name));
-  }
-  return out;
+/** A function that a module imports from preview 1. */
+export interface Import {
+  readonly module: Namespace;
+  readonly name: string;
+}
+
+/** What a module imports of preview 1. */
+export function imported(module: WebAssembly.Module): readonly Import[] {
+  return WebAssembly.Module.imports(module).filter(isImport);
+}
+
+function isImport(entry: WebAssembly.ModuleImportDescriptor): entry is typeof entry & Import {
+  return entry.kind === 'function' && isNamespace(entry.module);
 }
 
 /** The memory of what `bind` was given. Not by instanceof: it may come from another realm. */
@@ -58,11 +54,11 @@ export function memoryOf(target: WebAssembly.Instance | WebAssembly.Memory): Web
 
 /** Refuses what bases refuse in words of their own, or worse, take and cut. */
 export function checkOptions(options: CommonOptions): void {
-  for (const argument of options.args ?? []) {
-    if (argument.includes('\0'))
-      throw new WasiOptionError(`a NUL in the argument ${JSON.stringify(argument)}`);
-  }
-  for (const [name, value] of Object.entries(options.env ?? {})) {
+  const { args, env } = options;
+  const cut = args?.find((argument) => argument.includes('\0'));
+  if (cut !== undefined) throw new WasiOptionError(`a NUL in the argument ${JSON.stringify(cut)}`);
+  if (env === undefined) return;
+  for (const [name, value] of Object.entries(env)) {
     const bad = name === '' || name.includes('=') || name.includes('\0') || value.includes('\0');
     if (bad) throw new WasiOptionError(`an environment variable that cannot be: ${JSON.stringify(name)}`);
   }

@@ -4,7 +4,7 @@
 // CLOCK_STEP; a sleep moves it to the moment slept for. Realtime is the start plus the count;
 // monotonic, process and thread time are the count.
 
-import { CLOCK_STEP } from './types.ts';
+import { CLOCK_STEP, DEFAULT_CLOCK } from './types.ts';
 
 const REALTIME = 0;
 /** Clocks 0 to 3: realtime, monotonic, process CPU time, thread CPU time. */
@@ -16,9 +16,9 @@ export class FixedClock {
   readonly #start: bigint;
   #elapsed = 0n;
 
-  /** @param start realtime at the start, nanoseconds since the epoch */
-  constructor(start: bigint) {
-    this.#start = BigInt.asUintN(64, start);
+  /** @param start realtime at the start, nanoseconds since the epoch; default {@link DEFAULT_CLOCK} */
+  constructor(start: bigint | undefined) {
+    this.#start = start === undefined ? DEFAULT_CLOCK : BigInt.asUintN(64, start);
   }
 
   /** Realtime at the start: also the time of every file. */

@@ -6,7 +6,7 @@
 
 import type { FixedClock } from './clock.ts';
 import type { GuestMemory } from './memory.ts';
-import { type Calls, Errno, type Namespace } from './preview1.ts';
+import { Errno, type Makers, type Namespace } from './preview1.ts';
 import type { Random } from './random.ts';
 import { CLOCK_STEP, WasiExit } from './types.ts';
 
@@ -17,7 +17,7 @@ const ABSOLUTE = 1;
 /** An event's flag: the other end is gone. */
 const HANGUP = 1;
 
-/** What is needed to answer the calls of {@link commonCalls}. */
+/** What is needed to answer the calls of {@link COMMON_CALLS}. */
 export interface CommonState {
   readonly memory: GuestMemory;
   readonly clock: FixedClock;
@@ -27,37 +27,42 @@ export interface CommonState {
 }
 
 /** The calls that every host answers alike. */
-export function commonCalls(state: CommonState, namespace: Namespace): Calls {
-  const { memory, clock, random } = state;
-  return {
-    clock_res_get: (id: number, pointer: number) => {
+export const COMMON_CALLS: Makers<CommonState> = {
+  clock_res_get:
+    ({ memory, clock }) =>
+    (id: number, pointer: number) => {
       if (!clock.has(id)) return Errno.inval;
       memory.setU64(pointer, CLOCK_STEP);
       return Errno.success;
     },
-    clock_time_get: (id: number, _precision: bigint, pointer: number) => {
+  clock_time_get:
+    ({ memory, clock }) =>
+    (id: number, _precision: bigint, pointer: number) => {
       if (!clock.has(id)) return Errno.inval;
       memory.setU64(pointer, clock.look(id));
       return Errno.success;
     },
-    random_get: (pointer: number, length: number) => {
+  random_get:
+    ({ memory, random }) =>
+    (pointer: number, length: number) => {
       random.fill(memory.bytes(pointer, length));
       return Errno.success;
     },
-    poll_oneoff: (from: number, to: number, count: number, countPointer: number) =>
-      poll(state, namespace, from, to, count, countPointer),
-    proc_exit: (code: number): never => {
+  poll_oneoff: (state, namespace) => (from: number, to: number, count: number, countPointer: number) =>
+    poll(state, namespace, from, to, count, countPointer),
+  proc_exit:
+    () =>
+    (code: number): never => {
       throw new WasiExit(code >>> 0);
     },
-    proc_raise: () => Errno.notsup,
-    sched_yield: () => Errno.success,
-    // A guest in warm-up has no network, and no descriptor of its own is a socket.
-    sock_accept: () => Errno.notsup,
-    sock_recv: () => Errno.notsup,
-    sock_send: () => Errno.notsup,
-    sock_shutdown: () => Errno.notsup,
-  };
-}
+  proc_raise: () => () => Errno.notsup,
+  sched_yield: () => () => Errno.success,
+  // A guest in warm-up has no network, and no descriptor of its own is a socket.
+  sock_accept: () => () => Errno.notsup,
+  sock_recv: () => () => Errno.notsup,
+  sock_send: () => () => Errno.notsup,
+  sock_shutdown: () => () => Errno.notsup,
+};
 
 interface Subscription {
   readonly user: bigint;

@@ -8,13 +8,13 @@
 import type { FixedClock } from './clock.ts';
 import type { GuestMemory } from './memory.ts';
 import {
-  type Calls,
   Errno,
   FdFlag,
   type Fdstat,
   type Filestat,
   FileType,
   LookupFlag,
+  type Makers,
   type Namespace,
   OpenFlag,
   Right,
@@ -29,6 +29,9 @@ import type { Mount, OpenFile, WrittenFile } from './types.ts';
 const MAX_DESCRIPTORS = 1024;
 /** A directory entry before its name. */
 const DIRENT_BYTES = 24;
+
+/** For calls that have nothing to do once they found their descriptor. */
+const done = (): Errno => Errno.success;
 
 interface StdioDescriptor {
   readonly kind: 'stdio';
@@ -61,29 +64,40 @@ interface DirectoryDescriptor {
 
 type Descriptor = StdioDescriptor | FileDescriptor | DirectoryDescriptor;
 
+const STDIO = ([0, 1, 2] as const).map((which): StdioDescriptor => ({ kind: 'stdio', which }));
+
 /** The descriptors of one guest, and the calls on them. */
 export class Files {
   readonly #memory: GuestMemory;
   readonly #clock: FixedClock;
   readonly #stdio: Stdio;
   readonly #tree: Tree;
-  readonly #table: (Descriptor | undefined)[] = [];
+  readonly #table: (Descriptor | undefined)[] = [...STDIO];
   readonly #roots: (readonly [string, DirectoryNode])[] = [];
 
-  constructor(memory: GuestMemory, clock: FixedClock, stdio: Stdio, tree: Tree, mounts: readonly Mount[]) {
+  constructor(
+    memory: GuestMemory,
+    clock: FixedClock,
+    stdio: Stdio,
+    tree: Tree,
+    mounts: readonly Mount[] | undefined,
+  ) {
     this.#memory = memory;
     this.#clock = clock;
     this.#stdio = stdio;
     this.#tree = tree;
-    for (const which of [0, 1, 2] as const) this.#table.push({ kind: 'stdio', which });
-    for (const mount of mounts) {
-      const node = tree.mount(mount.source);
-      this.#roots.push([mount.guest, node]);
-      const preopen = new TextEncoder().encode(mount.guest);
-      const rights = { rights: Right.all, inheriting: Right.all };
-      const at = { node, parent: node, path: mount.guest };
-      this.#table.push({ kind: 'directory', ...at, preopen, listing: [], flags: 0, ...rights });
-    }
+    mounts?.forEach((mount) => {
+      this.#mount(mount);
+    });
+  }
+
+  #mount(mount: Mount): void {
+    const node = this.#tree.mount(mount.source);
+    this.#roots.push([mount.guest, node]);
+    const preopen = new TextEncoder().encode(mount.guest);
+    const rights = { rights: Right.all, inheriting: Right.all };
+    const at = { node, parent: node, path: mount.guest };
+    this.#table.push({ kind: 'directory', ...at, preopen, listing: [], flags: 0, ...rights });
   }
 
   /** Files that the guest created or changed, sorted by path. */
@@ -111,125 +125,119 @@ export class Files {
     return BigInt(Math.max(0, this.#tree.size(open.node) - open.position));
   }
 
-  /** The calls, laid out for a namespace. */
-  calls(namespace: Namespace): Calls {
-    const memory = this.#memory;
-    const done = (): Errno => Errno.success;
-    return {
-      fd_advise: (fd: number) => this.#with(fd, done),
-      fd_allocate: (fd: number, offset: bigint, length: bigint) =>
-        this.#withFile(fd, (open) => {
-          const end = BigInt.asUintN(64, offset) + BigInt.asUintN(64, length);
-          if (end <= BigInt(this.#tree.size(open.node))) return Errno.success;
-          return this.#resize(open, end);
-        }),
-      fd_close: (fd: number) => this.#close(fd),
-      fd_datasync: (fd: number) => this.#with(fd, done),
-      fd_fdstat_get: (fd: number, pointer: number) =>
-        this.#with(fd, (open) => {
-          memory.setFdstat(pointer, this.#fdstat(open));
-          return Errno.success;
-        }),
-      fd_fdstat_set_flags: (fd: number, flags: number) =>
-        this.#with(fd, (open) => {
-          if (open.kind !== 'stdio') open.flags = flags & 0xffff;
-          return Errno.success;
-        }),
-      fd_fdstat_set_rights: (fd: number, rights: bigint, inheriting: bigint) =>
-        this.#with(fd, (open) => {
-          const now = this.#fdstat(open);
-          const more = (rights & ~now.rights) | (inheriting & ~now.inheriting);
-          if (BigInt.asUintN(64, more) !== 0n) return Errno.notcapable;
-          if (open.kind === 'stdio') return Errno.success;
-          open.rights = rights;
-          open.inheriting = inheriting;
-          return Errno.success;
-        }),
-      fd_filestat_get: (fd: number, pointer: number) =>
-        this.#with(fd, (open) => {
-          const stat = open.kind === 'stdio' ? this.#stdio.filestat(open.which) : this.#filestat(open.node);
-          memory.setFilestat(pointer, stat, namespace);
-          return Errno.success;
-        }),
-      fd_filestat_set_size: (fd: number, size: bigint) =>
-        this.#withFile(fd, (open) => this.#resize(open, BigInt.asUintN(64, size))),
-      fd_filestat_set_times: (fd: number, atim: bigint, mtim: bigint, flags: number) =>
-        this.#with(fd, (open) =>
-          open.kind === 'stdio' ? Errno.badf : this.#setTimes(open.node, atim, mtim, flags),
-        ),
-      fd_pread: (fd: number, vectors: number, count: number, offset: bigint, out: number) =>
-        this.#withFile(fd, (open) => this.#readFile(open, vectors, count, BigInt.asUintN(64, offset), out)),
-      fd_prestat_get: (fd: number, pointer: number) => {
-        const open = this.#get(fd);
-        if (typeof open === 'number' || open.kind !== 'directory') return Errno.badf;
-        if (open.preopen === undefined) return Errno.badf;
-        // A tag, 0 for a directory, and the length of its name.
-        memory.setU32(pointer, 0);
-        memory.setU32(pointer + 4, open.preopen.length);
+  /** How each call is made, laid out for a namespace. */
+  static readonly calls: Makers<Files> = {
+    fd_advise: (files) => (fd: number) => files.#with(fd, done),
+    fd_allocate: (files) => (fd: number, offset: bigint, length: bigint) =>
+      files.#withFile(fd, (open) => {
+        const end = BigInt.asUintN(64, offset) + BigInt.asUintN(64, length);
+        if (end <= BigInt(files.#tree.size(open.node))) return Errno.success;
+        return files.#resize(open, end);
+      }),
+    fd_close: (files) => (fd: number) => files.#close(fd),
+    fd_datasync: (files) => (fd: number) => files.#with(fd, done),
+    fd_fdstat_get: (files) => (fd: number, pointer: number) =>
+      files.#with(fd, (open) => {
+        files.#memory.setFdstat(pointer, files.#fdstat(open));
         return Errno.success;
-      },
-      fd_prestat_dir_name: (fd: number, pointer: number, length: number) => {
-        const open = this.#get(fd);
-        if (typeof open === 'number' || open.kind !== 'directory') return Errno.badf;
-        if (open.preopen === undefined) return Errno.badf;
-        if (length >>> 0 < open.preopen.length) return Errno.nametoolong;
-        memory.bytes(pointer, open.preopen.length).set(open.preopen);
+      }),
+    fd_fdstat_set_flags: (files) => (fd: number, flags: number) =>
+      files.#with(fd, (open) => {
+        if (open.kind !== 'stdio') open.flags = flags & 0xffff;
         return Errno.success;
-      },
-      fd_pwrite: (fd: number, vectors: number, count: number, offset: bigint, out: number) =>
-        this.#withFile(fd, (open) => this.#writeFile(open, vectors, count, BigInt.asUintN(64, offset), out)),
-      fd_read: (fd: number, vectors: number, count: number, out: number) => {
-        const open = this.#get(fd);
-        if (typeof open === 'number') return open;
-        if (open.kind === 'stdio') return this.#stdio.read(open.which, vectors, count, out);
-        if (open.kind === 'directory') return Errno.isdir;
-        return this.#readFile(open, vectors, count, undefined, out);
-      },
-      fd_readdir: (fd: number, pointer: number, length: number, cookie: bigint, out: number) =>
-        this.#withDirectory(fd, (open) =>
-          this.#readDirectory(open, pointer, length, BigInt.asUintN(64, cookie), out),
-        ),
-      fd_renumber: (from: number, to: number) => this.#renumber(from, to),
-      fd_seek: (fd: number, offset: bigint, whence: number, out: number) =>
-        this.#withFile(fd, (open) => this.#seek(open, offset, whenceOf(whence, namespace), out)),
-      fd_sync: (fd: number) => this.#with(fd, done),
-      fd_tell: (fd: number, out: number) =>
-        this.#withFile(fd, (open) => {
-          memory.setU64(out, BigInt(open.position));
+      }),
+    fd_fdstat_set_rights: (files) => (fd: number, rights: bigint, inheriting: bigint) =>
+      files.#with(fd, (open) => {
+        const now = files.#fdstat(open);
+        const more = (rights & ~now.rights) | (inheriting & ~now.inheriting);
+        if (BigInt.asUintN(64, more) !== 0n) return Errno.notcapable;
+        if (open.kind === 'stdio') return Errno.success;
+        open.rights = rights;
+        open.inheriting = inheriting;
+        return Errno.success;
+      }),
+    fd_filestat_get: (files, namespace) => (fd: number, pointer: number) =>
+      files.#with(fd, (open) => {
+        const stat = open.kind === 'stdio' ? files.#stdio.filestat(open.which) : files.#filestat(open.node);
+        files.#memory.setFilestat(pointer, stat, namespace);
+        return Errno.success;
+      }),
+    fd_filestat_set_size: (files) => (fd: number, size: bigint) =>
+      files.#withFile(fd, (open) => files.#resize(open, BigInt.asUintN(64, size))),
+    fd_filestat_set_times: (files) => (fd: number, atim: bigint, mtim: bigint, flags: number) =>
+      files.#with(fd, (open) =>
+        open.kind === 'stdio' ? Errno.badf : files.#setTimes(open.node, atim, mtim, flags),
+      ),
+    fd_pread: (files) => (fd: number, vectors: number, count: number, offset: bigint, out: number) =>
+      files.#withFile(fd, (open) => files.#readFile(open, vectors, count, BigInt.asUintN(64, offset), out)),
+    fd_prestat_get: (files) => (fd: number, pointer: number) => {
+      const open = files.#get(fd);
+      if (typeof open === 'number' || open.kind !== 'directory') return Errno.badf;
+      if (open.preopen === undefined) return Errno.badf;
+      // A tag, 0 for a directory, and the length of its name.
+      files.#memory.setU32(pointer, 0);
+      files.#memory.setU32(pointer + 4, open.preopen.length);
+      return Errno.success;
+    },
+    fd_prestat_dir_name: (files) => (fd: number, pointer: number, length: number) => {
+      const open = files.#get(fd);
+      if (typeof open === 'number' || open.kind !== 'directory') return Errno.badf;
+      if (open.preopen === undefined) return Errno.badf;
+      if (length >>> 0 < open.preopen.length) return Errno.nametoolong;
+      files.#memory.bytes(pointer, open.preopen.length).set(open.preopen);
+      return Errno.success;
+    },
+    fd_pwrite: (files) => (fd: number, vectors: number, count: number, offset: bigint, out: number) =>
+      files.#withFile(fd, (open) => files.#writeFile(open, vectors, count, BigInt.asUintN(64, offset), out)),
+    fd_read: (files) => (fd: number, vectors: number, count: number, out: number) => {
+      const open = files.#get(fd);
+      if (typeof open === 'number') return open;
+      if (open.kind === 'stdio') return files.#stdio.read(open.which, vectors, count, out);
+      if (open.kind === 'directory') return Errno.isdir;
+      return files.#readFile(open, vectors, count, undefined, out);
+    },
+    fd_readdir: (files) => (fd: number, pointer: number, length: number, cookie: bigint, out: number) =>
+      files.#withDirectory(fd, (open) =>
+        files.#readDirectory(open, pointer, length, BigInt.asUintN(64, cookie), out),
+      ),
+    fd_renumber: (files) => (from: number, to: number) => files.#renumber(from, to),
+    fd_seek: (files, namespace) => (fd: number, offset: bigint, whence: number, out: number) =>
+      files.#withFile(fd, (open) => files.#seek(open, offset, whenceOf(whence, namespace), out)),
+    fd_sync: (files) => (fd: number) => files.#with(fd, done),
+    fd_tell: (files) => (fd: number, out: number) =>
+      files.#withFile(fd, (open) => {
+        files.#memory.setU64(out, BigInt(open.position));
+        return Errno.success;
+      }),
+    fd_write: (files) => (fd: number, vectors: number, count: number, out: number) => {
+      const open = files.#get(fd);
+      if (typeof open === 'number') return open;
+      if (open.kind === 'stdio') return files.#stdio.write(open.which, vectors, count, out);
+      if (open.kind === 'directory') return Errno.isdir;
+      return files.#writeFile(open, vectors, count, undefined, out);
+    },
+    path_create_directory: (files) => (fd: number, path: number, length: number) =>
+      files.#withPath(fd, path, length, false, (at) => {
+        if (at.node !== undefined) return Errno.exist;
+        return outcome(files.#tree.create(at, 'directory'));
+      }),
+    path_filestat_get:
+      (files, namespace) => (fd: number, lookup: number, path: number, length: number, out: number) =>
+        files.#withPath(fd, path, length, (lookup & LookupFlag.follow) !== 0, (at) => {
+          if (at.node === undefined) return Errno.noent;
+          files.#memory.setFilestat(out, files.#filestat(at.node), namespace);
           return Errno.success;
         }),
-      fd_write: (fd: number, vectors: number, count: number, out: number) => {
-        const open = this.#get(fd);
-        if (typeof open === 'number') return open;
-        if (open.kind === 'stdio') return this.#stdio.write(open.which, vectors, count, out);
-        if (open.kind === 'directory') return Errno.isdir;
-        return this.#writeFile(open, vectors, count, undefined, out);
-      },
-      path_create_directory: (fd: number, path: number, length: number) =>
-        this.#withPath(fd, path, length, false, (at) => {
-          if (at.node !== undefined) return Errno.exist;
-          return outcome(this.#tree.create(at, 'directory'));
-        }),
-      path_filestat_get: (fd: number, lookup: number, path: number, length: number, out: number) =>
-        this.#withPath(fd, path, length, (lookup & LookupFlag.follow) !== 0, (at) => {
+    path_filestat_set_times:
+      (files) =>
+      (fd: number, lookup: number, path: number, length: number, atim: bigint, mtim: bigint, flags: number) =>
+        files.#withPath(fd, path, length, (lookup & LookupFlag.follow) !== 0, (at) => {
           if (at.node === undefined) return Errno.noent;
-          memory.setFilestat(out, this.#filestat(at.node), namespace);
-          return Errno.success;
+          return files.#setTimes(at.node, atim, mtim, flags);
         }),
-      path_filestat_set_times: (
-        fd: number,
-        lookup: number,
-        path: number,
-        length: number,
-        atim: bigint,
-        mtim: bigint,
-        flags: number,
-      ) =>
-        this.#withPath(fd, path, length, (lookup & LookupFlag.follow) !== 0, (at) => {
-          if (at.node === undefined) return Errno.noent;
-          return this.#setTimes(at.node, atim, mtim, flags);
-        }),
-      path_link: (
+    path_link:
+      (files) =>
+      (
         fd: number,
         lookup: number,
         path: number,
@@ -238,10 +246,12 @@ export class Files {
         toPath: number,
         toLength: number,
       ) =>
-        this.#withPath(fd, path, length, (lookup & LookupFlag.follow) !== 0, (from) =>
-          this.#withPath(toFd, toPath, toLength, false, (to) => this.#link(from, to)),
+        files.#withPath(fd, path, length, (lookup & LookupFlag.follow) !== 0, (from) =>
+          files.#withPath(toFd, toPath, toLength, false, (to) => files.#link(from, to)),
         ),
-      path_open: (
+    path_open:
+      (files) =>
+      (
         fd: number,
         lookup: number,
         path: number,
@@ -253,61 +263,55 @@ export class Files {
         out: number,
       ) => {
         // Before anything happens: what cannot be told must not be opened.
-        memory.bytes(out, 4);
+        files.#memory.bytes(out, 4);
         // CREATE with EXCLUSIVE means the name itself, even if it is a link that leads nowhere.
         const exclusive = (openFlags & OpenFlag.exclusive) !== 0;
         const follow = (lookup & LookupFlag.follow) !== 0 && !exclusive;
-        return this.#withPath(fd, path, length, follow, (at, base) => {
-          const opened = this.#open(at, base, openFlags, rights, inheriting, flags & 0xffff);
+        return files.#withPath(fd, path, length, follow, (at, base) => {
+          const opened = files.#open(at, base, openFlags, rights, inheriting, flags & 0xffff);
           if (typeof opened === 'number') return opened;
-          memory.setU32(out, opened.fd);
+          files.#memory.setU32(out, opened.fd);
           return Errno.success;
         });
       },
-      path_readlink: (fd: number, path: number, length: number, pointer: number, size: number, out: number) =>
-        this.#withPath(fd, path, length, false, (at) => {
+    path_readlink:
+      (files) => (fd: number, path: number, length: number, pointer: number, size: number, out: number) =>
+        files.#withPath(fd, path, length, false, (at) => {
           if (at.node === undefined) return Errno.noent;
           if (at.node.kind !== 'link') return Errno.inval;
           const target = new TextEncoder().encode(at.node.target).subarray(0, size >>> 0);
-          memory.bytes(pointer, target.length).set(target);
-          memory.setU32(out, target.length);
+          files.#memory.bytes(pointer, target.length).set(target);
+          files.#memory.setU32(out, target.length);
           return Errno.success;
         }),
-      path_remove_directory: (fd: number, path: number, length: number) =>
-        this.#withPath(fd, path, length, false, (at) => this.#removeDirectory(at)),
-      path_rename: (
-        fd: number,
-        path: number,
-        length: number,
-        toFd: number,
-        toPath: number,
-        toLength: number,
-      ) =>
-        this.#withPath(fd, path, length, false, (from) =>
-          this.#withPath(toFd, toPath, toLength, false, (to) => this.#rename(from, to)),
+    path_remove_directory: (files) => (fd: number, path: number, length: number) =>
+      files.#withPath(fd, path, length, false, (at) => files.#removeDirectory(at)),
+    path_rename:
+      (files) => (fd: number, path: number, length: number, toFd: number, toPath: number, toLength: number) =>
+        files.#withPath(fd, path, length, false, (from) =>
+          files.#withPath(toFd, toPath, toLength, false, (to) => files.#rename(from, to)),
         ),
-      path_symlink: (old: number, oldLength: number, fd: number, path: number, length: number) => {
-        const target = memory.string(old, oldLength);
-        if (typeof target === 'number') return target;
-        if (target === '') return Errno.noent;
-        if (target.length > 4096) return Errno.nametoolong;
-        // It could only lead out of the mount, which resolving would refuse.
-        if (target.startsWith('/')) return Errno.perm;
-        return this.#withPath(fd, path, length, false, (at) => {
-          if (at.node !== undefined) return Errno.exist;
-          if (at.slash) return Errno.noent;
-          return outcome(this.#tree.create(at, { target }));
-        });
-      },
-      path_unlink_file: (fd: number, path: number, length: number) =>
-        this.#withPath(fd, path, length, false, (at) => {
-          if (at.node === undefined) return Errno.noent;
-          if (at.node.kind === 'directory') return Errno.isdir;
-          this.#tree.unlink(at);
-          return Errno.success;
-        }),
-    };
-  }
+    path_symlink: (files) => (old: number, oldLength: number, fd: number, path: number, length: number) => {
+      const target = files.#memory.string(old, oldLength);
+      if (typeof target === 'number') return target;
+      if (target === '') return Errno.noent;
+      if (target.length > 4096) return Errno.nametoolong;
+      // It could only lead out of the mount, which resolving would refuse.
+      if (target.startsWith('/')) return Errno.perm;
+      return files.#withPath(fd, path, length, false, (at) => {
+        if (at.node !== undefined) return Errno.exist;
+        if (at.slash) return Errno.noent;
+        return outcome(files.#tree.create(at, { target }));
+      });
+    },
+    path_unlink_file: (files) => (fd: number, path: number, length: number) =>
+      files.#withPath(fd, path, length, false, (at) => {
+        if (at.node === undefined) return Errno.noent;
+        if (at.node.kind === 'directory') return Errno.isdir;
+        files.#tree.unlink(at);
+        return Errno.success;
+      }),
+  };
 
   #get(fd: number): Descriptor | Errno {
     return this.#table[fd >>> 0] ?? Errno.badf;

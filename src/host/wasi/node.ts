@@ -9,7 +9,7 @@ import { lstatSync, realpathSync } from 'node:fs';
 import { dirname, posix, sep } from 'node:path';
 import { type Base, checkOptions, imported, late, memoryOf } from './base.ts';
 import { FixedClock } from './clock.ts';
-import { commonCalls } from './common.ts';
+import { COMMON_CALLS } from './common.ts';
 import { Files } from './files.ts';
 import { GuestMemory } from './memory.ts';
 import {
@@ -22,12 +22,11 @@ import {
   OpenFlag,
   type WasiFunction,
 } from './preview1.ts';
-import { randomOf } from './random.ts';
+import { Random } from './random.ts';
 import { isStdio, Stdio } from './stdio.ts';
 import { joined, Tree } from './tree.ts';
 import {
   type CommonOptions,
-  DEFAULT_CLOCK,
   type OpenFile,
   type WasiHost,
   WasiOptionError,
@@ -58,29 +57,29 @@ export async function createNodeWasi(
 ): Promise<WasiHost> {
   checkOptions(options);
   const memory = new GuestMemory();
-  const clock = new FixedClock(options.clock ?? DEFAULT_CLOCK);
-  const random = randomOf(options.random ?? { kind: 'denied' });
+  const clock = new FixedClock(options.clock);
+  const random = new Random(options.random);
   const log = new Log(memory, options.directories ?? []);
   // Stdio is a host of ours that has nothing else.
-  const stdio = new Files(memory, clock, new Stdio(memory, options), new Tree(0), []);
+  const stdio = new Files(memory, clock, new Stdio(memory, options), new Tree(0), undefined);
   const readable = (fd: number): bigint | Errno => {
     if (isStdio(fd)) return stdio.readable(fd);
     // How much there is, Node is not asked; that something is there, is right for files.
     return log.has(fd) ? 1n : Errno.badf;
   };
-  const namespaces = imported(module);
-  if (namespaces.size > 1) {
+  const wanted = imported(module);
+  const [namespace, other] = new Set(wanted.map((each) => each.module));
+  if (other !== undefined) {
     throw new WasiOptionError('a guest that imports two versions of WASI: node:wasi has one at a time');
   }
-  const imports: Partial<Record<Namespace, Readonly<Record<string, WasiFunction>>>> = {};
-  let base: Base | undefined;
-  for (const [namespace, names] of namespaces) {
-    base = await nodeBase(options, namespace);
-    const below = log.watched(base.calls(namespace, CALL_NAMES));
-    const common = commonCalls({ memory, clock, random, readable }, namespace);
-    const layers = [parted(stdio.calls(namespace), below), argumentsOf(memory, options), common];
-    imports[namespace] = table(layers, names);
-  }
+  const base = namespace && (await nodeBase(options, namespace));
+  const files = base && namespace ? parted(stdio, namespace, log.watched(every(base, namespace))) : {};
+  const ours = argumentsOf(memory, options);
+  const state = { memory, clock, random, readable };
+  const imports = table(
+    wanted,
+    (name, namespace) => COMMON_CALLS[name]?.(state, namespace) ?? ours[name] ?? files[name],
+  );
   return {
     imports,
     bind: (target) => attach(memory, base, memoryOf(target)),
@@ -111,12 +110,15 @@ async function nodeBase(options: NodeWasiOptions, namespace: Namespace): Promise
       wasi.initialize({ exports: { memory } });
       attached = true;
     },
-    calls: (_, names) => {
-      const out: Partial<Record<CallName, WasiFunction>> = {};
-      for (const name of names) out[name] = late(() => (attached ? calls : undefined), name);
-      return out;
-    },
+    call: (_, name) => late(() => (attached ? calls : undefined), name),
   };
+}
+
+/** Every call of a base. */
+function every(base: Base, namespace: Namespace): Calls {
+  const out: Partial<Record<CallName, WasiFunction>> = {};
+  for (const name of CALL_NAMES) out[name] = base.call(namespace, name);
+  return out;
 }
 
 /** Keeps the one warning back that loading node:wasi gives; who chose this host knows. */
@@ -134,12 +136,13 @@ async function withoutWarning<Result>(run: () => Promise<Result>): Promise<Resul
 }
 
 /** Calls on descriptors 0 to 2 go to `stdio`, on others to `files`. */
-function parted(stdio: Calls, files: Calls): Calls {
+function parted(stdio: Files, namespace: Namespace, files: Calls): Calls {
   const out: Partial<Record<CallName, WasiFunction>> = { ...files };
-  for (const [key, low] of Object.entries(stdio)) {
+  for (const [key, make] of Object.entries(Files.calls)) {
     const name = key as CallName;
     const high = files[name];
     if (high === undefined || !name.startsWith('fd_')) continue;
+    const low = make(stdio, namespace);
     out[name] = (...parameters: readonly unknown[]) => {
       const fd = Number(parameters[0]);
       // One table is Node's and one is ours; nothing moves between them.

@@ -4,11 +4,12 @@
 // `wasi_unstable` (snapshot 0) has the same calls but `sock_accept`, and differs in three places:
 // the order of `whence`, the width of `nlink` in a filestat, and the layout of a subscription.
 
-/** The two module names under which a guest imports preview 1 calls. */
-export const NAMESPACES = ['wasi_snapshot_preview1', 'wasi_unstable'] as const;
+/** The module names under which a guest imports preview 1 calls, which are laid out for the name. */
+export type Namespace = 'wasi_snapshot_preview1' | 'wasi_unstable';
 
-/** One of {@link NAMESPACES}; calls are laid out for the one through which they were imported. */
-export type Namespace = (typeof NAMESPACES)[number];
+export function isNamespace(name: string): name is Namespace {
+  return name === 'wasi_snapshot_preview1' || name === 'wasi_unstable';
+}
 
 /** Parameters of every call, `i` an i32 and `I` an i64; all but `proc_exit` return an i32 errno. */
 export const CALLS = {
@@ -74,6 +75,14 @@ export type WasiFunction = (...parameters: never[]) => number;
 
 /** A table of calls; what a call that is missing in it means, its owner says. */
 export type Calls = Readonly<Partial<Record<CallName, WasiFunction>>>;
+
+/**
+ * What makes each call, of the state that it works on and the namespace it is imported from. A guest
+ * imports few of them, and only those are made.
+ */
+export type Makers<State> = Readonly<
+  Partial<Record<CallName, (state: State, namespace: Namespace) => WasiFunction>>
+>;
 
 /** Error numbers that this host gives. 0 is success. */
 export const Errno = {

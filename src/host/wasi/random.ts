@@ -11,8 +11,13 @@ import { RandomDenied, type RandomDraw, type RandomSource } from './types.ts';
 /** Web Crypto refuses to fill more at once. */
 const MAX_SYSTEM_FILL = 65_536;
 
+/** Who has bytes, as many as are asked for. */
+interface Bytes {
+  fill(target: Uint8Array): void;
+}
+
 /** The stream of bytes that a seed stands for. */
-export class SeededBytes {
+export class SeededBytes implements Bytes {
   readonly #state: Uint32Array = new Uint32Array(4);
   #word = 0;
   #left = 0;
@@ -61,45 +66,53 @@ function rotate(word: number, by: number): number {
   return (word << by) | (word >>> (32 - by));
 }
 
+const DENIED: RandomSource = { kind: 'denied' };
+
 /** Draws that are kept, and bytes of them: enough for every key and seed, too few to fill a machine. */
 const MOST_DRAWS = 16_384;
 const MOST_DRAWN_BYTES = 256 * 1024;
 /** Frames of the guest's that say who drew: the wrappers of its libc, and who called those. */
 const FRAMES = 6;
 
-/** What `random_get` is made of: it serves bytes and counts them. */
-export interface Random {
-  /** Fills `target`, or throws {@link RandomDenied}. */
-  fill(target: Uint8Array): void;
-  /** Bytes served so far. */
-  drawn(): number;
-  /** What was served and to whom, in order; the first {@link MOST_DRAWS} times. */
-  draws(): readonly RandomDraw[];
-}
+/** What `random_get` is made of: the bytes of a source, within its budget, served and counted. */
+export class Random {
+  readonly #source: RandomSource;
+  readonly #draws: RandomDraw[] = [];
+  #bytes: Bytes | undefined;
+  #drawn = 0;
+  #refused = false;
 
-/** The bytes of `source`, within its budget. Asking for none is always allowed. */
-export function randomOf(source: RandomSource): Random {
-  const budget = source.kind === 'denied' ? 0 : (source.budget ?? Number.POSITIVE_INFINITY);
-  const fill = filler(source);
-  const draws: RandomDraw[] = [];
-  let drawn = 0;
-  let refused = false;
-  return {
-    fill: (target) => {
-      if (target.length === 0) return;
-      if (refused || drawn + target.length > budget) {
-        refused = true;
-        throw denial(target.length, drawn, budget);
-      }
-      fill(target);
-      if (draws.length < MOST_DRAWS && drawn < MOST_DRAWN_BYTES) {
-        draws.push({ bytes: target.slice(0, MOST_DRAWN_BYTES - drawn), stack: callers() });
-      }
-      drawn += target.length;
-    },
-    drawn: () => drawn,
-    draws: () => draws,
-  };
+  constructor(source: RandomSource | undefined) {
+    this.#source = source ?? DENIED;
+  }
+
+  /** Fills `target`, or throws {@link RandomDenied}. Asking for none is always allowed. */
+  fill(target: Uint8Array): void {
+    if (target.length === 0) return;
+    const source = this.#source;
+    const budget = source.kind === 'denied' ? 0 : (source.budget ?? Number.POSITIVE_INFINITY);
+    const drawn = this.#drawn;
+    if (this.#refused || drawn + target.length > budget) {
+      this.#refused = true;
+      throw denial(target.length, drawn, budget);
+    }
+    this.#bytes ??= source.kind === 'seeded' ? new SeededBytes(source.seed) : SYSTEM;
+    this.#bytes.fill(target);
+    if (this.#draws.length < MOST_DRAWS && drawn < MOST_DRAWN_BYTES) {
+      this.#draws.push({ bytes: target.slice(0, MOST_DRAWN_BYTES - drawn), stack: callers() });
+    }
+    this.#drawn += target.length;
+  }
+
+  /** Bytes served so far. */
+  drawn(): number {
+    return this.#drawn;
+  }
+
+  /** What was served and to whom, in order; the first {@link MOST_DRAWS} times. */
+  draws(): readonly RandomDraw[] {
+    return this.#draws;
+  }
 }
 
 /** The guest's functions that are being called, the innermost first. */
@@ -109,19 +122,16 @@ function callers(): readonly string[] {
     .slice(0, FRAMES);
 }
 
-function filler(source: RandomSource): (target: Uint8Array) => void {
-  if (source.kind === 'seeded') {
-    const stream = new SeededBytes(source.seed);
-    return (target) => stream.fill(target);
-  }
-  return (target) => {
+/** The machine's. */
+const SYSTEM: Bytes = {
+  fill: (target) => {
     for (let at = 0; at < target.length; at += MAX_SYSTEM_FILL) {
       // Filled aside: Web Crypto refuses views of shared memories.
       const chunk = new Uint8Array(Math.min(MAX_SYSTEM_FILL, target.length - at));
       target.set(crypto.getRandomValues(chunk), at);
     }
-  };
-}
+  },
+};
 
 /** The error, with as much of the guest's stack as tells who asked. */
 function denial(requested: number, drawn: number, budget: number): RandomDenied {

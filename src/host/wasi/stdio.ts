@@ -27,7 +27,8 @@ export class Stdio {
   readonly #memory: GuestMemory;
   readonly #input: Uint8Array;
   readonly #reader: StdinReader | undefined;
-  readonly #outputs: readonly (((chunk: Uint8Array) => void) | undefined)[];
+  readonly #output: CommonOptions['stdout'];
+  readonly #errors: CommonOptions['stderr'];
   #position = 0;
 
   constructor(memory: GuestMemory, options: CommonOptions) {
@@ -35,7 +36,8 @@ export class Stdio {
     const { stdin } = options;
     this.#reader = typeof stdin === 'function' ? stdin : undefined;
     this.#input = stdin === undefined || typeof stdin === 'function' ? NOTHING : stdin;
-    this.#outputs = [undefined, options.stdout, options.stderr];
+    this.#output = options.stdout;
+    this.#errors = options.stderr;
   }
 
   /** Bytes of input that are left; where it is live, 1, for nobody knows before asking. */
@@ -48,32 +50,26 @@ export class Stdio {
     if (which !== 0) return Errno.badf;
     const vectors = this.#memory.vectors(pointer, count);
     if (typeof vectors === 'number') return vectors;
-    let read = 0;
-    if (this.#reader === undefined) {
-      for (const target of vectors) read += this.#next(target);
-    } else {
-      const most = vectors.reduce((sum, target) => sum + target.length, 0);
-      const source = most === 0 ? NOTHING : this.#reader(most);
-      for (const target of vectors) read += fill(target, source, read);
-    }
+    const read = this.#reader === undefined ? this.#given(vectors) : asked(this.#reader, vectors);
     this.#memory.setU32(readPointer, read);
     return Errno.success;
   }
 
-  /** Puts the next bytes of the input into `target`: how many. */
-  #next(target: Uint8Array): number {
-    const bytes = fill(target, this.#input, this.#position);
+  /** Puts the next bytes of the input into vectors: how many. */
+  #given(vectors: readonly Uint8Array[]): number {
+    const bytes = fill(vectors, this.#input, this.#position);
     this.#position += bytes;
     return bytes;
   }
 
   write(which: StdioNumber, pointer: number, count: number, writtenPointer: number): Errno {
     if (which === 0) return Errno.badf;
-    const vectors = this.#memory.vectors(pointer, count);
-    if (typeof vectors === 'number') return vectors;
-    const chunk = gathered(vectors);
+    const chunk = this.#memory.gathered(pointer, count, MAX_CHUNK);
+    if (typeof chunk === 'number') return chunk;
     this.#memory.setU32(writtenPointer, chunk.length);
-    if (chunk.length > 0) this.#outputs[which]?.(chunk);
+    if (chunk.length === 0) return Errno.success;
+    const output = which === 1 ? this.#output : this.#errors;
+    output?.(chunk);
     return Errno.success;
   }
 
@@ -90,25 +86,20 @@ export class Stdio {
   }
 }
 
-/** Puts bytes of `source` from `from` on into `target`: how many. */
-function fill(target: Uint8Array, source: Uint8Array, from: number): number {
-  const chunk = source.subarray(from, from + target.length);
-  target.set(chunk);
-  return chunk.length;
+/** Puts what comes into vectors: how many bytes. */
+function asked(reader: StdinReader, vectors: readonly Uint8Array[]): number {
+  const most = vectors.reduce((sum, target) => sum + target.length, 0);
+  return most === 0 ? 0 : fill(vectors, reader(most), 0);
 }
 
-/** The bytes of all vectors as one copy: the guest's memory changes under a view. */
-function gathered(vectors: readonly Uint8Array[]): Uint8Array {
-  const [first] = vectors;
-  if (first !== undefined && vectors.length === 1) return first.slice(0, MAX_CHUNK);
-  let length = 0;
-  for (const vector of vectors) length += vector.length;
-  const chunk = new Uint8Array(Math.min(length, MAX_CHUNK));
-  let at = 0;
-  for (const vector of vectors) {
-    const part = vector.subarray(0, chunk.length - at);
-    chunk.set(part, at);
-    at += part.length;
-  }
-  return chunk;
+/** Puts bytes of `source` from `from` on into vectors: how many. */
+function fill(vectors: readonly Uint8Array[], source: Uint8Array, from: number): number {
+  let at = from;
+  // for … of takes three times as long in code that runs once.
+  vectors.forEach((target) => {
+    const chunk = source.subarray(at, at + target.length);
+    target.set(chunk);
+    at += chunk.length;
+  });
+  return at - from;
 }

@@ -14,7 +14,7 @@
 // A panic (a RuntimeError) leaves its locks held; what is left to it here cannot panic.
 
 import { type Base, late } from './base.ts';
-import { CALLS, type CallName, type Namespace, type WasiFunction } from './preview1.ts';
+import { CALLS, type CallName, type Namespace } from './preview1.ts';
 import type { CommonOptions } from './types.ts';
 
 type Library = Pick<typeof import('@wasmer/wasi'), 'WASI' | 'init'>;
@@ -67,11 +67,9 @@ export async function wasmerBase(options: CommonOptions): Promise<Base> {
         found.set(namespace, imports[namespace] ?? {});
       }
     },
-    calls: (namespace, names) => {
-      wanted.set(namespace, names);
-      const out: Partial<Record<CallName, WasiFunction>> = {};
-      for (const name of names) out[name] = late(() => found.get(namespace), name);
-      return out;
+    call: (namespace, name) => {
+      wanted.set(namespace, [...(wanted.get(namespace) ?? []), name]);
+      return late(() => found.get(namespace), name);
     },
   };
 }
