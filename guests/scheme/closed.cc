@@ -80,6 +80,7 @@ Template *constantProcedure(const Symbol *symbol, uint32_t argc) {
 namespace {
 
 constexpr uint32_t kMaxInlined = 40;       // nodes of a body that is inlined
+constexpr uint32_t kMaxOnce = 150;         // of one without loops that is called at one place, where its own code mostly goes
 constexpr uint32_t kMaxSelfInlined = 24;   // of one that is inlined into itself twice, not once
 constexpr uint32_t kMaxGrowth = 600;       // nodes that a function may get in all
 constexpr uint32_t kMaxCopied = 80;        // nodes of a body with a rest, times the calls of it
@@ -93,6 +94,13 @@ uint32_t sizeOf(const Node *node) {
   return size;
 }
 
+bool hasLoop(const Node *node) {
+  if (node->kind == Kind::Loop) return true;
+  for (const Node *arg : node->args) {
+    if (hasLoop(arg)) return true;
+  }
+  return false;
+}
 
 bool binds(const Node *node) {
   if (!node->vars.empty() || node->kind == Kind::Lambda) return true;
@@ -345,7 +353,8 @@ class Inliner {
     bool fits = t->rest ? argc >= t->params && argc <= kMaxSpread : argc == t->params && argc <= kMaxCompiledParams;
     if (!fits || !t->free.empty() || !copiesBody(t->body)) return nullptr;
     uint32_t size = sizeOf(t->body);
-    if (size > kMaxInlined || growth + size > kMaxGrowth) return nullptr;
+    bool once = t->sites == 1 && !hasLoop(t->body);
+    if (size > (once ? kMaxOnce : kMaxInlined) || growth + size > kMaxGrowth) return nullptr;
     uint32_t nesting = 0, selves = 0;
     for (const Scope *s = &scope; s; s = s->outer) nesting++, selves += s->source == t;
     if (nesting > kMaxNesting || selves > (size > kMaxSelfInlined ? 1u : 2u)) return nullptr;

@@ -142,7 +142,9 @@ int32_t freeze_run(int32_t handle) {
     return 2;
   }
   const LoadedProgram &program = programs[handle - 1];
-  bool fine = program.main != kUnbound ? callFromHost(program.main) != kFail : runForms(program);
+  bool fine;
+  if (program.main == kUnbound) fine = runForms(program);
+  else [[clang::always_inline]] fine = callFromHost(program.main) != kFail;
   if (!fine) reportError();
   flushOutput();
   return fine ? 0 : 1;

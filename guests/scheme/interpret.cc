@@ -12,10 +12,6 @@ Words warmTemplates;
 
 namespace {
 
-// Stack bytes that generated code may spend in all, as the measure of the native stack that its
-// frames take: each takes at least 4 bytes here and some 100 to 200 bytes there, and engines give
-// 512 KiB and more.
-constexpr int32_t kNativeBudget = 10 << 10;
 // What an activation of the interpreter costs on the native stack, by the same measure.
 constexpr int32_t kInterpreterCost = 64;
 
@@ -30,7 +26,6 @@ void warm(Template *t) {
 
 uint8_t kindOf(Value v) { return isFixnum(v) ? kSawFixnum : isFlonum(v) ? kSawFlonum : kSawOther; }
 
-using Fn0 = Value (*)(Value *, Value);
 using Fn1 = Value (*)(Value *, Value, Value);
 using Fn2 = Value (*)(Value *, Value, Value, Value);
 using Fn3 = Value (*)(Value *, Value, Value, Value, Value);
@@ -175,18 +170,6 @@ Value call(Value *sp, uint32_t argc) {
   const int32_t budget = budgetAt(sp);
   if (!isClosure(*f) || !templateOf(*f)->slot || budget <= 0) return interpret(sp, argc);
   return fitArguments(templateOf(*f), sp, argc) ? enterWithin(budget, vm.trueLimit, f, templateOf(*f)) : (Value)kFail;
-}
-
-Value callFromHost(Value procedure) {
-  vm.trueLimit = 0;
-  vm.limit = 0;
-  if (!vm.interpreterLimit) collect(stack);
-  stack[0] = procedure;
-  vm.trueLimit = (uint32_t)stack + kNativeBudget;
-  vm.limit = vm.trueLimit;
-  const Template *t = isClosure(procedure) ? templateOf(procedure) : nullptr;
-  if (t && t->slot && !t->frameParams() && jitEnabled) return ((Fn0)t->slot)(stack, procedure);
-  return call(stack + 1, 0);
 }
 
 Value interpret(Value *sp, uint32_t argc, bool firstInterpreted) {

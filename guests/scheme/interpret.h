@@ -10,6 +10,7 @@
  * spent, whatever is called next is interpreted, which needs no native stack however deep it goes.
  */
 #pragma once
+#include "heap.h"
 #include "program.h"
 #include "words.h"
 
@@ -18,15 +19,32 @@ Value interpret(Value *sp, uint32_t argc, bool firstInterpreted = false);
 // The same. What has generated code is entered at once: a start that is all generated code never
 // enters the interpreter, which an engine would have to compile first.
 Value call(Value *sp, uint32_t argc);
-// The same from outside, with an empty stack.
-Value callFromHost(Value procedure);
-
 // How warm a template gets before it is compiled, in calls and loop iterations.
 extern uint32_t warmThreshold;
 // May generated code be entered?
 extern bool jitEnabled;
 // Templates that got warm since the last poll.
 extern Words warmTemplates;
+
+// Stack bytes that generated code may spend in all, as the measure of the native stack that its
+// frames take: each takes at least 4 bytes here and some 100 to 200 bytes there, and engines give
+// 512 KiB and more.
+constexpr int32_t kNativeBudget = 10 << 10;
+// Generated code for a procedure of no arguments.
+using Fn0 = Value (*)(Value *, Value);
+
+// Calls a procedure of no arguments from outside, with an empty stack.
+inline Value callFromHost(Value procedure) {
+  vm.trueLimit = 0;
+  vm.limit = 0;
+  if (!vm.interpreterLimit) collect(stack);
+  stack[0] = procedure;
+  vm.trueLimit = (uint32_t)stack + kNativeBudget;
+  vm.limit = vm.trueLimit;
+  const Template *t = isClosure(procedure) ? templateOf(procedure) : nullptr;
+  if (t && t->slot && !t->frameParams() && jitEnabled) return ((Fn0)t->slot)(stack, procedure);
+  return call(stack + 1, 0);
+}
 
 // What inline operations do beyond their fast case; also the errors of all of them.
 Value primitive1(PrimOp op, Value a);

@@ -158,7 +158,8 @@ Value numberToString(Value v, Value base) {
   if (!radix) return kFail;
   if (isFixnum(v)) {
     char digits[kFixnumDigits];
-    char *first = fixnumText(digits, fixnumOf(v), radix);
+    char *first;
+    [[clang::always_inline]] first = fixnumText(digits, fixnumOf(v), radix);
     return makeString(first, digits + sizeof digits - first);
   }
   Text text;

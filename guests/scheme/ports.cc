@@ -115,8 +115,9 @@ Value peekChar() {
 }
 
 Value display(Value v) {
-  if (isString(v)) writeOutput(stringText(v), stringBytes(v));
-  else {
+  if (isString(v)) {
+    [[clang::always_inline]] writeOutput(stringText(v), stringBytes(v));
+  } else {
     Text text = displayed(v);
     writeOutput(text.data(), text.size());
   }

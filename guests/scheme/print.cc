@@ -205,15 +205,6 @@ void printFixed(Text &out, double d, uint32_t digits) {
   printPositional(out, decimal, (int32_t)digits);
 }
 
-char *fixnumText(char *text, int32_t n, uint32_t radix) {
-  char *p = text + kFixnumDigits;
-  uint32_t rest = n < 0 ? -(uint32_t)n : n;
-  do *--p = "0123456789abcdefghijklmnopqrstuvwxyz"[rest % radix];
-  while (rest /= radix);
-  if (n < 0) *--p = '-';
-  return p;
-}
-
 char *putLongUtf8(char *to, uint32_t c) {
   uint32_t more = utf8Size(c) - 1;
   *to++ = (char)(0xf0 << (3 - more) | c >> 6 * more);

@@ -12,7 +12,14 @@ void printNumber(Text &out, Value number);
 void printFixed(Text &out, double d, uint32_t digits);
 // A fixnum's digits, at the end of a text of this size; where they begin.
 constexpr uint32_t kFixnumDigits = 40;
-char *fixnumText(char *text, int32_t n, uint32_t radix);
+inline char *fixnumText(char *text, int32_t n, uint32_t radix) {
+  char *p = text + kFixnumDigits;
+  uint32_t rest = n < 0 ? -(uint32_t)n : n;
+  do *--p = "0123456789abcdefghijklmnopqrstuvwxyz"[rest % radix];
+  while (rest /= radix);
+  if (n < 0) *--p = '-';
+  return p;
+}
 // Bytes of a character.
 constexpr uint32_t kUtf8Size = 4;
 inline uint32_t utf8Size(uint32_t codePoint) { return 1 + (codePoint > 0x7f) + (codePoint > 0x7ff) + (codePoint > 0xffff); }
