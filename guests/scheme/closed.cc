@@ -352,11 +352,10 @@ class Inliner {
     uint32_t argc = call->args.size() - 1;
     bool fits = t->rest ? argc >= t->params && argc <= kMaxSpread : argc == t->params && argc <= kMaxCompiledParams;
     if (!fits || !t->free.empty() || !copiesBody(t->body)) return nullptr;
-    uint32_t size = sizeOf(t->body);
-    bool once = t->sites == 1 && !hasLoop(t->body);
-    if (size > (once ? kMaxOnce : kMaxInlined) || growth + size > kMaxGrowth) return nullptr;
-    uint32_t nesting = 0, selves = 0;
+    uint32_t size = sizeOf(t->body), nesting = 0, selves = 0;
     for (const Scope *s = &scope; s; s = s->outer) nesting++, selves += s->source == t;
+    bool once = t->sites == 1 && selves == 0 && !hasLoop(t->body);
+    if (size > (once ? kMaxOnce : kMaxInlined) || growth + size > kMaxGrowth) return nullptr;
     if (nesting > kMaxNesting || selves > (size > kMaxSelfInlined ? 1u : 2u)) return nullptr;
     // What takes a rest is seldom small, nor are the lists of it.
     if (t->rest && !t->library && size * t->sites > kMaxCopied) return nullptr;
