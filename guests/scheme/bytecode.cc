@@ -112,6 +112,7 @@ class Coder {
         return word(node->symbol);
       case Kind::Lambda:
         compileInner(node->lambda);
+        if (node->lambda->free.empty()) return codeConst(closureOf(node->lambda));
         emit(opClosure);
         captures(node->lambda);
         return push();

@@ -9,10 +9,17 @@ bool worldClosed = false;
 
 namespace {
 
-template <class Visit> void eachNode(const Node *node, const Visit &visit) {
+// Of one body, without the lambdas in it.
+template <class Visit> void eachOwnNode(const Node *node, const Visit &visit) {
   visit(node);
-  if (node->kind == Kind::Lambda) eachNode(node->lambda->body, visit);
-  for (const Node *arg : node->args) eachNode(arg, visit);
+  for (const Node *arg : node->args) eachOwnNode(arg, visit);
+}
+
+template <class Visit> void eachNode(const Node *body, const Visit &visit) {
+  eachOwnNode(body, [&](const Node *node) {
+    visit(node);
+    if (node->kind == Kind::Lambda) eachNode(node->lambda->body, visit);
+  });
 }
 
 // Defining it again as a closure of the same lambda expression, which captures nothing, changes nothing.
@@ -54,16 +61,17 @@ bool breaksClosedWorld(const std::vector<Template *> &forms) {
 
 void countSites(const std::vector<Template *> &templates) {
   for (const Template *t : templates) {
-    eachNode(t->body, [](const Node *node) {
-      if (node->kind != Kind::Call || node->args[0]->kind != Kind::Global) return;
-      const Symbol *symbol = node->args[0]->symbol;
-      if (symbol->constant && symbol->function) symbol->function->sites++;
+    eachOwnNode(t->body, [](const Node *node) {
+      if (node->kind == Kind::Lambda) node->lambda->sites++;
+      bool names = node->kind == Kind::Global && node->symbol->constant && node->symbol->function;
+      if (names) node->symbol->function->sites++;
     });
   }
 }
 
 bool copiesBody(const Node *node) {
-  if (node->kind == Kind::Lambda || node->kind == Kind::Fix || node->kind == Kind::Define) return false;
+  if (node->kind == Kind::Lambda) return node->lambda->free.empty();
+  if (node->kind == Kind::Fix || node->kind == Kind::Define) return false;
   if (node->var && node->var->checked) return false;
   for (const Node *arg : node->args) {
     if (!copiesBody(arg)) return false;
@@ -79,23 +87,26 @@ Template *constantProcedure(const Symbol *symbol, uint32_t argc) {
 
 namespace {
 
-constexpr uint32_t kMaxInlined = 40;       // nodes of a body that is inlined
-constexpr uint32_t kMaxOnce = 150;         // of one without loops that is called at one place, where its own code mostly goes
+constexpr uint32_t kMaxInlined = 40;       // nodes of a body that is inlined, and of the lambdas in it
+constexpr uint32_t kMaxOnce = 150;         // of one without loops that is named at one place, where its own code mostly goes
 constexpr uint32_t kMaxSelfInlined = 24;   // of one that is inlined into itself twice, not once
 constexpr uint32_t kMaxGrowth = 600;       // nodes that a function may get in all
 constexpr uint32_t kMaxCopied = 80;        // nodes of a body with a rest, times the calls of it
-constexpr uint32_t kMaxNesting = 4;        // bodies in bodies
+constexpr uint32_t kMaxNesting = 8;        // bodies in bodies
 constexpr uint32_t kMaxGuessed = 24;       // nodes of a call that stands twice, for a guess
 constexpr uint32_t kMaxSpread = 16;        // arguments of a call whose rest becomes a list
 
+// With the lambdas in it, which will stand in places of calls too.
 uint32_t sizeOf(const Node *node) {
   uint32_t size = 1;
+  if (node->kind == Kind::Lambda) size += sizeOf(node->lambda->body);
   for (const Node *arg : node->args) size += sizeOf(arg);
   return size;
 }
 
+// Or a lambda, which is mostly for a procedure that loops.
 bool hasLoop(const Node *node) {
-  if (node->kind == Kind::Loop) return true;
+  if (node->kind == Kind::Loop || node->kind == Kind::Lambda) return true;
   for (const Node *arg : node->args) {
     if (hasLoop(arg)) return true;
   }
@@ -190,6 +201,7 @@ class Inliner {
   }
 
   Node *copy(const Node *from, Scope &scope, bool tail) {
+    if (from->kind == Kind::Lambda && from->lambda->free.empty()) return constant(closureOf(from->lambda));
     if (from->kind == Kind::Lambda) return const_cast<Node *>(from);
     if (from->kind == Kind::Global && from->symbol->constant) return constant(from->symbol->value);
     if (from->kind == Kind::Local) {
@@ -198,14 +210,15 @@ class Inliner {
     if (from->kind == Kind::Call && tail && scope.self && callsItself(from, scope.source)) return copyContinue(from, scope);
     if (from->kind == Kind::Call) {
       Value callee = constantOf(from->args[0], scope);
-      if (Template *t = inlinable(from, callee, scope)) return inlineCall(from, t, scope);
+      Var *closure = isClosure(callee) ? nullptr : argumentOf(from->args[0], scope);
+      Template *t = isClosure(callee) ? templateOf(callee) : closure ? closure->lambda : nullptr;
+      if (t && isInlinable(from, t, scope)) return inlineCall(from, t, closure, scope);
       if (isListed(from, callee)) return callListed(from, callee, scope);
       bool isKnown = isBuiltin(callee) && callee != applyValue && takes(builtinOf(callee), from);
-      if (isKnown) return callBuiltin(from, builtinOf(callee), scope);
+      if (isKnown) return copyBuiltin(from, builtinOf(callee), 1, scope);
       if (Builtin *builtin = guess(from)) return guessCall(from, builtin, scope, tail);
     }
-    bool goesDown = from->kind == Kind::Builtin && isPath(from->builtin->name);
-    if (goesDown) return path(from->place, from->builtin, copy(from->args[0], scope, false));
+    if (from->kind == Kind::Builtin) return copyBuiltin(from, from->builtin, 0, scope);
     if (from->kind == Kind::If) return copyIf(from, scope, tail);
     return copyPlainly(from, scope, tail);
   }
@@ -216,6 +229,13 @@ class Inliner {
     if (node->kind == Kind::Global && node->symbol->constant) return node->symbol->value;
     const Node *known = node->kind == Kind::Local ? lookUp(node->var, scope)->known : nullptr;
     return known ? known->value : 0;
+  }
+
+  // The variable of an inlined call that is always a closure of the same lambda expression, which stands
+  // in the root's own body: so what that captures is at hand here.
+  static Var *argumentOf(const Node *node, const Scope &scope) {
+    Var *var = node->kind == Kind::Local ? lookUp(node->var, scope) : nullptr;
+    return var && var->isKnownClosure() ? var : nullptr;
   }
 
   // Of a test that has one outcome only the branch that is taken is there.
@@ -267,10 +287,15 @@ class Inliner {
     return builtin->takes(call->args.size() - 1);
   }
 
-  Node *callBuiltin(const Node *call, Builtin *builtin, Scope &scope) {
+  // Its arguments are those of the node from `first` on.
+  Node *copyBuiltin(const Node *call, Builtin *builtin, size_t first, Scope &scope) {
     Nodes arguments;
-    for (size_t i = 1; i < call->args.size(); i++) arguments.push_back(copy(call->args[i], scope, false));
+    for (size_t i = first; i < call->args.size(); i++) arguments.push_back(copy(call->args[i], scope, false));
     if (isPath(builtin->name)) return path(call->place, builtin, arguments[0]);
+    if (!strcmp(builtin->name, "list") && arguments.size() <= kMaxSpread) {
+      listRest(arguments, 0, call->place);
+      return arguments[0];
+    }
     bool inlined = builtin->op && arguments.size() == (builtin->op >= kCar ? 1 : 2) && builtin->op != kVectorSet;
     Node *operation = nodeAt(call->place, inlined ? Kind::Prim : Kind::Builtin, arguments);
     operation->op = inlined ? builtin->op : 0;
@@ -299,7 +324,7 @@ class Inliner {
   Node *guessCall(const Node *call, Builtin *builtin, Scope &scope, bool tail) {
     Node *test = nodeAt(call->place, Kind::Prim, {copy(call->args[0], scope, false), constant(valueOf(builtin))});
     test->op = kEq;
-    Node *operation = callBuiltin(call, builtin, scope);
+    Node *operation = copyBuiltin(call, builtin, 1, scope);
     return nodeAt(call->place, Kind::If, {test, operation, copyPlainly(call, scope, tail)});
   }
 
@@ -346,21 +371,19 @@ class Inliner {
     return node;
   }
 
-  Template *inlinable(const Node *call, Value callee, const Scope &scope) {
-    if (!isClosure(callee)) return nullptr;
-    Template *t = templateOf(callee);
+  bool isInlinable(const Node *call, const Template *t, const Scope &scope) {
     uint32_t argc = call->args.size() - 1;
     bool fits = t->rest ? argc >= t->params && argc <= kMaxSpread : argc == t->params && argc <= kMaxCompiledParams;
-    if (!fits || !t->free.empty() || !copiesBody(t->body)) return nullptr;
+    if (!fits || !copiesBody(t->body)) return false;
     uint32_t size = sizeOf(t->body), nesting = 0, selves = 0;
     for (const Scope *s = &scope; s; s = s->outer) nesting++, selves += s->source == t;
     bool once = t->sites == 1 && selves == 0 && !hasLoop(t->body);
-    if (size > (once ? kMaxOnce : kMaxInlined) || growth + size > kMaxGrowth) return nullptr;
-    if (nesting > kMaxNesting || selves > (size > kMaxSelfInlined ? 1u : 2u)) return nullptr;
+    if (size > (once ? kMaxOnce : kMaxInlined) || growth + size > kMaxGrowth) return false;
+    if (nesting > kMaxNesting || selves > (size > kMaxSelfInlined ? 1u : 2u)) return false;
     // What takes a rest is seldom small, nor are the lists of it.
-    if (t->rest && !t->library && size * t->sites > kMaxCopied) return nullptr;
+    if (t->rest && !t->library && size * t->sites > kMaxCopied) return false;
     growth += size;
-    return t;
+    return true;
   }
 
   // Can the rest of its arguments be made a list right here?
@@ -379,10 +402,11 @@ class Inliner {
     return node;
   }
 
-  Node *inlineCall(const Node *call, Template *callee, Scope &scope) {
+  Node *inlineCall(const Node *call, Template *callee, Var *closure, Scope &scope) {
     Node *node = newNode();
     node->kind = Kind::Inline;
     node->place = call->place;
+    node->var = closure;
     node->lambda = callee;
     for (size_t i = 1; i < call->args.size(); i++) node->args.push_back(copy(call->args[i], scope, false));
     if (callee->rest) listRest(node->args, callee->params, call->place);

@@ -19,7 +19,7 @@ bool breaksClosedWorld(const std::vector<Template *> &forms);
 // The template of a global that is constant, if it takes `argc` arguments; else null.
 Template *constantProcedure(const Symbol *symbol, uint32_t argc);
 
-// Counts where each procedure is called by name in these.
+// Counts where each procedure is named in these, or its lambda expression stands.
 void countSites(const std::vector<Template *> &templates);
 
 // May the body be copied? Not what closures see, nor variables that may have no value yet.

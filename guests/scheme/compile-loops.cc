@@ -256,14 +256,15 @@ void Compiler::pushAs(const Operand &value, TypeOf type) {
 }
 
 // Calls the procedure whose body was inlined, with values that it was not made for. They stay where they are.
-void Compiler::emitSelfCall(Node *node, Template *t, const std::vector<Operand> &values, const VarSet &live, bool tail) {
-  emitCallOf(node, {t, nullptr}, live, tail, wordsOf(t, values));
+void Compiler::emitSelfCall(Node *node, const std::vector<Operand> &values, const VarSet &live, bool tail) {
+  emitCallOf(node, {node->lambda, nullptr}, live, tail, wordsOf(node->lambda, node->var, values));
 }
 
-// The procedure and its arguments.
-std::vector<Operand> Compiler::wordsOf(Template *t, const std::vector<Operand> &values) {
+// The procedure, which is in a variable if it captures anything, and its arguments.
+std::vector<Operand> Compiler::wordsOf(Template *t, const Var *closure, const std::vector<Operand> &values) {
   std::vector<Operand> words;
-  if (t == lambda) words.push_back({false, 0, kClosureLocal, tAny, false});
+  if (closure) words.push_back({false, 0, closure->local, tAny, false});
+  else if (t == lambda) words.push_back({false, 0, kClosureLocal, tAny, false});
   else words.push_back({true, closureOf(t), 0, tAny, false});
   for (const Operand &value : values) words.push_back(asWord(value));
   return words;
@@ -293,7 +294,7 @@ void Compiler::emitProcedureOf(Node *loop, std::vector<Operand> &values, const V
     }
   }
   all.insert(all.end(), values.begin(), values.end());
-  std::vector<Operand> words = wordsOf(loop->lambda, all);
+  std::vector<Operand> words = wordsOf(loop->lambda, nullptr, all);
   unrootAll(words);
   facts.forgetFields();
   calls = true;
@@ -309,18 +310,13 @@ void Compiler::emitProcedureOf(Node *loop, std::vector<Operand> &values, const V
   if (tail) code.op(wReturn);
 }
 
-Value Compiler::closureOf(Template *t) {
-  if (t->closure) return t->closure;
-  t->closure = allocateObject(kClosure, 0, 1);
-  field(t->closure, 0) = (uint32_t)t;
-  return keep(t->closure);
-}
-
 // As the value of a tail call with `tail`: all ways return then. With `test`, leaves 1 if it is true, else 0.
 void Compiler::emitInline(Node *node, const VarSet &live, bool tail, bool test) {
   std::vector<TypeOf> types;
   for (Var *var : node->vars) types.push_back(var->expected ? tAny : (TypeOf)var->type);
-  std::vector<Operand> values = emitOperands(node->args, 0, node->vars.size(), live, types);
+  VarSet during = live;
+  if (node->var) during.add(node->var);  // with what it captures
+  std::vector<Operand> values = emitOperands(node->args, 0, node->vars.size(), during, types);
   unrootAll(values);
   bool leaves = info(node).exit, guarded = Analysis::expects(node) && !leaves;
   uint32_t done = guarded && !tail ? code.open(wBlock, wI32) : 0;
@@ -347,7 +343,7 @@ void Compiler::emitInline(Node *node, const VarSet &live, bool tail, bool test) 
   if (guarded) {
     if (!tail) code.branch(wBr, done);
     code.close();
-    emitSelfCall(node, node->lambda, values, live, tail);
+    emitSelfCall(node, values, live, tail);
     if (!tail) code.close();
   }
   release(values);

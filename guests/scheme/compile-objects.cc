@@ -91,6 +91,7 @@ void Compiler::fillClosure(uint32_t block, Template *inner) {
 }
 
 void Compiler::emitLambda(Template *inner) {
+  if (inner->free.empty()) return code.constant(closureOf(inner));
   uint32_t block = emitEmptyClosure(inner);
   fillClosure(block, inner);
   pushTagged(block, kHeaderOffset);

@@ -173,11 +173,10 @@ class Compiler {
   // ---- Inlined calls (closed.cc) ----
   bool pushUnexpected(Node *node, const std::vector<Operand> &values);
   void pushAs(const Operand &value, TypeOf type);
-  void emitSelfCall(Node *node, Template *t, const std::vector<Operand> &values, const VarSet &live, bool tail);
-  std::vector<Operand> wordsOf(Template *t, const std::vector<Operand> &values);
+  void emitSelfCall(Node *node, const std::vector<Operand> &values, const VarSet &live, bool tail);
+  std::vector<Operand> wordsOf(Template *t, const Var *closure, const std::vector<Operand> &values);
   Operand asWord(Operand value);
   void emitProcedureOf(Node *loop, std::vector<Operand> &values, const VarSet &live, bool tail);
-  static Value closureOf(Template *t);
   void emitInline(Node *node, const VarSet &live, bool tail, bool test = false);
 
   // ---- Roots ----

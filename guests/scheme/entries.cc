@@ -5,6 +5,7 @@
 
 #include "heap.h"
 #include "library.h"
+#include "memory.h"
 
 const std::vector<Value> *onlyEntries;
 
@@ -24,6 +25,7 @@ void reach(Template *t) {
   if (t->reached) return;
   t->reached = true;
   mark(t->name);
+  mark(t->closure);
   eachNode(t->body, [](const Node *node) {
     if (node->kind == Kind::Const) mark(node->value);
     if (node->symbol) mark(valueOf(node->symbol));
@@ -85,9 +87,10 @@ class Calls {
     if (node->kind == Kind::Const) pending.push_back(node->value);
     if (node->kind == Kind::Lambda) enter(node->lambda);
     if (node->symbol) pending.push_back(node->symbol->value);
+    if (node->kind == Kind::Local && node->var->isKnownClosure()) enter(node->var->lambda);
     for (size_t i = 0; i < node->args.size(); i++) {
-      // Whatever uses the variable has its value there.
-      bool known = node->kind == Kind::Inline && i < node->vars.size() && node->vars[i]->known;
+      // Whatever uses the variable has its value there, or comes to its lambda here.
+      bool known = node->kind == Kind::Inline && i < node->vars.size() && (node->vars[i]->known || node->vars[i]->isKnownClosure());
       if (!known) look(node->args[i]);
     }
   }
@@ -101,6 +104,7 @@ template <class T> void clear(T *object) { memset((void *)object, 0, sizeof *obj
 void packTemplates() {
   uint32_t words = 0;
   for (const Template *t : reached) words += t->codeWords();
+  Low low(words * sizeof(uint32_t));
   auto to = new uint32_t[words];
   for (Template *t : reached) {
     memcpy(to, t->code, t->codeWords() * sizeof *to);

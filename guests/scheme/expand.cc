@@ -18,6 +18,14 @@ Template *newTemplate(bool isForm) {
   return new ((isForm ? forms : lambdas).take()) Template;
 }
 
+Value closureOf(Template *t) {
+  if (t->closure) return t->closure;
+  InHeap inHeap;
+  t->closure = allocateObject(kClosure, 0, 1);
+  field(t->closure, 0) = (uint32_t)t;
+  return keep(t->closure);
+}
+
 static Arena trees;
 
 void *allocateForTrees(size_t bytes) { return trees.take(bytes); }

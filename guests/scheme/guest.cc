@@ -40,12 +40,6 @@ std::vector<int32_t> entries;  // handles of what will run, where nothing else w
 
 Text lastError;
 
-Value closureOf(Template *form) {
-  Value closure = allocateObject(kClosure, 0, 1);
-  field(closure, 0) = (uint32_t)form;
-  return keep(closure);
-}
-
 bool runForms(const LoadedProgram &program) {
   for (Value form : program.forms) {
     if (callFromHost(form) == kFail) return false;
@@ -84,6 +78,12 @@ void reportError() {
   Text line = lastError;
   line += '\n';
   writeError(line);
+}
+
+// C++'s own, where calls that are over left something: a snapshot leaves zeros out.
+extern "C" uint8_t __stack_low;
+__attribute__((noinline)) void clearUnusedStack() {
+  memset(&__stack_low, 0, (uint32_t)__builtin_frame_address(0) - (uint32_t)&__stack_low);
 }
 
 // Before the first program: the standard procedures.
@@ -189,11 +189,13 @@ void freeze_before_snapshot() {
   closePorts();
   dropProfile(sealed);
   if (sealed) forgetTrees();
+  clearUnusedStack();
   freeUnreached();
   cleanForSnapshot();
   settleFiles();
   settle(programs);
   clearFreeMemory();  // a snapshot leaves zeros out
+  if (sealed) giveFreeMemoryAway();
 }
 
 void freeze_after_restore() {

@@ -247,15 +247,6 @@ void change(bool toAside) {
   isAside = toAside;
 }
 
-class InHeap {
- public:
-  InHeap() : was(isAside) { if (was) change(false); }
-  ~InHeap() { if (was) change(true); }
-
- private:
-  bool was;
-};
-
 uint32_t allocateAside(uint32_t size) {
   uint32_t room = size > kArenaBlock ? size : kArenaBlock;
   vm.free = (uint32_t)aside.take(room);
@@ -271,6 +262,14 @@ Aside::~Aside() {
   aside.clear();
   vm.free = vm.freeEnd = 0;
   change(false);
+}
+
+InHeap::InHeap() : wasAside(isAside) {
+  if (wasAside) change(false);
+}
+
+InHeap::~InHeap() {
+  if (wasAside) change(true);
 }
 
 uint32_t allocateSlow(uint32_t size) {
@@ -330,6 +329,7 @@ void collectPermanent(const std::vector<Value> &roots, void (*reach)(Template *)
   std::erase_if(kept, [](Value v) { return !isMarked(v); });
   kept.shrink_to_fit();
   sweep();
+  pending.clear();
 }
 
 void freeDroppedSymbols() {
@@ -341,6 +341,7 @@ void freeDroppedSymbols() {
 
 void cleanForSnapshot() {
   collect(stack);
+  pending.clear();
   for (uint32_t chunk : chunks) {
     uint32_t *bitmap = bitmapOf(chunk);
     for (uint32_t i = kFirstGranule; i < kGranules; i++) {
@@ -352,7 +353,6 @@ void cleanForSnapshot() {
   memset(stack, 0, kStackWords * sizeof *stack);
   // A run that does for a while: shorter ones before it wait for the next collection.
   if (!nextRun(kFirstRun)) sweepChunk = 0, sweepGranule = kFirstGranule;
-  pending.clear();
 }
 
 Value makeVector(uint32_t length, Value fill) {

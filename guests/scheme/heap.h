@@ -87,6 +87,15 @@ class Aside {
   Aside();
   ~Aside();
 };
+// In the midst of that, what stays.
+class InHeap {
+ public:
+  InHeap();
+  ~InHeap();
+
+ private:
+  bool wasAside;
+};
 // A copy of a datum, in the heap; of a symbol or a procedure, itself.
 Value copyToHeap(Value v);
 

@@ -35,12 +35,10 @@ using Fn0 = Value (*)(Value *, Value);
 
 // Calls a procedure of no arguments from outside, with an empty stack.
 inline Value callFromHost(Value procedure) {
-  vm.trueLimit = 0;
-  vm.limit = 0;
-  if (!vm.interpreterLimit) collect(stack);
-  stack[0] = procedure;
   vm.trueLimit = (uint32_t)stack + kNativeBudget;
   vm.limit = vm.trueLimit;
+  if (!vm.interpreterLimit) collect(stack);
+  stack[0] = procedure;
   const Template *t = isClosure(procedure) ? templateOf(procedure) : nullptr;
   if (t && t->slot && !t->frameParams() && jitEnabled) return ((Fn0)t->slot)(stack, procedure);
   return call(stack + 1, 0);

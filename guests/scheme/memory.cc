@@ -22,28 +22,30 @@
 // From where on memory is free; the linker defines it.
 extern uint8_t __heap_base;
 
+struct Block {
+  uint32_t header;
+  Block *next, **link;  // where it is free: the next of its class, and what leads to this one
+  uint32_t size() const { return header & ~7u; }
+  Block *behind() const { return (Block *)((uint32_t)this + size()); }
+  uint32_t &sizeBefore() { return (&header)[-1]; }  // of the block before it, if that is free
+};
+
 namespace {
 
 constexpr uint32_t kPage = 1 << 16;
 constexpr uint32_t kMaxPages = 0xffff;  // the end of the last page that there can be has no 32-bit address
-constexpr uint32_t kUsed = 1, kUsedBefore = 2, kFlags = 7;
+constexpr uint32_t kUsed = 1, kUsedBefore = 2;
 constexpr uint32_t kMinSize = 16;  // header, links and size of a free block
+constexpr uint32_t kMaxGiven = 128 << 10;  // of a free block: with more, its headers are worth a page
 constexpr uint32_t kPoolBlock = 64 << 10;  // for most programs the only one
 constexpr uint32_t kExactBits = 8, kExactClasses = (1 << kExactBits) / 8;
 constexpr uint32_t kClasses = kExactClasses + (32 - kExactBits) * 8;
-
-struct Block {
-  uint32_t header;
-  Block *next, **link;  // where it is free: the next of its class, and what leads to this one
-  uint32_t size() const { return header & ~kFlags; }
-  Block *behind() const { return (Block *)((uint32_t)this + size()); }
-  uint32_t &sizeBefore() { return (&header)[-1]; }  // of the block before it, if that is free
-};
 
 Block *lists[kClasses];
 uint32_t filled[kClasses / 32];  // a bit for each class: is there a block?
 Block *room;                     // the header at its start; what lies before it is in use
 uint32_t roomEnd, roomUsed;      // its end, and up to where there may be something else than 0 in it
+uint32_t lastRegion;             // memory that is a row of blocks; its first word says where the one before it is
 
 uint32_t classOf(uint32_t size) {
   if (size < 1 << kExactBits) return size / 8;
@@ -107,6 +109,8 @@ void addRoom(uint32_t start, uint32_t end) {
     roomEnd = end;
     return;
   }
+  *(uint32_t *)start = lastRegion;
+  lastRegion = start;
   uint32_t left = room ? roomEnd - 4 - (uint32_t)room : 0;
   Block *old = room;
   openRoom(start + 4, end);  // so that contents are aligned
@@ -166,12 +170,45 @@ Block *use(Block *block, uint32_t size) {
   return block;
 }
 
+// With its header.
+uint32_t blockSize(uint32_t content) {
+  uint32_t size = (content + 4 + 7) & ~7u;
+  return size < kMinSize ? kMinSize : size;
+}
+
 }  // namespace
+
+Low::Low(uint32_t content) {
+  uint32_t size = blockSize(content);
+  Block *lowest = nullptr;
+  for (Block *block : lists) {
+    for (; block; block = block->next) {
+      if (block->size() >= size && (!lowest || block < lowest)) lowest = block;
+    }
+  }
+  for (Block **list = lists; list < lists + kClasses; list++) {
+    for (Block **at = list; Block *block = *at;) {
+      if (block <= lowest) {
+        at = &block->next;
+        continue;
+      }
+      use(block, block->size());
+      block->next = held;
+      held = block;
+    }
+  }
+}
+
+Low::~Low() {
+  while (Block *block = held) {
+    held = block->next;
+    release(block);
+  }
+}
 
 extern "C" void *malloc(size_t bytes) {
   if (bytes > 0x7fffffff) return nullptr;
-  uint32_t size = (bytes + 4 + 7) & ~7u;
-  if (size < kMinSize) size = kMinSize;
+  uint32_t size = blockSize(bytes);
   Block *block = findFree(size);
   block = block ? use(block, size) : cutOff(size);
   return block ? &block->next : nullptr;
@@ -196,6 +233,23 @@ void clearFreeMemory() {
   uint32_t start = (uint32_t)room + 4, end = roomUsed < roomEnd ? roomUsed : roomEnd;
   if (start < end) memset((void *)start, 0, end - start);
   roomUsed = start;
+}
+
+void giveFreeMemoryAway() {
+  for (uint32_t region = lastRegion; region; region = *(uint32_t *)region) {
+    Block *before = nullptr;
+    for (auto block = (Block *)(region + 4), behind = block; block->size() > 0; block = behind) {
+      behind = block->behind();
+      if (block->header & kUsed) {
+        before = block;
+      } else if (before && block->size() < kMaxGiven) {
+        takeOut(block);
+        before->header += block->size();
+        behind->header |= kUsedBefore;
+        memset(block, 0, block->size());
+      }
+    }
+  }
 }
 
 void *Arena::take(uint32_t bytes) {

@@ -6,12 +6,28 @@
 // `size` bytes, a power of two and whole pages, aligned to it, for good; null where the host gives no more.
 void *takePages(uint32_t size);
 
-// Moves what a vector holds to where memory is free now: what a snapshot keeps of a program comes to lie
-// together, in the holes that the rest left.
-template <class Vector> void settle(Vector &vector) { Vector(vector).swap(vector); }
+// While it lives, a block of `size` bytes lies as low as it can, and so do smaller ones: what a snapshot
+// keeps of a program comes to lie together, in the first holes that the rest left.
+class Low {
+ public:
+  explicit Low(uint32_t size);
+  ~Low();
+
+ private:
+  struct Block *held = nullptr;  // what is free higher up
+};
+
+// Moves what a vector holds there.
+template <class Vector> void settle(Vector &vector) {
+  Low low(vector.size() * sizeof *vector.data());
+  Vector(vector).swap(vector);
+}
 
 // Fills the content of all free blocks with 0.
 void clearFreeMemory();
+
+// Makes small free blocks part of the blocks before them, so that not even their headers are there.
+void giveFreeMemoryAway();
 
 // Memory that goes all at once: nothing in it is freed by itself.
 class Arena {

@@ -46,7 +46,8 @@ enum class Kind : uint8_t {
   Builtin,    // builtin; args
   Call,       // args: procedure, arguments
   Apply,      // args: procedure, arguments, list of more arguments
-  Inline,     // a call whose procedure's body stands here (closed.cc). vars; args: their values, then the body
+  Inline,     // a call whose procedure's body stands here (closed.cc). vars; args: their values, then the body.
+              // var: the procedure, if it captures anything
 };
 
 // Memory that goes when trees go, all at once: so it needs no care, and what a program keeps lies close
@@ -83,6 +84,8 @@ struct Var {
   uint8_t type = 0;
   uint8_t likely = 0;
   bool boxed() const { return captured && assigned; }
+  // Is it a parameter of an inlined call that is always a closure of `lambda`?
+  bool isKnownClosure() const;
 };
 
 struct Node {
@@ -106,6 +109,7 @@ struct Node {
   uint32_t site = 0;  // where the interpreter's instruction lies in its code, for what it saw there
   Node *body() const { return args.back(); }
 };
+inline bool Var::isKnownClosure() const { return lambda && binding->kind == Kind::Inline; }
 
 // Whether an operation, called as a procedure of two arguments, met or gave anything but fixnums.
 extern bool metOthers[kPrimOps];
@@ -132,7 +136,7 @@ struct Template {
   bool called = false;   // can generated code come to it, or what is called from outside?
   bool guarded = true;   // may generated code expect the kinds of arguments seen so far?
   bool library = false;
-  Value closure = 0;     // a closure that captures nothing, for calls from the closed world; all are alike
+  Value closure = 0;     // the only one there is of it, if it captures nothing (closureOf)
   uint32_t *code = nullptr;
   uint32_t words = 0;    // how long it is
   uint32_t places = 0;   // behind it, pairs of words: an offset in the code, and the Place from there on
@@ -147,7 +151,7 @@ struct Template {
   uint32_t warmth = 0;  // calls and loop iterations so far
   uint8_t seen[kMaxCompiledParams] = {};
   Value builtins[kMaxCompiledParams] = {};  // the builtin that an argument was; kFail for others as well
-  uint32_t sites = 0;   // calls by name, in what is compiled for the closed world
+  uint32_t sites = 0;   // where it stands, by name or itself, in what is compiled for the closed world
   uint32_t batch = 0;   // its number in the module under construction, from 1
   Vars vars;            // the parameters
   Vars free;            // captured from outside, in the order of the closure's fields
@@ -169,6 +173,8 @@ bool expandProgram(Program &program, uint32_t file, const char *text, uint32_t s
 
 // Of a lambda, or of a form, most of which go when they have run.
 Template *newTemplate(bool isForm = false);
+// The closure of a lambda that captures nothing: a constant, made when it is first wanted.
+Value closureOf(Template *t);
 
 inline Node *newNode() { return new (allocateForTrees(sizeof(Node))) Node; }
 inline Var *newVar() { return new (allocateForTrees(sizeof(Var))) Var; }

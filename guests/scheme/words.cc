@@ -1,6 +1,8 @@
 // Words; see words.h.
 #include "words.h"
 
+#include "memory.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +16,9 @@ void Words::moveTo(uint32_t size) {
 }
 
 void Words::settle() {
-  if (length > 0) moveTo(length);
+  if (length == 0) return;
+  Low low(length * sizeof *words);
+  moveTo(length);
 }
 
 void Words::clear() {

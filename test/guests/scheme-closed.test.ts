@@ -213,6 +213,23 @@ test('an error in a round that is done again is raised once, with its line', asy
   assert.match(first?.err ?? '', /^program\.scm:9: vector-set!: no such index: 4$/m);
 });
 
+test('a closure that was inlined is called for what it does not expect, and is there until then', async () => {
+  const source = `(define (total l) (if (null? l) 0 (+ (car l) (total (cdr l)))))
+    (define (built n) (if (= n 0) '() (cons n (built (- n 1)))))
+    (define (both f l) (f (car l)) (f (+ (total l) (length (built 99)) -99)))
+    (define (scale v k l) (make-list 20) (both (lambda (x) (vector-set! v 0 (+ (vector-ref v 0) (* x k)))) l))
+    (define (main) 0)
+    (do ((i 0 (+ i 1))) ((= i 1000)) (scale (vector 1) 2 '(1 2 3)))`;
+  const asked = `(define (scaled k l) (let ((v (vector 1))) (scale v k l) (vector-ref v 0)))
+    (write (list (scaled 2 '(1 2 3)) (scaled 2 '(1 2.5)) (scaled 1.5 '(1 2)) (scaled 1073741823 '(1 1))))`;
+  const [first] = await same(source, asked);
+  assert.equal(first?.out, '(15 10.0 7.0 3221225470.0)');
+  const { exports, take } = await sealed(source, { entry: true, seal: true, asked });
+  call(exports, 'scheme_set_stress', 1);
+  call(exports, 'app');
+  assert.deepEqual(take(), first);
+});
+
 test('what a vector in a loop is, and what is stored in it, is for the loop to find out', async () => {
   await same(
     `(define (sum v n) (let loop ((i 0) (total 0)) (if (>= i n) total (loop (+ i 1) (+ total (vector-ref v i))))))

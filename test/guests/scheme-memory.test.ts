@@ -34,13 +34,18 @@ function release(guest: SchemeExports, { address, size, fill }: Block): void {
   guest.freeze_free(address, size);
 }
 
-test('blocks that come and go never overlap, and what is free is used again', async () => {
-  const { exports: guest } = await startScheme();
+interface Traffic {
+  readonly blocks: readonly Block[];
+  /** Bytes of the blocks at most. */
+  readonly peak: number;
+}
+
+/** Blocks come and go; what is left of them at the end. */
+function comeAndGo(guest: SchemeExports): Traffic {
   const random = numbersFrom(1);
   const blocks: Block[] = [];
   let live = 0;
   let peak = 0;
-  const before = guest.memory.buffer.byteLength;
   for (let i = 0; i < 6000; i++) {
     // It grows for a while and shrinks for a while.
     const grows = random(100) < (i % 2000 < 1000 ? 60 : 40);
@@ -59,12 +64,41 @@ test('blocks that come and go never overlap, and what is free is used again', as
       blocks.push(block);
     }
   }
+  return { blocks, peak };
+}
+
+test('blocks that come and go never overlap, and what is free is used again', async () => {
+  const { exports: guest } = await startScheme();
+  const before = guest.memory.buffer.byteLength;
+  const { blocks, peak } = comeAndGo(guest);
   const grown = guest.memory.buffer.byteLength - before;
   assert.ok(grown < 1.5 * peak, `${grown} bytes of memory for ${peak}`);
   for (const block of blocks) release(guest, block);
   // All of it is one block again.
   allocate(guest, grown - 65_536, 1);
   assert.equal(guest.memory.buffer.byteLength - before, grown);
+});
+
+test('when it is sealed, free memory goes to the blocks before it, and comes back with them', async () => {
+  const { exports: guest, load } = await startScheme();
+  assert.equal(load('(define (main) 1)'), 1);
+  const blocks = Array.from({ length: 300 }, (_, i) => allocate(guest, 100 * i, 0xee));
+  const gone = blocks.filter((_, i) => i % 3 === 1);
+  for (const block of gone) release(guest, block);
+  guest.freeze_seal();
+  guest.freeze_before_snapshot();
+  for (const { address, size } of gone) {
+    assert.ok(
+      bytesOf(guest, address, size).every((byte) => byte === 0),
+      `something is left at ${address}`,
+    );
+  }
+  for (const [i, block] of blocks.entries()) if (i % 3 !== 1) release(guest, block);
+  const size = guest.memory.buffer.byteLength;
+  const bytes = blocks.reduce((sum, block) => sum + block.size, 0);
+  for (let used = 0; used < 0.9 * bytes; used += 100_000) allocate(guest, 100_000, 1);
+  assert.equal(guest.memory.buffer.byteLength, size);
+  comeAndGo(guest);
 });
 
 test('a block of 2 GiB and more is refused, and nothing is lost by that', async () => {

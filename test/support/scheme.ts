@@ -13,6 +13,7 @@ export interface SchemeExports {
   freeze_free(address: number, size: number): void;
   freeze_load(name: number, nameSize: number, text: number, size: number): number;
   freeze_run(handle: number): number;
+  freeze_seal(): void;
   freeze_before_snapshot(): void;
 }
 
