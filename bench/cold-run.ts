@@ -20,7 +20,9 @@ interface Guest {
   freeze_run(handle: number): number;
 }
 
+// What a host has as bytes before it starts anything.
 const app = new Uint8Array(readFileSync(path.join(root, 'guests/scheme/app.scm')));
+const request = new TextEncoder().encode(REQUEST);
 
 /** With a custom section at its end: id, size, name, the turn. */
 function unique(module: Uint8Array, turn: number): Uint8Array<ArrayBuffer> {
@@ -32,7 +34,7 @@ function unique(module: Uint8Array, turn: number): Uint8Array<ArrayBuffer> {
 function host(into: Uint8Array[], compiled: WebAssembly.Module): ReturnType<typeof createWasi> {
   return createWasi(
     {
-      stdin: new TextEncoder().encode(REQUEST),
+      stdin: request,
       random: { kind: 'system' },
       light: true,
       stdout: (chunk) => {
