@@ -32,8 +32,23 @@ void Compiler::emitBuiltin(Node *node, const VarSet &live) {
     return release(operands);
   }
   if (worldClosed && operands.size() == 1 && !strcmp(node->builtin->name, "string")) emitStringOf(node, operands);
+  else if (worldClosed && !strcmp(node->builtin->name, "symbol->string")) emitSymbolToString(node, operands);
   else callBuiltin(node, operands);
   release(operands);
+}
+
+void Compiler::emitSymbolToString(Node *node, const std::vector<Operand> &operands) {
+  auto pushName = [&] {
+    push(operands[0]);
+    code.load(kHeaderOffset + offsetof(Symbol, name));
+  };
+  if (isKnown(node->args[0], Known::Symbol)) return pushName();
+  hasType(operands[0], kSymbol);
+  code.open(wIf, wI32);
+  pushName();
+  code.otherwise();
+  callBuiltin(node, operands);
+  code.close();
 }
 
 // (string c), of a character of one byte

@@ -293,6 +293,7 @@ class Compiler {
   // ---- Calls ----
   void storeOperands(const std::vector<Operand> &operands, uint32_t at);
   void emitBuiltin(Node *node, const VarSet &live);
+  void emitSymbolToString(Node *node, const std::vector<Operand> &operands);
   void emitStringOf(Node *node, const std::vector<Operand> &operands);
   void callBuiltin(Node *node, const std::vector<Operand> &operands);
   bool cannotFail(Node *node, const Behaviour &behaviour);

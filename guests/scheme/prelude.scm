@@ -116,21 +116,28 @@
 
 (define (list-sort less? l) (%sort l less?))
 
-(define (%sort l less?)
-  (define (merge a b)
-    (let loop ((a a) (b b) (done '()))
-      (if (and (pair? a) (pair? b))
-          (if (less? (car b) (car a))
-              (loop a (cdr b) (cons (car b) done))
-              (loop (cdr a) b (cons (car a) done)))
-          (%append-reverse done (if (pair? a) a b)))))
-  (define (sort-first n l)
-    (if (= n 1)
-        (list (car l))
-        (let ((half (quotient n 2)))
-          (merge (sort-first half l) (sort-first (- n half) (list-tail l half))))))
-  (let ((n (length l)))
-    (if (= n 0) '() (sort-first n l))))
+; Neighbours are merged until one list is left. It is one procedure, of loops: an engine that compiles when
+; something is called first has less to do.
+(define (%sort all less?)
+  (let first ((l all) (lists '()))
+    (cond ((pair? l) (first (cdr l) (cons (list (car l)) lists)))
+          ((not (null? l)) (%bad-list "sort" all))
+          (else
+           (let pass ((lists (reverse lists)))
+             (cond ((null? lists) '())
+                   ((null? (cdr lists)) (car lists))
+                   (else
+                    (let pairs ((lists lists) (merged '()))
+                      (if (and (pair? lists) (pair? (cdr lists)))
+                          (pairs (cddr lists)
+                                 (cons (let merge ((a (car lists)) (b (cadr lists)) (done '()))
+                                         (if (and (pair? a) (pair? b))
+                                             (if (less? (car b) (car a))
+                                                 (merge a (cdr b) (cons (car b) done))
+                                                 (merge (cdr a) b (cons (car a) done)))
+                                             (%append-reverse done (if (pair? a) a b))))
+                                       merged))
+                          (pass (%append-reverse merged lists)))))))))))
 
 (define (%append-reverse l tail)
   (if (null? l) tail (%append-reverse (cdr l) (cons (car l) tail))))

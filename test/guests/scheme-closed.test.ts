@@ -275,6 +275,7 @@ test('characters and lengths of strings, paths of car and cdr, and changed pairs
       (cadr l))
     (define (third l) (caddr l))
     (define (put! p x) (set-cdr! p x) (set-car! p 0) p)
+    (define (name x) (symbol->string x))
     (define (class x y)
       (cond ((and (pair? x) (or (null? (cdr x)) (eqv? (car x) 'a)) (not (eqv? y 'b))) (list 1 (car x)))
             ((or (and (pair? y) (= (car y) 1)) (and (not (pair? x)) (pair? y))) (list 2 (car y)))
@@ -282,7 +283,7 @@ test('characters and lengths of strings, paths of car and cdr, and changed pairs
             (else 4)))
     (define (main) 0)
     (do ((i 0 (+ i 1))) ((= i 600))
-      (at "abc" 1) (size "abc") (second '(1 2)) (third '(1 2 3)) (put! (list 1) 2) (class '(1) 2) (class 1 '(1)))`;
+      (at "abc" 1) (size "abc") (second '(1 2)) (third '(1 2 3)) (put! (list 1) 2) (name 'a) (class '(1) 2) (class 1 '(1)))`;
   const [first] = await same(
     source,
     `(write (list (at "abc" 2) (at "aλc" 1) (at "aλc" 2) (size "aλc") (size "") (second '(1 2)) (third '(1 2 3)) (put! (list 1 2) 3)
@@ -297,6 +298,7 @@ test('characters and lengths of strings, paths of car and cdr, and changed pairs
     ["(at 'abc 1)", 'string-ref: not a string: abc'],
     ["(size '(1))", 'string-length: not a string: (1)'],
     ['(put! 5 1)', 'set-cdr!: not a pair: 5'],
+    ['(name "a")', 'symbol->string: not a symbol: "a"'],
   ] as const) {
     const [said] = await same(source, asked);
     assert.equal(said?.err.split(': ').slice(1).join(': ').trim(), message);
