@@ -31,7 +31,7 @@ function unique(module: Uint8Array, turn: number): Uint8Array<ArrayBuffer> {
 }
 
 /** A host with the request on its standard input, and little else; what is printed is collected in `into`. */
-function host(into: Uint8Array[], compiled: WebAssembly.Module): ReturnType<typeof createWasi> {
+function host(into: Uint8Array[], module: Promise<WebAssembly.Module>): ReturnType<typeof createWasi> {
   return createWasi(
     {
       stdin: request,
@@ -41,15 +41,15 @@ function host(into: Uint8Array[], compiled: WebAssembly.Module): ReturnType<type
         into.push(chunk);
       },
     },
-    compiled,
+    module,
   );
 }
 
 /** Frozen or in C, it is a command. */
 async function answerCommand(bytes: Uint8Array<ArrayBuffer>, into: Uint8Array[]): Promise<void> {
-  const compiled = await WebAssembly.compile(bytes);
-  const wasi = await host(into, compiled);
-  const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
+  const module = WebAssembly.compile(bytes);
+  const wasi = await host(into, module);
+  const instance = await WebAssembly.instantiate(await module, wasi.imports as WebAssembly.Imports);
   wasi.bind(instance);
   try {
     (instance.exports['_start'] as () => void)();
@@ -60,9 +60,9 @@ async function answerCommand(bytes: Uint8Array<ArrayBuffer>, into: Uint8Array[])
 
 /** As any host would: nothing of ours but WASI stands between the bytes and the answer. */
 async function answerUnfrozen(bytes: Uint8Array<ArrayBuffer>, into: Uint8Array[]): Promise<void> {
-  const compiled = await WebAssembly.compile(bytes);
-  const wasi = await host(into, compiled);
-  const instance = await WebAssembly.instantiate(compiled, wasi.imports as WebAssembly.Imports);
+  const module = WebAssembly.compile(bytes);
+  const wasi = await host(into, module);
+  const instance = await WebAssembly.instantiate(await module, wasi.imports as WebAssembly.Imports);
   wasi.bind(instance);
   const guest = instance.exports as unknown as Guest;
   guest._initialize();

@@ -489,6 +489,16 @@ describe('the rest', () => {
     assert.deepEqual(Object.keys((await driven()).host.imports), ['wasi_snapshot_preview1']);
   });
 
+  test('a module may still be being compiled; what that ends with, the host does', async () => {
+    const header = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+    assert.deepEqual((await createWasi({}, WebAssembly.compile(header))).imports, {});
+    const module = importer(['fd_write'], 'wasi_snapshot_preview1');
+    const { imports } = await createWasi({}, Promise.resolve(module));
+    assert.deepEqual(Object.keys(imports.wasi_snapshot_preview1 ?? {}), ['fd_write']);
+    await assert.rejects(createWasi({}, WebAssembly.compile(header.subarray(1))), WebAssembly.CompileError);
+    await assert.rejects(createWasi({ args: ['a\0'] }, Promise.resolve(module)), WasiOptionError);
+  });
+
   test('a command ends with its status', async () => {
     const module = probe('probe-command');
     const out: Uint8Array[] = [];

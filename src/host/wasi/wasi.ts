@@ -30,10 +30,13 @@ export function importsWasi(module: WebAssembly.Module): boolean {
 
 /**
  * A WASI host for one instance of `module`. Merge `imports` into its import object, instantiate,
- * `bind`, and call its exports. Throws {@link WasiOptionError} for arguments and variables that
- * cannot be.
+ * `bind`, and call its exports. Of a module that is still being compiled, what does not depend on it is
+ * made meanwhile. Throws {@link WasiOptionError} for arguments and variables that cannot be.
  */
-export async function createWasi(options: WasiOptions, module: WebAssembly.Module): Promise<WasiHost> {
+export async function createWasi(
+  options: WasiOptions,
+  module: WebAssembly.Module | Promise<WebAssembly.Module>,
+): Promise<WasiHost> {
   checkOptions(options);
   const memory = new GuestMemory();
   const clock = new FixedClock(options.clock);
@@ -43,7 +46,7 @@ export async function createWasi(options: WasiOptions, module: WebAssembly.Modul
   const files = new Files(memory, clock, stdio, tree, options.mounts);
   const state = { memory, clock, random, readable: (fd: number) => files.readable(fd) };
 
-  const wanted = imported(module);
+  const wanted = imported(module instanceof Promise ? await module : module);
   const used = wanted.some(({ name }) => LEFT.has(name));
   // Imported here: it is only wanted where the library is.
   const base =
