@@ -80,12 +80,6 @@ void reportError() {
   writeError(line);
 }
 
-// C++'s own, where calls that are over left something: a snapshot leaves zeros out.
-extern "C" uint8_t __stack_low;
-__attribute__((noinline)) void clearUnusedStack() {
-  memset(&__stack_low, 0, (uint32_t)__builtin_frame_address(0) - (uint32_t)&__stack_low);
-}
-
 // Before the first program: the standard procedures.
 void openLibrary() {
   static bool opened = false;
@@ -189,7 +183,6 @@ void freeze_before_snapshot() {
   closePorts();
   dropProfile(sealed);
   if (sealed) forgetTrees();
-  clearUnusedStack();
   freeUnreached();
   cleanForSnapshot();
   settleFiles();
