@@ -11,7 +11,8 @@
  * New blocks are cut off the room, memory behind all blocks that was not used yet: a header of size 0,
  * in use, stands at its start, and nothing in it, so that a snapshot has no page of it. A block that is
  * freed right before the room is room again. Where the room ends and more memory is elsewhere, what is
- * left of it becomes a free block, with such a header at its end.
+ * left of it becomes a free block, with such a header at its end. Such a row of blocks is a region; the
+ * regions are a list, for who must see all blocks.
  */
 #include "memory.h"
 

@@ -24,7 +24,7 @@ Value stringOf(const Text &text) {
   return makeString(text.data(), text.size());
 }
 
-// Where bytes first occur in a text, or null. Like Needle, part of who calls it: a start has less functions.
+// Where bytes first occur in a text, or null. Like Needle, part of who calls it: that is fewer functions for a start.
 inline __attribute__((always_inline)) const char *search(const char *at, const char *end, const char *needle, uint32_t size) {
   if (size == 0) return at;
   for (; at + size <= end; at++) {
