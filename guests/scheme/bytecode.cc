@@ -305,13 +305,19 @@ class Coder {
   void codeFix(Node *node, bool tail) {
     size_t n = node->vars.size();
     for (size_t i = 0; i < n; i++) {
+      Template *inner = node->args[i]->lambda;
       node->vars[i]->slot = depth;
+      if (inner->free.empty()) {
+        codeConst(closureOf(inner));
+        continue;
+      }
       emit(opEmptyClosure);
-      word(node->args[i]->lambda);
+      word(inner);
       push();
     }
     for (size_t i = 0; i < n; i++) {
       compileInner(node->args[i]->lambda);
+      if (node->args[i]->lambda->free.empty()) continue;
       emit(opFillClosure, node->vars[i]->slot);
       captures(node->args[i]->lambda);
     }

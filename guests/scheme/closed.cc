@@ -9,12 +9,6 @@ bool worldClosed = false;
 
 namespace {
 
-// Of one body, without the lambdas in it.
-template <class Visit> void eachOwnNode(const Node *node, const Visit &visit) {
-  visit(node);
-  for (const Node *arg : node->args) eachOwnNode(arg, visit);
-}
-
 template <class Visit> void eachNode(const Node *body, const Visit &visit) {
   eachOwnNode(body, [&](const Node *node) {
     visit(node);
@@ -274,6 +268,7 @@ class Inliner {
     size_t n = node->args.size();
     for (size_t i = 0; i < n; i++) {
       bool last = i + 1 == n;
+      if (node->kind == Kind::Fix && !last) continue;  // its lambdas stay: their variables are bound together
       bool passes = node->kind == Kind::Or || node->kind == Kind::Seq || node->kind == Kind::Let ||
                     node->kind == Kind::Fix || node->kind == Kind::Loop;
       node->args[i] = copy(from->args[i], scope, tail && passes && last);

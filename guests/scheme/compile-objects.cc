@@ -101,9 +101,10 @@ void Compiler::emitLambda(Template *inner) {
 void Compiler::bindFix(Node *node) {
   for (size_t i = 0; i < node->vars.size(); i++) {
     Var *var = node->vars[i];
+    Template *inner = node->args[i]->lambda;
     bindLocal(var);
-    uint32_t block = emitEmptyClosure(node->args[i]->lambda);
-    pushTagged(block, kHeaderOffset);
+    if (inner->free.empty()) code.constant(closureOf(inner));
+    else pushTagged(emitEmptyClosure(inner), kHeaderOffset);
     code.set(var->local);
   }
   for (size_t i = 0; i < node->vars.size(); i++) {

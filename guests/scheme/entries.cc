@@ -15,18 +15,13 @@ std::vector<Value> roots;
 
 std::vector<Builtin *> builtins;  // all there are
 
-template <class Visit> void eachNode(const Node *node, const Visit &visit) {
-  visit(node);
-  for (const Node *arg : node->args) eachNode(arg, visit);
-}
-
 // What the code of a template names. Trees have not been inlined into yet, and say it all.
 void reach(Template *t) {
   if (t->reached) return;
   t->reached = true;
   mark(t->name);
   mark(t->closure);
-  eachNode(t->body, [](const Node *node) {
+  eachOwnNode(t->body, [](const Node *node) {
     if (node->kind == Kind::Const) mark(node->value);
     if (node->symbol) mark(valueOf(node->symbol));
     if (node->builtin) mark(valueOf(node->builtin));
@@ -38,7 +33,7 @@ void reach(Template *t) {
 // All templates, each once: forms, and the lambdas in them.
 void addTemplates(Template *t, std::vector<Template *> &all) {
   all.push_back(t);
-  eachNode(t->body, [&](const Node *node) {
+  eachOwnNode(t->body, [&](const Node *node) {
     if (node->kind == Kind::Lambda) addTemplates(node->lambda, all);
   });
 }
@@ -143,7 +138,7 @@ std::vector<Template *> entryTemplates() {
     if (!isClosure(entry)) continue;
     Template *t = templateOf(entry);
     add(t);
-    eachNode(t->body, [&](const Node *node) {
+    eachOwnNode(t->body, [&](const Node *node) {
       bool called = node->kind == Kind::Call && node->args[0]->kind == Kind::Global;
       if (called && node->args[0]->symbol->constant && node->args[0]->symbol->function) add(node->args[0]->symbol->function);
     });

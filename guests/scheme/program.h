@@ -176,6 +176,12 @@ Template *newTemplate(bool isForm = false);
 // The closure of a lambda that captures nothing: a constant, made when it is first wanted.
 Value closureOf(Template *t);
 
+// Visits the nodes of one body, without the lambdas in it.
+template <class Visit> void eachOwnNode(const Node *node, const Visit &visit) {
+  visit(node);
+  for (const Node *arg : node->args) eachOwnNode(arg, visit);
+}
+
 inline Node *newNode() { return new (allocateForTrees(sizeof(Node))) Node; }
 inline Var *newVar() { return new (allocateForTrees(sizeof(Var))) Var; }
 // All top-level forms that were ever loaded.

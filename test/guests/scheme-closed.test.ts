@@ -213,6 +213,16 @@ test('an error in a round that is done again is raised once, with its line', asy
   assert.match(first?.err ?? '', /^program\.scm:9: vector-set!: no such index: 4$/m);
 });
 
+test('internal definitions that are no loops are procedures, whether they capture anything or not', async () => {
+  const [first] = await same(`${WARM}
+    (define (alone n) (define (g x) (if (< x 1) 0 (+ 1 x))) (+ (g n) (g (* n 2)) (g 3)))
+    (define (two n) (define (g x) (if (< x 1) 0 (+ 1 x))) (define (h x) (+ (g x) (g n))) (list (h 1) (h n) (map g '(0 1))))
+    (define (given) (define (g x) (+ x 1)) (g 1) g)
+    (warm alone 2) (warm two 2) (warm (lambda (x) (given)) 0)
+    (define (main) (write (list (alone 5) (alone 1.5) (two 4) ((given) 2) (eq? (given) (given)))))`);
+  assert.equal(first?.out, '(21 10.5 (7 10 (0 2)) 3 #t)');
+});
+
 test('a closure that was inlined is called for what it does not expect, and is there until then', async () => {
   const source = `(define (total l) (if (null? l) 0 (+ (car l) (total (cdr l)))))
     (define (built n) (if (= n 0) '() (cons n (built (- n 1)))))

@@ -3,9 +3,15 @@
 (define (same) (lambda (x) (+ x 1)))
 (define (fresh n) (lambda (x) (+ x n)))
 (define (kept f) (let ((other f)) (list f other)))
+; Internal definitions that are no loops: alone, returned, and one that the other captures.
 (define (inner n)
-  (define (triple x) (* 3 x))
-  (triple n))
+  (define (triple x) (if (< x 0) 0 (* 3 x)))
+  (define (both x) (+ (triple x) (triple (+ x n))))
+  (list (+ (triple n) (triple 1)) (both 1) (map triple '(1 2)) (- (both 2) (both 1))))
+(define (helper)
+  (define (add x) (+ x 1))
+  (add (add 1))
+  add)
 
 ; What captures stands in the place of the calls in `filter`, and is a procedure elsewhere.
 (define (between low high l)
@@ -24,7 +30,7 @@
 
 (define (answers n)
   (list (eq? (same) (same)) (eq? (fresh n) (fresh n)) (eq? (car (kept twice)) (cadr (kept twice)))
-        ((same) n) ((fresh 2) n) (inner n) (between 2 n '(1 2 3 4 5 6)) (chosen '(a b c a) 'a)
+        ((same) n) ((fresh 2) n) (inner n) (eq? (helper) (helper)) ((helper) n) (between 2 n '(1 2 3 4 5 6)) (chosen '(a b c a) 'a)
         (nested '(1 2 3) n) (sums '(1 2) 3) (pairs n)))
 (define (loop i last) (if (= i 0) last (loop (- i 1) (answers 5))))
 (write (answers 5)) (newline)
